@@ -1,0 +1,144 @@
+// What peers and forwarders told us, as bodies of wire format (dns/answer.hpp) that can be put
+// behind any client's question. Shared by all workers: sharded by the name's hash, each shard
+// behind a lock that is held for one probe and one copy. Bounded in octets, everything included
+// (entries, index, lists). Eviction is scan-resistant: a new entry lives in a small probation queue
+// and moves to the main queue only when it was asked for again, so a flood of random names evicts
+// itself. The time is handed in.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "peerzone/base/bytes.hpp"
+#include "peerzone/base/clock.hpp"
+#include "peerzone/dns/answer.hpp"
+#include "peerzone/dns/types.hpp"
+
+namespace peerzone::cache {
+
+class Shard;
+
+struct Options {
+    /// cache.size: all memory of the cache; 1MiB at least
+    std::size_t size_bytes = 64u << 20;
+    /// cache.max_ttl: longer TTLs are cut to this (0 = cache nothing but failures)
+    Seconds max_ttl = Seconds(3600);
+    /// cache.negative_max_ttl: cap for NXDOMAIN and NODATA
+    Seconds negative_max_ttl = Seconds(30);
+};
+
+/// The kinds of entries a name can have at once; each has a key of its own, so none hides another
+/// (RFC 2308 5, RFC 9520 3.2).
+enum class Kind : std::uint8_t {
+    answer = 0,    ///< positive, or NODATA: by name and type
+    nxdomain = 1,  ///< by name alone; `type` of the key is 0
+    failure = 2    ///< by name and type
+};
+
+/// The whole key: folded name, type, view, DO, CD, kind. The class is always IN.
+struct Key {
+    Bytes name;               ///< folded, uncompressed; must outlive the call only
+    std::uint64_t name_hash;  ///< dns::hash_folded(name)
+    std::uint16_t type;
+    std::uint16_t view;
+    bool dnssec_ok;
+    bool checking_disabled;
+    Kind kind;
+};
+
+/// A value to keep. `body` is a finished body whose message has `name` as question.
+struct Value {
+    Bytes body;
+    dns::BodyInfo info;
+    dns::Rcode rcode;
+    bool authentic_data = false;  ///< AD as the forwarder set it
+    std::uint16_t source = 0;     ///< which upstream said it, numbered by the snapshot; opaque here
+    Duration lifetime{};          ///< until it expires; the caller took the least TTL and its caps
+};
+
+/// What a lookup found. The body has been copied into the caller's buffer, with every TTL lowered
+/// by the entry's age.
+struct Hit {
+    /// info.truncated when the buffer was smaller than the body; info.size is then what was copied
+    dns::BodyInfo info;
+    dns::Rcode rcode;
+    bool authentic_data;
+    std::uint16_t source;
+    Duration age;
+    Duration remaining;  ///< until it expires
+    /// How often this value was found before (stops at 65535); for failures: how many in a row.
+    std::uint32_t uses;
+};
+
+/// Sums over all shards, for metrics.
+struct Stats {
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+    std::uint64_t stored = 0;
+    std::uint64_t evicted_probation = 0;  ///< evicted before they were asked for again
+    std::uint64_t evicted_main = 0;
+    std::uint64_t refused_too_large = 0;  ///< larger than a sixteenth of a shard
+};
+
+class Cache {
+public:
+    explicit Cache(const Options& options);
+    ~Cache();
+    Cache(const Cache&) = delete;
+    Cache& operator=(const Cache&) = delete;
+
+    /// Looks one key up and copies its body to `out`, patched to `now`. False: nothing fresh under
+    /// this key. Allocates nothing. Copies whole octets up to out.size(); finish_reply cuts at a
+    /// record.
+    bool find(const Key& key, Time now, MutableBytes out, Hit& hit) noexcept;
+
+    /// Keeps (or replaces) a value. Records whose lifetime is not above zero (times are kept in
+    /// whole milliseconds) are not kept, nor is a body that does not walk as `info` says or that
+    /// holds an OPT. A value too large is refused and counted.
+    void store(const Key& key, const Value& value, Time now);
+
+    /// Keeps a failure: `body` is the text of its extended error (for people, at most 200 octets),
+    /// `rcode` what clients get. The first failure lives 1 s, each further one in a row twice as
+    /// long, at most 5 s (RFC 9520 3.2); a row ends when 10 s passed since the last failure
+    /// expired, or with forget_failure. One that comes while the last is still fresh belongs to the
+    /// same attempt (another worker asked at the same time): it changes nothing. Failures never
+    /// leave the probation queue, and are kept whatever max_ttl says. Returns how long the failure
+    /// will be remembered. `key.kind` is taken as failure.
+    Duration store_failure(const Key& key, std::string_view text, dns::Rcode rcode,
+                           std::uint16_t source, Time now);
+    void forget_failure(const Key& key) noexcept;
+
+    /// Drops one key, e.g. an NXDOMAIN when a positive answer came.
+    void erase(const Key& key) noexcept;
+    /// Drops everything.
+    void clear() noexcept;
+    /// Changes the size bound and the caps on reload; evicts down to the new size at once. The
+    /// number of shards stays as it was made.
+    void configure(const Options& options);
+
+    Stats stats() const;
+    /// The TTL caps in force.
+    Seconds max_ttl() const noexcept { return Seconds(max_ttl_.load(std::memory_order_relaxed)); }
+    Seconds negative_max_ttl() const noexcept {
+        return Seconds(negative_max_ttl_.load(std::memory_order_relaxed));
+    }
+
+private:
+    struct Place {
+        Shard& shard;
+        std::uint32_t tag;
+    };
+    Place place_of(const Key& key) const noexcept;
+
+    std::unique_ptr<Shard[]> shards_;
+    std::size_t shard_count_;  // a power of two
+    std::uint64_t seed_;       // so that nobody outside can choose who shares a shard or a tag
+    std::atomic<std::int64_t> max_ttl_;
+    std::atomic<std::int64_t> negative_max_ttl_;
+};
+
+}  // namespace peerzone::cache

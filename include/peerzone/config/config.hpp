@@ -1,0 +1,67 @@
+// The configuration file as values: YAML in, every module's Options out, or every problem with its
+// place. Control plane.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "peerzone/base/log.hpp"
+#include "peerzone/cache/cache.hpp"
+#include "peerzone/dns/name.hpp"
+#include "peerzone/resolver/limits.hpp"
+#include "peerzone/server/options.hpp"
+#include "peerzone/upstream/upstream.hpp"
+#include "peerzone/view/view.hpp"
+#include "peerzone/zone/zone.hpp"
+
+namespace peerzone::config {
+
+/// One problem. to_text(): "file.yaml:12:5: peers.westus.zones[0]: 'x..y' is not a domain name
+/// (hint: …)".
+struct Problem {
+    std::string file;
+    std::size_t line =
+        0;  ///< 1-based; 0 when the problem has no place (a file that cannot be read)
+    std::size_t column = 0;  ///< 1-based
+    std::string path;        ///< "peers.westus.zones[0]"
+    std::string message;
+    std::string hint;  ///< what to do about it; may be empty
+
+    std::string to_text() const;
+};
+
+struct Config {
+    std::string cluster_name = "local";  ///< cluster.name: how this cluster calls itself in logs
+    dns::Name cluster_zone;   ///< cluster.zone: default cluster.local; never forwarded unless local
+                              ///< or a peer says so
+    std::size_t workers = 0;  ///< workers: 0 is auto
+    std::vector<upstream::EndpointSpec> bootstrap;  ///< bootstrap: who resolves endpoints' host
+                                                    ///< names; default resolv.conf:/etc/resolv.conf
+    server::ListenOptions listen;
+    std::optional<upstream::Options> local;  ///< local.forward
+    std::vector<upstream::Options> peers;    ///< in the file's order
+    std::vector<zone::Options>
+        zones;  ///< file names already relative to the configuration's folder
+    std::vector<upstream::Options> forwards;  ///< forward.<suffix>
+    std::vector<view::Options> views;         ///< exactly one: the file's, or the default
+    cache::Options cache;
+    resolver::Limits resolver_limits;
+    server::Limits server_limits;
+    log::Options log;
+};
+
+struct Loaded {
+    std::optional<Config> config;   ///< empty exactly when there are problems
+    std::vector<Problem> problems;  ///< all of them, in the file's order
+};
+
+/// Reads, checks and converts a file, zones included (they are built once to find their errors).
+/// Never throws.
+Loaded load(const std::string& file);
+/// The same for text that did not come from a file; `file` names it in problems and is what
+/// relative paths are relative to.
+Loaded load_text(const std::string& text, const std::string& file);
+
+}  // namespace peerzone::config

@@ -1,0 +1,103 @@
+// Counters of one worker. One thread writes, any thread may read: an add is a plain load and store
+// on a line that no other worker writes. The owner is the worker; totals are summed when somebody
+// looks.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace peerzone::metrics {
+
+enum class Count : std::uint8_t {
+    udp_queries,
+    udp_replies,
+    udp_kernel_drops,
+    udp_send_failed,
+    tcp_connections,
+    tcp_refused_limit,
+    tcp_queries,
+    tcp_closed_slow,
+    tcp_closed_idle,
+    tcp_bad_frame,
+    dropped_malformed,
+    formerr,
+    notimp,
+    badvers,
+    refused_client,
+    refused,
+    answered_zone,
+    answered_cache,
+    answered_failure_cached,
+    answered_upstream,
+    servfail,
+    truncated,
+    shed_in_flight,
+    shed_waiters,
+    upstream_udp_sent,
+    upstream_udp_replies,
+    upstream_tcp_sent,
+    upstream_tcp_replies,
+    upstream_mismatch,
+    upstream_case_mismatch,
+    upstream_invalid,
+    upstream_timeout,
+    upstream_error,
+    upstream_truncated,
+    upstream_suspect,
+    count
+};
+
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::count)> kCountNames =
+    {"udp_queries",
+     "udp_replies",
+     "udp_kernel_drops",
+     "udp_send_failed",
+     "tcp_connections",
+     "tcp_refused_limit",
+     "tcp_queries",
+     "tcp_closed_slow",
+     "tcp_closed_idle",
+     "tcp_bad_frame",
+     "dropped_malformed",
+     "formerr",
+     "notimp",
+     "badvers",
+     "refused_client",
+     "refused",
+     "answered_zone",
+     "answered_cache",
+     "answered_failure_cached",
+     "answered_upstream",
+     "servfail",
+     "truncated",
+     "shed_in_flight",
+     "shed_waiters",
+     "upstream_udp_sent",
+     "upstream_udp_replies",
+     "upstream_tcp_sent",
+     "upstream_tcp_replies",
+     "upstream_mismatch",
+     "upstream_case_mismatch",
+     "upstream_invalid",
+     "upstream_timeout",
+     "upstream_error",
+     "upstream_truncated",
+     "upstream_suspect"};
+
+class alignas(64) Counters {
+public:
+    void add(Count what, std::uint64_t n = 1) noexcept {
+        auto& value = values_[static_cast<std::size_t>(what)];
+        value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    std::uint64_t value(Count what) const noexcept {
+        return values_[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
+    }
+
+private:
+    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Count::count)> values_{};
+};
+
+}  // namespace peerzone::metrics

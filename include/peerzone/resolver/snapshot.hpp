@@ -1,0 +1,24 @@
+// What the control plane has built and the workers read: an immutable value, swapped whole. A
+// question that waits keeps the snapshot it began with.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "peerzone/resolver/limits.hpp"
+#include "peerzone/upstream/upstream.hpp"
+#include "peerzone/view/view.hpp"
+#include "peerzone/zone/zone.hpp"
+
+namespace peerzone::resolver {
+
+struct Snapshot {
+    view::ClientTable clients;
+    std::vector<view::View> views;                         ///< by ViewId
+    std::vector<std::shared_ptr<const zone::Zone>> zones;  ///< by Route::index of kind zone
+    std::vector<std::shared_ptr<const upstream::Upstream>>
+        upstreams;  ///< by Route::index of kind upstream
+    Limits limits;
+};
+
+}  // namespace peerzone::resolver

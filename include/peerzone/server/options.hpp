@@ -1,0 +1,32 @@
+// Where we listen, and what a client may cost.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "peerzone/base/clock.hpp"
+#include "peerzone/base/ip.hpp"
+
+namespace peerzone::server {
+
+struct ListenOptions {
+    std::vector<SocketAddress> dns;  ///< listen.dns: UDP and TCP; default 0.0.0.0:53 and [::]:53
+};
+
+struct Limits {
+    std::size_t tcp_connections_max =
+        1000;  ///< limits.tcp_connections_max: all clients, all workers
+    std::size_t tcp_connections_per_client_max =
+        100;  ///< limits.tcp_connections_per_client_max: one client address
+    std::size_t tcp_in_flight_per_connection_max =
+        64;  ///< limits.tcp_in_flight_per_connection_max: unanswered questions; then we stop
+             ///< reading
+    Seconds tcp_idle{
+        10};  ///< limits.tcp_idle: a connection without a question is closed (RFC 7766 6.2.3)
+    Seconds tcp_write_stall{
+        5};  ///< limits.tcp_write_stall: a client that reads nothing for this long is cut off
+    std::size_t tcp_write_queue_bytes_max =
+        1u << 20;  ///< limits.tcp_write_queue_max: replies a client has not taken yet
+};
+
+}  // namespace peerzone::server

@@ -1,0 +1,69 @@
+// Asking an upstream: the plan of endpoints, attempts over UDP and TCP, one deadline. One Client
+// per worker, used on its thread only.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "peerzone/base/clock.hpp"
+#include "peerzone/dns/name.hpp"
+#include "peerzone/metrics/counters.hpp"
+#include "peerzone/upstream/reply_check.hpp"
+#include "peerzone/upstream/task.hpp"
+#include "peerzone/upstream/upstream.hpp"
+
+namespace peerzone::upstream {
+
+struct Question {
+    dns::Name name;  ///< folded
+    std::uint16_t type = 0;
+    bool dnssec_ok = false;
+    bool checking_disabled = false;
+};
+
+/// How asking ended. Either `message` and `checked` (kind data, nodata or nxdomain), or a failure
+/// that people can read.
+struct Asked {
+    bool ok = false;
+    Bytes message;  ///< ok only; stands in the Client's buffers until the awaiting coroutine next
+                    ///< waits
+    CheckedReply checked;          ///< ok only
+    std::uint16_t error_code = 0;  ///< else: RFC 8914 code …
+    bool cacheable = true;   ///< the failure is the upstream's, not ours (such as shutting down)
+    std::string error_text;  ///< … and "peer=westus 10.2.0.10:53 udp timeout 200ms"
+};
+
+struct ClientOptions {
+    std::uint16_t sockets_per_endpoint_max = 64;  ///< UDP sockets, each on a port of its own
+    std::size_t sockets_max = 1024;               ///< over all endpoints of this worker
+    std::uint32_t questions_per_socket = 1000;    ///< then it is retired
+    Seconds socket_age_max{10};
+    Seconds stream_idle{10};      ///< an unused upstream connection is closed
+    Seconds stream_age_max{300};  ///< even a busy one takes no more questions after this
+    std::uint16_t stream_pipelined_max = 128;  ///< questions in flight on one upstream connection
+};
+
+class Client {
+public:
+    Client(boost::asio::io_context& io, metrics::Counters& counters, const ClientOptions& options);
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    /// Asks until there is a reply to believe, every endpoint was tried, or
+    /// upstream.options.deadline has passed. `upstream` and `question` must live until the task
+    /// ends (the coroutine that awaits holds the snapshot).
+    Task<Asked> ask(const Upstream& upstream, const Question& question);
+
+    /// Ends every wait with a failure ("shutting down") and closes all sockets. Coroutines resume
+    /// within this call.
+    void shut_down();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace peerzone::upstream

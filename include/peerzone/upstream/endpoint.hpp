@@ -1,0 +1,79 @@
+// One DNS server of a peer or forwarder, and what all workers have learned about it. Relaxed
+// atomics: every worker reads and writes, and a lost update costs nothing but a slightly older
+// estimate. Shared by snapshots: a reload keeps the object of an address that stays, so what was
+// learned survives.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "peerzone/base/clock.hpp"
+#include "peerzone/base/ip.hpp"
+
+namespace peerzone::upstream {
+
+enum class Wire : std::uint8_t { udp, tcp };
+
+class Endpoint {
+public:
+    explicit Endpoint(const SocketAddress& address) noexcept : address_(address) {}
+    Endpoint(const Endpoint&) = delete;
+    Endpoint& operator=(const Endpoint&) = delete;
+
+    const SocketAddress& address() const noexcept { return address_; }
+
+    /// How long to wait for a reply: SRTT + 4 × variance (RFC 6298's terms) within 40–400 ms; 200
+    /// ms at first contact.
+    Duration attempt_timeout() const noexcept;
+    /// Smoothed round trip; zero when nothing was measured yet.
+    Duration smoothed_rtt() const noexcept;
+
+    /// A reply came: the estimate moves, the losses are forgotten, suspicion ends.
+    void note_reply(Duration rtt, Wire wire = Wire::udp) noexcept;
+    /// A question got no reply, or an error (one loss per question, however often it was repeated).
+    /// Three in a row make the endpoint suspect. True when this one did.
+    bool note_loss(Time now) noexcept;
+
+    /// No client's question waits for a suspect endpoint while another is there.
+    bool is_suspect() const noexcept { return suspect_.load(std::memory_order_relaxed); }
+    /// True for one caller when a suspect endpoint is due for another try by a copy of a question:
+    /// after 250 ms, then twice as long each time, at most 2 s.
+    bool claim_retry(Time now) noexcept;
+
+    // What the endpoint turned out not to understand, each remembered for a while.
+    bool edns_works(Time now) const noexcept { return after(now, no_edns_until_); }
+    void note_no_edns(Time now) noexcept;  ///< 10 minutes
+    bool case_works(Time now) const noexcept { return after(now, no_case_until_); }
+    /// A reply was equal but for letter case. Three of them switch 0x20 off for an hour.
+    void note_case_changed(Time now) noexcept;
+    bool stream_works(Time now) const noexcept { return after(now, no_stream_until_); }
+    void note_no_stream(Time now) noexcept;  ///< connection refused or reset: 10 s
+    bool datagrams_work(Time now) const noexcept { return after(now, no_datagrams_until_); }
+    /// TCP answered a question that UDP did not (transport auto). At first contact, or three times
+    /// in a row: TCP for 10 minutes. A forwarder that is slow over one name must not lose its UDP.
+    void note_no_datagrams(Time now) noexcept;
+
+private:
+    using Ticks = Duration::rep;
+    static bool after(Time now, const std::atomic<Ticks>& until) noexcept {
+        return now.time_since_epoch().count() >= until.load(std::memory_order_relaxed);
+    }
+
+    SocketAddress address_;
+    std::atomic<std::uint32_t> srtt_us_{0};  // 0: never measured
+    std::atomic<std::uint32_t> rttvar_us_{0};
+    std::atomic<std::uint16_t> losses_{0};
+    std::atomic<bool> suspect_{false};
+    std::atomic<Ticks> retry_at_{0};
+    std::atomic<Ticks> retry_wait_{0};
+    std::atomic<std::uint8_t> case_changes_{0};
+    std::atomic<std::uint8_t> silent_datagrams_{0};
+    std::atomic<bool> heard_datagram_{false};
+    std::atomic<Ticks> no_edns_until_{Duration::min().count()};
+    std::atomic<Ticks> no_case_until_{Duration::min().count()};
+    std::atomic<Ticks> no_stream_until_{Duration::min().count()};
+    std::atomic<Ticks> no_datagrams_until_{Duration::min().count()};
+};
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,71 @@
+// Is this the reply to that question, and what of it may be believed? Pure. Kept: the CNAME/DNAME
+// chain that starts at the question and the records of the asked type at its end, whatever zone
+// they lie in, and the SOA of a negative answer; every other record is dropped (DESIGN section 2,
+// step 8; RFC 2181 5.4.1).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "peerzone/dns/answer.hpp"
+#include "peerzone/dns/message.hpp"
+#include "peerzone/dns/name.hpp"
+
+namespace peerzone::upstream {
+
+/// Does a datagram answer this question at all? Anything but `same` is not ours: the wait goes on.
+enum class Match : std::uint8_t {
+    same,
+    case_differs,  ///< ID and question match but for letter case (0x20 was not kept)
+    other  ///< not a response, another ID or another question, or no whole header and question
+};
+/// `name` as it was sent, with its letter case. A FORMERR, NOTIMP, SERVFAIL or REFUSED without a
+/// question section matches by ID.
+Match match_reply(Bytes message, std::uint16_t id, Bytes name, std::uint16_t type) noexcept;
+
+enum class ReplyKind : std::uint8_t {
+    data,    ///< records of the asked type (or any, for ANY) stand at the end of the chain
+    nodata,  ///< NOERROR without them
+    nxdomain,
+    truncated,  ///< TC: ask again over a stream
+    no_edns,    ///< FORMERR, NOTIMP or BADVERS to a question with OPT: ask again without
+    failure,    ///< SERVFAIL, REFUSED, another RCODE, or a referral / lame reply without AA, RA and
+                ///< SOA
+    invalid  ///< does not parse: bounds, counts, names, data sizes, a chain of more than 8 links or
+             ///< with a loop
+};
+
+struct Extended {
+    bool present = false;
+    std::uint16_t code = 0;
+    std::string text;  ///< cleaned of control characters, at most 160 octets
+};
+
+struct CheckedReply {
+    ReplyKind kind = ReplyKind::invalid;
+    dns::Rcode rcode = dns::Rcode::noerror;
+    bool authentic_data = false;
+    unsigned links = 0;    ///< aliases in the chain
+    dns::Name target;      ///< the end of the chain; the question's own name when there is none
+    bool has_soa = false;  ///< a SOA in authority, at or above `target`
+    dns::Name soa_owner;
+    std::uint32_t soa_ttl = 0;  ///< min(TTL of the SOA, its MINIMUM) (RFC 2308 5)
+    std::uint32_t least_ttl =
+        0;           ///< over the kept answer records; for a bare negative reply that of the SOA
+    Extended error;  ///< the upstream's own EDE, if it sent one
+};
+
+/// Judges a message that matched. `sent_edns` says whether the question carried OPT.
+CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns);
+
+/// Writes what is kept of a checked reply: chain and data, or chain and SOA, with TTLs capped.
+/// `with_soa` false leaves the SOA out (the chain goes on elsewhere). The writer's question is
+/// `name`; returns false when it does not fit.
+struct TtlCaps {
+    std::uint32_t positive = 3600;
+    std::uint32_t negative = 30;
+};
+bool write_kept(Bytes message, Bytes name, std::uint16_t type, const CheckedReply& checked,
+                const TtlCaps& caps, bool with_soa, dns::BodyWriter& writer);
+
+}  // namespace peerzone::upstream

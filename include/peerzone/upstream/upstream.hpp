@@ -1,0 +1,53 @@
+// A peer, the local cluster's own DNS, or a forwarder: who is asked for the names of some zones. An
+// immutable value of the snapshot (its endpoints' health is not: upstream/endpoint.hpp).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "peerzone/base/clock.hpp"
+#include "peerzone/base/ip.hpp"
+#include "peerzone/dns/name.hpp"
+#include "peerzone/upstream/endpoint.hpp"
+
+namespace peerzone::upstream {
+
+enum class Kind : std::uint8_t { peer, local, forward };
+enum class Transport : std::uint8_t { automatic, udp, tcp };
+
+/// One item of an `endpoints` list: exactly one of address, host and resolv_conf is set.
+struct EndpointSpec {
+    std::optional<SocketAddress> address;
+    std::string host;         ///< resolved once through the bootstrap servers (upstream/lookup.hpp)
+    std::string resolv_conf;  ///< "resolv.conf:/path": the nameservers of that file
+    std::uint16_t port = 53;  ///< of host
+};
+
+struct Options {
+    std::string name;  ///< the key under peers; "local"; "forward <zone>"
+    Kind kind = Kind::peer;
+    std::vector<dns::Name>
+        zones;  ///< peers.<name>.zones, the cluster's zone, or the forward's suffix
+    std::vector<IpPrefix> reverse;  ///< PTR questions for these go here too
+    std::vector<EndpointSpec> endpoints;
+    Transport transport = Transport::automatic;  ///< auto: UDP, then TCP when cut or silent; udp:
+                                                 ///< TCP only for cut replies; tcp
+    Millis deadline{1800};                ///< the whole question, all attempts; 100ms–4500ms
+    std::optional<Seconds> negative_ttl;  ///< cap for NXDOMAIN and NODATA; unset: 1 s for peers and
+                                          ///< local, cache's cap for forward
+};
+
+struct Upstream {
+    std::uint16_t id =
+        0;  ///< stays with the label over reloads, so that per-upstream limits count through them
+    std::string label;  ///< for people: "peer=westus", "local", "forward=."
+    Options options;
+    std::vector<std::shared_ptr<Endpoint>> endpoints;
+    /// Why there may be no endpoints yet: "dns.example.com: not resolved yet".
+    std::string pending;
+};
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,77 @@
+// Which clients see which zones. A View is a set of routes; the ClientTable says which view a
+// client address has; both are immutable values of the snapshot, read by every worker without
+// locks. Every route, cache key and access decision goes through a view.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "peerzone/base/ip.hpp"
+#include "peerzone/dns/name.hpp"
+
+namespace peerzone::view {
+
+struct Options {
+    std::string name = "default";   ///< views[].name
+    std::vector<IpPrefix> clients;  ///< views[].clients; without any view: default_clients()
+};
+
+/// Who is served when the configuration has no views: loopback, RFC 1918, 100.64/10, 169.254/16,
+/// fc00::/7, fe80::/10.
+std::vector<IpPrefix> default_clients();
+
+using ViewId = std::uint16_t;
+
+/// Client address → view, by the longest prefix.
+class ClientTable {
+public:
+    void add(const IpPrefix& prefix, ViewId view);
+    /// No view: the client is refused.
+    std::optional<ViewId> find(const IpAddress& client) const noexcept;
+
+private:
+    std::vector<std::pair<IpPrefix, ViewId>> entries_;  // longest prefix first
+};
+
+/// Who answers the names under a suffix. The index is into the snapshot's zones or upstreams.
+struct Route {
+    enum class Kind : std::uint8_t { zone, upstream };
+    dns::Name suffix;
+    Kind kind = Kind::zone;
+    bool built_in = false;  ///< a special-use name that must not leak (RFC 6761, 6762, 6303), not
+                            ///< from the configuration
+    std::uint16_t index = 0;
+};
+
+/// Name → route, by the longest suffix.
+class RouteTable {
+public:
+    /// One route per suffix: a later one replaces an earlier one.
+    void add(const Route& route);
+    /// `name` is folded wire form. Null when nothing matches (there is no route for the root).
+    const Route* find(Bytes name) const noexcept;
+    /// The route of exactly this suffix.
+    const Route* find_exact(const dns::Name& suffix) const noexcept;
+    const std::vector<Route>& routes() const noexcept { return routes_; }
+
+private:
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view name) const noexcept;
+    };
+    std::vector<Route> routes_;
+    std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>> by_suffix_;
+    std::size_t labels_max_ = 0;  // of the longest suffix: longer ones of a question are not probed
+};
+
+struct View {
+    std::string name;
+    RouteTable routes;
+    bool recursion_available = false;  ///< RA: this view has at least one upstream
+};
+
+}  // namespace peerzone::view

@@ -1,0 +1,119 @@
+// Zones that we answer ourselves. A Zone is an immutable value: built once on the control thread,
+// then read by every worker without locks. Lookup follows RFC 1034 4.3.2, wildcards RFC 4592, DNAME
+// RFC 6672, negative answers RFC 2308.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "peerzone/base/result.hpp"
+#include "peerzone/dns/answer.hpp"
+#include "peerzone/dns/name.hpp"
+#include "peerzone/dns/record.hpp"
+
+namespace peerzone::zone {
+
+struct Options {
+    dns::Name origin;
+    std::vector<std::string> records;  ///< zones.<origin>.records: lines of RFC 1035 master format,
+                                       ///< relative to the origin
+    std::string file;  ///< zones.<origin>.file: an RFC 1035 zone file; exclusive with records
+};
+
+/// TTL of records that name none, of the SOA we supply, and of its MINIMUM.
+inline constexpr std::uint32_t kDefaultTtl = 30;
+/// CNAME and DNAME links followed within one zone.
+inline constexpr unsigned kChainMax = 8;
+
+/// How a lookup ended. What belongs into the reply has been written when it returns, SOA of
+/// negative answers included.
+enum class Outcome : std::uint8_t {
+    answered,    ///< data in the answer section (or a chain of aliases that ends in data)
+    nodata,      ///< the name exists, the type does not
+    nxdomain,    ///< the name (or the end of the alias chain, still in this zone) does not exist
+    delegation,  ///< below a zone cut: NS in authority, glue in additional; not authoritative
+    chain,       ///< aliases were written and lead out of this zone: go on at LookupResult::target
+    broken  ///< more than kChainMax links, or a name that grew too long through DNAME: SERVFAIL
+            ///< (YXDOMAIN has no use here); what was written is of no use
+};
+
+struct LookupResult {
+    Outcome outcome = Outcome::nxdomain;
+    dns::Name target;    ///< with Outcome::chain: where the aliases lead; with delegation: the cut
+    unsigned links = 0;  ///< aliases written
+};
+
+struct ZoneData;
+struct Draft;
+
+class Zone {
+public:
+    Zone(Zone&&) noexcept;
+    Zone& operator=(Zone&&) noexcept;
+    ~Zone();
+
+    const dns::Name& origin() const noexcept;
+    std::size_t record_count() const noexcept;
+
+    /// Answers (name, type); `name` is the origin or below it, in any case. Answer records are
+    /// written with `name` as owner (for wildcards too). Type ANY gives one RRset (RFC 8482).
+    /// `rotation` turns the order of A and AAAA sets. Allocates nothing, throws nothing; safe in
+    /// any number of threads at once.
+    LookupResult lookup(const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
+                        dns::BodyWriter& writer) const noexcept;
+
+private:
+    friend class Builder;
+    explicit Zone(std::unique_ptr<ZoneData> data) noexcept;
+    std::unique_ptr<ZoneData> data_;
+};
+
+/// What is wrong with a zone's source. `line` is 1-based within the file, or the index of the
+/// `records` item plus 1; 0 when the fault is not in one line.
+struct Problem {
+    std::size_t line = 0;
+    std::string message;
+};
+
+/// Collects records and checks that they make a zone: in bailiwick, CNAME alone at its name, one
+/// SOA, equal TTLs per RRset (the lowest wins, RFC 2181 5.2), nothing but NS, DS and glue at and
+/// below a cut, nothing below a DNAME. Duplicates are dropped.
+class Builder {
+public:
+    explicit Builder(dns::Name origin);
+    Builder(Builder&&) noexcept;
+    Builder& operator=(Builder&&) noexcept;
+    ~Builder();
+
+    /// An error names the record and what is wrong with it; the builder stays usable. `line` comes
+    /// back in problems().
+    Result<void> add(const dns::ResourceRecord& record, std::size_t line = 0);
+    /// What only shows when all records are there: data below a cut or a DNAME.
+    std::vector<Problem> problems() const;
+    /// Supplies SOA and NS when there are none: `ns.dns.<origin>` and `hostmaster.<origin>`, TTL
+    /// kDefaultTtl. An error is the first of problems().
+    Result<Zone> build() &&;
+
+private:
+    std::unique_ptr<Draft> draft_;
+};
+
+/// A zone file may have this size.
+inline constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
+/// All records of a zone, in octets.
+inline constexpr std::size_t kZoneBytesMax = std::size_t{1} << 30;
+/// Problems reported for one zone; the rest is counted in the last one.
+inline constexpr std::size_t kProblemsMax = 1000;
+
+/// Builds a zone from its options; records are read through ldns. `file` may hold $ORIGIN and $TTL;
+/// $INCLUDE is an error. All problems, not the first.
+struct LoadResult {
+    std::unique_ptr<Zone> zone;  ///< null when there are problems
+    std::vector<Problem> problems;
+};
+LoadResult load(const Options& options);
+
+}  // namespace peerzone::zone

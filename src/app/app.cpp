@@ -1,0 +1,236 @@
+#include "peerzone/app/app.hpp"
+
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <memory>
+#include <vector>
+
+#include "app/cpu_count.hpp"
+#include "app/host_lookups.hpp"
+#include "app/snapshot_builder.hpp"
+#include "peerzone/base/log.hpp"
+#include "peerzone/cache/cache.hpp"
+#include "peerzone/config/config.hpp"
+#include "peerzone/server/sockets.hpp"
+#include "peerzone/server/worker.hpp"
+
+namespace peerzone::app {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr Millis kDrainDeadline{2500};  // longer than any question may take by default
+
+// Everything that runs. Control thread only; workers and the lookup thread reach it through post().
+class Program {
+public:
+    Program(std::string file, config::Config config)
+        : file_(std::move(file)),
+          config_(std::move(config)),
+          cache_(config_.cache),
+          shared_(cache_, config_.server_limits),
+          lookups_([this](const std::string& host, std::vector<IpAddress> addresses) {
+              asio::post(io_, [this, host, addresses = std::move(addresses)] {
+                  host_found(host, addresses);
+              });
+          }) {}
+
+    Result<void> open();
+    void run();
+
+private:
+    Result<void> open_address(const SocketAddress& address);
+    void start();
+    void publish();
+    void want_hosts() { lookups_.want(wanted_hosts(config_), bootstrap_servers(config_)); }
+    void host_found(const std::string& host, const std::vector<IpAddress>& addresses);
+    void wait_for_signal();
+    void reload();
+    void stop();
+    void log_counters() const;
+
+    std::string file_;
+    config::Config config_;
+    asio::io_context io_{1};
+    asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
+    cache::Cache cache_;
+    server::Shared shared_;
+    std::vector<std::unique_ptr<server::Worker>> workers_;
+    SnapshotBuilder builder_;
+    HostAddresses hosts_;
+    HostLookups lookups_;
+};
+
+// Upstream sockets take descriptors: as many as the hard limit allows (DESIGN section 4).
+std::size_t raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+Result<void> Program::open() {
+    if (auto zones = builder_.load_zones(config_); !zones) return zones;
+    const std::size_t count = config_.workers != 0 ? config_.workers : auto_workers();
+    upstream::ClientOptions client;
+    client.sockets_max = std::min(client.sockets_max, raise_descriptor_limit() / 2 / count);
+    for (std::size_t i = 0; i < count; ++i)
+        workers_.push_back(std::make_unique<server::Worker>(shared_, client));
+    std::size_t opened = 0;
+    for (const SocketAddress& address : config_.listen.dns)
+        if (auto free = server::check_free(address); !free) return free;
+    for (const SocketAddress& address : config_.listen.dns) {
+        if (!address.ip.is_v4() && address.ip.is_unspecified() && server::ipv6_missing()) {
+            log::warning("not listening",
+                         {{"address", address.to_text()}, {"why", "this host has no IPv6"}});
+            continue;
+        }
+        if (auto done = open_address(address); !done) return done;
+        ++opened;
+    }
+    if (opened == 0) return fail("there is no address to listen on (listen.dns)");
+    return {};
+}
+
+Result<void> Program::open_address(const SocketAddress& address) {
+    for (const auto& worker : workers_) {
+        Result<Fd> udp = server::open_udp(address);
+        if (!udp) return udp.error();
+        Result<Fd> tcp = server::open_tcp(address);
+        if (!tcp) return tcp.error();
+        worker->add_udp(std::move(*udp));
+        worker->add_tcp(std::move(*tcp));
+    }
+    log::info("listening",
+              {{"address", address.to_text()}, {"workers", std::to_string(workers_.size())}});
+    return {};
+}
+
+void Program::start() {
+    const auto snapshot = builder_.build(config_, hosts_);
+    for (const auto& worker : workers_) worker->start(snapshot);
+    for (const std::string& notice : builder_.take_notices())
+        log::info("special name opened", {{"what", notice}});
+    log::info("serving", {{"cluster", config_.cluster_name},
+                          {"peers", std::to_string(config_.peers.size())},
+                          {"zones", std::to_string(config_.zones.size())},
+                          {"forwards", std::to_string(config_.forwards.size())}});
+    want_hosts();
+}
+
+void Program::publish() {
+    const auto snapshot = builder_.build(config_, hosts_);
+    for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
+    for (const std::string& notice : builder_.take_notices())
+        log::info("special name opened", {{"what", notice}});
+}
+
+void Program::host_found(const std::string& host, const std::vector<IpAddress>& addresses) {
+    std::string text;
+    for (const IpAddress& address : addresses)
+        text += (text.empty() ? "" : ",") + address.to_text();
+    log::info("endpoint host resolved", {{"host", host}, {"addresses", text}});
+    hosts_[host] = addresses;
+    publish();
+}
+
+void Program::wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        if (signal == SIGHUP) {
+            reload();
+        } else if (signal == SIGUSR1) {
+            log_counters();
+        } else {
+            log::info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+            stop();
+            return;
+        }
+        wait_for_signal();
+    });
+}
+
+void Program::reload() {
+    config::Loaded loaded = config::load(file_);
+    if (!loaded.config) {
+        for (const config::Problem& problem : loaded.problems)
+            log::error("configuration refused", {{"problem", problem.to_text()}});
+        log::error("still serving the old configuration",
+                   {{"problems", std::to_string(loaded.problems.size())}});
+        return;
+    }
+    if (const auto zones = builder_.load_zones(*loaded.config); !zones) {
+        log::error("still serving the old configuration", {{"why", zones.error().message}});
+        return;
+    }
+    if (loaded.config->listen.dns != config_.listen.dns)
+        log::warning("listen.dns changed", {{"what", "takes effect after a restart"}});
+    if (loaded.config->workers != config_.workers)
+        log::warning("workers changed", {{"what", "takes effect after a restart"}});
+    config_ = std::move(*loaded.config);
+    log::configure(config_.log);
+    cache_.configure(config_.cache);
+    publish();
+    want_hosts();
+    log::info("configuration reloaded", {{"file", file_}});
+}
+
+void Program::stop() {
+    for (const auto& worker : workers_) worker->drain(kDrainDeadline);
+    for (const auto& worker : workers_) worker->join();
+    log_counters();
+    io_.stop();
+}
+
+// One line with everything that is not zero: what an operator sees with SIGUSR1 and at the end.
+void Program::log_counters() const {
+    std::string text;
+    for (std::size_t i = 0; i < metrics::kCountNames.size(); ++i) {
+        std::uint64_t sum = 0;
+        for (const auto& worker : workers_)
+            sum += worker->counters().value(static_cast<metrics::Count>(i));
+        if (sum != 0)
+            text += (text.empty() ? "" : " ") + std::string(metrics::kCountNames[i]) + "=" +
+                    std::to_string(sum);
+    }
+    const cache::Stats stats = cache_.stats();
+    log::info("counters",
+              {{"sums", text},
+               {"cache_entries", std::to_string(stats.entries)},
+               {"cache_bytes", std::to_string(stats.bytes)},
+               {"cache_evicted", std::to_string(stats.evicted_probation + stats.evicted_main)}});
+}
+
+void Program::run() {
+    signals_.add(SIGUSR1);
+    wait_for_signal();
+    start();
+    io_.run();
+}
+
+}  // namespace
+
+int serve(const std::string& config_file) {
+    std::signal(SIGPIPE, SIG_IGN);  // whoever reads our log may go away
+    config::Loaded loaded = config::load(config_file);
+    for (const config::Problem& problem : loaded.problems)
+        log::error("configuration refused", {{"problem", problem.to_text()}});
+    if (!loaded.config) return 1;
+    log::configure(loaded.config->log);
+    Program program(config_file, std::move(*loaded.config));
+    if (const auto opened = program.open(); !opened) {
+        log::error("cannot start", {{"why", opened.error().message}});
+        return 1;
+    }
+    program.run();
+    log::info("stopped");
+    return 0;
+}
+
+}  // namespace peerzone::app

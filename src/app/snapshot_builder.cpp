@@ -1,0 +1,187 @@
+#include "app/snapshot_builder.hpp"
+
+#include <algorithm>
+
+#include "app/special_names.hpp"
+#include "peerzone/base/log.hpp"
+#include "peerzone/upstream/lookup.hpp"
+
+namespace peerzone::app {
+namespace {
+
+std::string label_of(const upstream::Options& options) {
+    switch (options.kind) {
+        case upstream::Kind::peer: return "peer=" + options.name;
+        case upstream::Kind::local: return "local";
+        case upstream::Kind::forward: return "forward=" + options.zones.front().to_text();
+    }
+    return options.name;
+}
+
+template <class Visit>
+void each_upstream(const config::Config& config, const Visit& visit) {
+    for (const upstream::Options& peer : config.peers) visit(peer);
+    if (config.local) visit(*config.local);
+    for (const upstream::Options& forward : config.forwards) visit(forward);
+}
+
+std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
+    std::vector<dns::Name> suffixes = options.zones;
+    for (const IpPrefix& prefix : options.reverse)
+        for (const dns::Name& zone : dns::reverse_zones(prefix)) suffixes.push_back(zone);
+    return suffixes;
+}
+
+}  // namespace
+
+Result<void> SnapshotBuilder::load_zones(const config::Config& config) {
+    std::vector<std::shared_ptr<const zone::Zone>> zones;
+    for (const zone::Options& options : config.zones) {
+        zone::LoadResult loaded = zone::load(options);
+        if (!loaded.zone) {
+            const std::string why =
+                loaded.problems.empty() ? "cannot be read" : loaded.problems.front().message;
+            return fail("zone " + options.origin.to_text() + ": " + why);
+        }
+        zones.push_back(std::move(loaded.zone));
+    }
+    zones_ = std::move(zones);
+    return {};
+}
+
+std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(const config::Config& config,
+                                                                 const HostAddresses& hosts) {
+    auto snapshot = std::make_shared<resolver::Snapshot>();
+    snapshot->limits = config.resolver_limits;
+    for (const view::Options& options : config.views) {
+        const auto id = static_cast<view::ViewId>(snapshot->views.size());
+        snapshot->views.push_back(
+            {.name = options.name, .routes = {}, .recursion_available = false});
+        for (const IpPrefix& prefix : options.clients) snapshot->clients.add(prefix, id);
+    }
+    kept_.clear();
+    add_zones(*snapshot, config);
+    each_upstream(
+        config, [&](const upstream::Options& options) { add_upstream(*snapshot, options, hosts); });
+    endpoints_ = std::move(kept_);
+    kept_.clear();
+    return snapshot;
+}
+
+void SnapshotBuilder::add_zones(resolver::Snapshot& snapshot, const config::Config& config) {
+    const auto add = [&](std::shared_ptr<const zone::Zone> zone, bool built_in) {
+        const view::Route route{.suffix = zone->origin(),
+                                .kind = view::Route::Kind::zone,
+                                .built_in = built_in,
+                                .index = static_cast<std::uint16_t>(snapshot.zones.size())};
+        for (view::View& view : snapshot.views) view.routes.add(route);
+        snapshot.zones.push_back(std::move(zone));
+    };
+    for (auto& zone : special_zones(config.cluster_zone)) add(std::move(zone), true);
+    const view::RouteTable special = snapshot.views.front().routes;
+    each_upstream(config, [&](const upstream::Options& options) {
+        for (const dns::Name& suffix : suffixes_of(options)) note_opened(special, suffix, config);
+    });
+    for (const auto& zone : zones_) {
+        note_opened(special, zone->origin(), config);
+        add(zone, false);
+    }
+}
+
+// Any zone, peer, reverse or forward for a special-use name opens it again (DESIGN section 2, step
+// 4). The cluster's own zone is no news.
+void SnapshotBuilder::note_opened(const view::RouteTable& special, const dns::Name& suffix,
+                                  const config::Config& config) {
+    const view::Route* under = special.find(suffix.folded().wire());
+    if (under == nullptr || suffix.is_under(config.cluster_zone)) return;
+    if (!told_.insert(suffix.folded().to_text()).second) return;
+    notices_.push_back(suffix.to_text() +
+                       " is answered by the configuration, not as the special-use name " +
+                       under->suffix.to_text());
+}
+
+void SnapshotBuilder::add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
+                                   const HostAddresses& hosts) {
+    const auto index = static_cast<std::uint16_t>(snapshot.upstreams.size());
+    snapshot.upstreams.push_back(make_upstream(options, hosts));
+    for (view::View& view : snapshot.views) {
+        view.recursion_available = true;
+        for (const dns::Name& suffix : suffixes_of(options))
+            view.routes.add({.suffix = suffix,
+                             .kind = view::Route::Kind::upstream,
+                             .built_in = false,
+                             .index = index});
+    }
+}
+
+std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(const upstream::Options& options,
+                                                                   const HostAddresses& hosts) {
+    auto made = std::make_shared<upstream::Upstream>();
+    made->label = label_of(options);
+    made->id = ids_.emplace(made->label, static_cast<std::uint16_t>(ids_.size())).first->second;
+    made->options = options;
+    for (const upstream::EndpointSpec& spec : options.endpoints) add_endpoints(*made, spec, hosts);
+    return made;
+}
+
+void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
+                                    const HostAddresses& hosts) {
+    if (spec.address) {
+        add_address(made, *spec.address);
+    } else if (!spec.resolv_conf.empty()) {
+        const auto servers = upstream::read_resolv_conf(spec.resolv_conf);
+        if (servers) {
+            for (const SocketAddress& server : *servers) add_address(made, server);
+        } else {
+            made.pending = servers.error().message;
+            log::warning("endpoints unknown", {{"upstream", made.label}, {"why", made.pending}});
+        }
+    } else {
+        const auto known = hosts.find(spec.host);
+        if (known == hosts.end()) {
+            made.pending = spec.host + ": not resolved yet";
+            return;
+        }
+        for (const IpAddress& ip : known->second) add_address(made, {.ip = ip, .port = spec.port});
+    }
+}
+
+void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress& address) {
+    const Key key{made.label, address};
+    if (kept_.contains(key)) return;  // named twice, perhaps by a host name and its address
+    const auto known = endpoints_.find(key);
+    auto endpoint =
+        known != endpoints_.end() ? known->second : std::make_shared<upstream::Endpoint>(address);
+    kept_.emplace(key, endpoint);
+    made.endpoints.push_back(std::move(endpoint));
+}
+
+std::vector<std::string> SnapshotBuilder::take_notices() {
+    return std::exchange(notices_, {});
+}
+
+std::vector<SocketAddress> bootstrap_servers(const config::Config& config) {
+    std::vector<SocketAddress> servers;
+    for (const upstream::EndpointSpec& spec : config.bootstrap) {
+        if (spec.address) servers.push_back(*spec.address);
+        if (spec.resolv_conf.empty()) continue;
+        const auto found = upstream::read_resolv_conf(spec.resolv_conf);
+        if (found) {
+            servers.insert(servers.end(), found->begin(), found->end());
+        } else {
+            log::warning("bootstrap unusable", {{"why", found.error().message}});
+        }
+    }
+    return servers;
+}
+
+std::set<std::string> wanted_hosts(const config::Config& config) {
+    std::set<std::string> hosts;
+    each_upstream(config, [&](const upstream::Options& options) {
+        for (const upstream::EndpointSpec& spec : options.endpoints)
+            if (!spec.host.empty()) hosts.insert(spec.host);
+    });
+    return hosts;
+}
+
+}  // namespace peerzone::app

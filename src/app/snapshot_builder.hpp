@@ -1,0 +1,62 @@
+// Configuration in, snapshot out. Keeps what must survive a reload: the Endpoint of an address that
+// stays (with what was learned about it), and the number of an upstream. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "peerzone/config/config.hpp"
+#include "peerzone/resolver/snapshot.hpp"
+
+namespace peerzone::app {
+
+/// Host name of an endpoint → its addresses, as far as known.
+using HostAddresses = std::map<std::string, std::vector<IpAddress>>;
+
+class SnapshotBuilder {
+public:
+    /// Reads the zones of a configuration, to be served from the next build on. All or none: an
+    /// error (a file that changed since the configuration was checked) leaves the former ones.
+    Result<void> load_zones(const config::Config& config);
+
+    /// Zones are those of the last load_zones.
+    std::shared_ptr<const resolver::Snapshot> build(const config::Config& config,
+                                                    const HostAddresses& hosts);
+
+    /// What the last build wants the operator to know, each told once over all builds.
+    std::vector<std::string> take_notices();
+
+private:
+    using Key = std::pair<std::string, SocketAddress>;
+
+    std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options,
+                                                      const HostAddresses& hosts);
+    void add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
+                       const HostAddresses& hosts);
+    void add_address(upstream::Upstream& made, const SocketAddress& address);
+    void add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
+                      const HostAddresses& hosts);
+    void add_zones(resolver::Snapshot& snapshot, const config::Config& config);
+    void note_opened(const view::RouteTable& special, const dns::Name& suffix,
+                     const config::Config& config);
+
+    std::vector<std::shared_ptr<const zone::Zone>> zones_;
+    std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
+    std::map<Key, std::shared_ptr<upstream::Endpoint>> kept_;  // those of the build under way
+    std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
+    std::set<std::string> told_;
+    std::vector<std::string> notices_;
+};
+
+/// The nameservers that resolve endpoints' host names.
+std::vector<SocketAddress> bootstrap_servers(const config::Config& config);
+/// Every host name that an endpoint of the configuration is given by.
+std::set<std::string> wanted_hosts(const config::Config& config);
+
+}  // namespace peerzone::app

@@ -1,0 +1,101 @@
+#include "cli/check.hpp"
+
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+#include <vector>
+
+namespace peerzone::cli {
+namespace {
+
+constexpr std::size_t kLinesPerSectionMax = 8;
+constexpr std::size_t kWordsPerLineMax = 4;
+constexpr int kHeadingWidth = 10;
+
+// "a, b, c, d and 12 more"
+template <class Values, class ToText>
+std::string joined(const Values& values, ToText&& to_text) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(values.size(), kWordsPerLineMax); ++i) {
+        if (i > 0) text += ", ";
+        text += to_text(values[i]);
+    }
+    if (values.size() > kWordsPerLineMax)
+        text += " and " + std::to_string(values.size() - kWordsPerLineMax) + " more";
+    return text;
+}
+
+std::string endpoint_text(const upstream::EndpointSpec& endpoint) {
+    if (endpoint.address) return endpoint.address->to_text();
+    if (!endpoint.resolv_conf.empty()) return "resolv.conf:" + endpoint.resolv_conf;
+    return endpoint.host + ":" + std::to_string(endpoint.port);
+}
+
+std::string to_text(const upstream::Options& upstream) {
+    std::string text = joined(upstream.zones, [](const dns::Name& zone) { return zone.to_text(); });
+    text += " -> " + joined(upstream.endpoints, endpoint_text);
+    if (!upstream.reverse.empty())
+        text += " (reverse " +
+                joined(upstream.reverse, [](const IpPrefix& prefix) { return prefix.to_text(); }) +
+                ")";
+    return text;
+}
+
+std::string to_text(const zone::Options& zone) {
+    std::string text = zone.origin.to_text() + " <- ";
+    if (!zone.file.empty()) return text + zone.file;
+    return text + std::to_string(zone.records.size()) +
+           (zone.records.size() == 1 ? " record" : " records");
+}
+
+void write_section(std::ostream& out, const char* heading, const std::vector<std::string>& lines) {
+    for (std::size_t i = 0; i < std::min(lines.size(), kLinesPerSectionMax); ++i)
+        out << "  " << std::left << std::setw(kHeadingWidth) << (i == 0 ? heading : "") << lines[i]
+            << '\n';
+    if (lines.size() > kLinesPerSectionMax)
+        out << "  " << std::setw(kHeadingWidth) << ""
+            << "and " << lines.size() - kLinesPerSectionMax << " more\n";
+}
+
+}  // namespace
+
+void write_summary(const config::Config& config, std::ostream& out) {
+    write_section(out, "cluster",
+                  {config.cluster_name + ", zone " + config.cluster_zone.to_text()});
+    write_section(out, "listen", {joined(config.listen.dns, [](const SocketAddress& address) {
+                      return address.to_text();
+                  })});
+    if (config.local) write_section(out, "local", {to_text(*config.local)});
+    std::vector<std::string> peers;
+    for (const auto& peer : config.peers) peers.push_back(peer.name + ": " + to_text(peer));
+    write_section(out, "peers", peers);
+    std::vector<std::string> zones;
+    for (const auto& zone : config.zones) zones.push_back(to_text(zone));
+    write_section(out, "zones", zones);
+    std::vector<std::string> forwards;
+    for (const auto& forward : config.forwards) forwards.push_back(to_text(forward));
+    write_section(out, "forward", forwards);
+    std::vector<std::string> views;
+    for (const auto& view : config.views)
+        views.push_back(view.name + ": " + joined(view.clients, [](const IpPrefix& prefix) {
+                            return prefix.to_text();
+                        }));
+    write_section(out, "views", views);
+    if (!config.local && config.peers.empty() && config.zones.empty() && config.forwards.empty())
+        out << "  note: no peers, zones, local or forward: every ordinary name is refused\n";
+}
+
+int check(const std::string& file, std::ostream& out, std::ostream& complaints) {
+    const config::Loaded loaded = config::load(file);
+    for (const config::Problem& problem : loaded.problems) complaints << problem.to_text() << '\n';
+    if (!loaded.config) {
+        const std::size_t count = loaded.problems.size();
+        complaints << file << ": " << count << (count == 1 ? " problem" : " problems") << '\n';
+        return 1;
+    }
+    out << file << ": ok\n";
+    write_summary(*loaded.config, out);
+    return 0;
+}
+
+}  // namespace peerzone::cli

@@ -1,0 +1,10 @@
+// The version of this program; CMakeLists.txt says the same (a test compares them).
+#pragma once
+
+#include <string_view>
+
+namespace peerzone::cli {
+
+inline constexpr std::string_view kVersion = "0.1.0";
+
+}  // namespace peerzone::cli

@@ -1,0 +1,117 @@
+// Addresses, prefixes and endpoints of the configuration.
+#include <algorithm>
+#include <utility>
+
+#include "config/values.hpp"
+
+namespace peerzone::config {
+namespace {
+
+constexpr std::uint16_t kDnsPort = 53;
+constexpr std::string_view kResolvConf = "resolv.conf:";
+
+bool is_multicast(const IpAddress& ip) {
+    return ip.is_v4() ? ip.v4_value() >> 28 == 0xe : ip.bytes()[0] == 0xff;
+}
+
+// Digits, dots and colons can only be meant as an address, "10.2.0.300" too.
+bool looks_like_address(std::string_view text) {
+    const bool numeric = text.find_first_not_of("0123456789.:/") == std::string_view::npos;
+    return numeric || text.find('[') != std::string_view::npos ||
+           std::count(text.begin(), text.end(), ':') > 1;
+}
+
+// The prefix that was meant, with the bits behind its length cleared.
+std::string masked(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const auto address = IpAddress::parse(text.substr(0, slash));
+    const auto length = parse_count(text.substr(slash + 1), 0, 128);
+    if (!address || !length) return "";
+    const std::size_t bits = *length + (address->is_v4() ? 96 : 0);
+    auto octets = address->bytes();
+    for (std::size_t bit = bits; bit < 128; ++bit)
+        octets[bit / 8] = static_cast<std::uint8_t>(octets[bit / 8] & ~(0x80u >> bit % 8));
+    return IpAddress::v6(octets).to_text() + "/" + std::to_string(*length);
+}
+
+Parsed<upstream::EndpointSpec> parse_host(std::string_view text) {
+    const Wrong wrong{in_quotes(text) + " is not an address or host name",
+                      "such as 10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53"};
+    upstream::EndpointSpec spec;
+    std::string_view host = text;
+    if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
+        const auto port = parse_count(text.substr(colon + 1), 1, 65535);
+        if (!port) return Wrong{"port " + port.error().message, ""};
+        spec.port = static_cast<std::uint16_t>(*port);
+        host = text.substr(0, colon);
+    }
+    const auto name = parse_zone_name(host);
+    if (!name || name->is_root() || host.find('/') != std::string_view::npos) return wrong;
+    spec.host = name->to_text();
+    return spec;
+}
+
+}  // namespace
+
+Parsed<IpPrefix> parse_prefix(std::string_view text) {
+    const auto prefix = IpPrefix::parse(text);
+    if (prefix) return *prefix;
+    std::string hint = "such as 10.1.0.0/16 or fd00:1::/64";
+    if (prefix.error().message.find("bits set") != std::string::npos)
+        if (const std::string meant = masked(text); !meant.empty()) hint = "write " + meant;
+    return Wrong{prefix.error().message, hint};
+}
+
+Parsed<SocketAddress> parse_listen_address(std::string_view text) {
+    const auto address = SocketAddress::parse(text, kDnsPort);
+    if (!address)
+        return Wrong{address.error().message, looks_like_address(text)
+                                                  ? "such as 0.0.0.0:53 or \"[::]:53\""
+                                                  : "an address of this host, not a name"};
+    if (is_multicast(address->ip))
+        return Wrong{in_quotes(text) + " is a multicast address", "DNS is asked over unicast"};
+    return *address;
+}
+
+Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
+                                              const std::filesystem::path& folder,
+                                              EndpointKinds kinds) {
+    upstream::EndpointSpec spec;
+    if (text.starts_with(kResolvConf)) {
+        const std::string_view path = text.substr(kResolvConf.size());
+        if (!kinds.resolv_conf)
+            return Wrong{"resolv.conf names this host's own DNS servers, not a peer's",
+                         "write the peer's addresses or a host name"};
+        if (path.empty())
+            return Wrong{in_quotes(text) + " names no file",
+                         "such as resolv.conf:/etc/resolv.conf"};
+        spec.resolv_conf = resolve_path(path, folder);
+        return spec;
+    }
+    const auto address = SocketAddress::parse(text, kDnsPort);
+    if (!address) {
+        if (looks_like_address(text) || text.empty())
+            return Wrong{address.error().message,
+                         "such as 10.2.0.10, 10.2.0.10:5353 or \"[fd00::1]:53\""};
+        if (!kinds.hosts)
+            return Wrong{in_quotes(text) + " is not an IP address",
+                         "host names need somebody to resolve them: write an address here"};
+        return parse_host(text);
+    }
+    if (address->ip.is_unspecified() || is_multicast(address->ip))
+        return Wrong{in_quotes(text) + " is not the address of one host", ""};
+    spec.address = *address;
+    return spec;
+}
+
+std::string endpoint_text(const upstream::EndpointSpec& endpoint) {
+    if (endpoint.address) return endpoint.address->to_text();
+    if (!endpoint.resolv_conf.empty()) return std::string(kResolvConf) + endpoint.resolv_conf;
+    return endpoint.host + ":" + std::to_string(endpoint.port);
+}
+
+std::string resolve_path(std::string_view text, const std::filesystem::path& folder) {
+    return (folder / std::filesystem::path(text)).lexically_normal().string();
+}
+
+}  // namespace peerzone::config

@@ -1,0 +1,60 @@
+// A configuration while it is read: the values, and where each of those stood that are compared
+// with others afterwards.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/reader.hpp"
+#include "peerzone/config/config.hpp"
+
+namespace peerzone::config {
+
+/// A value that is compared with others once everything is read, and where it stood.
+template <class T>
+struct Placed {
+    T value;
+    Mark mark;
+    std::string path;  ///< "peers.westus.zones[0]"
+};
+
+struct Draft {
+    Draft(Problems& collected, std::filesystem::path base)
+        : problems(collected), folder(std::move(base)) {}
+
+    Config config;
+    Problems& problems;
+    std::filesystem::path folder;  ///< what relative paths are relative to
+
+    std::vector<Placed<dns::Name>> zones;   ///< of peers, local, forward and ourselves
+    std::vector<Placed<IpPrefix>> reverse;  ///< of peers and local
+    std::vector<Placed<SocketAddress>> listen;
+    std::vector<Placed<SocketAddress>>
+        endpoints;  ///< of peers, local, forward and bootstrap: those given by address
+};
+
+// Each reads one top-level key; complaints go to draft.problems.
+void read_cluster(const Value& value, Draft& draft);
+void read_workers(const Value& value, Draft& draft);
+void read_listen(const Value& value, Draft& draft);
+void read_views(const Value& value, Draft& draft);
+void read_cache(const Value& value, Draft& draft);
+void read_limits(const Value& value, Draft& draft);
+void read_log(const Value& value, Draft& draft);
+void read_bootstrap(const Value& value, Draft& draft);
+void read_local(const Value& value, Draft& draft);
+void read_peers(const Value& value, Draft& draft);
+void read_forward(const Value& value, Draft& draft);
+void read_zones(const Value& value, Draft& draft);
+
+/// A list of prefixes, each once. `placed`, unless null, gets them with their places.
+void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
+                   std::vector<Placed<IpPrefix>>* placed);
+
+/// Contradictions between values that are each right: overlaps of zones, prefixes and addresses,
+/// and loops to ourselves.
+void check(Draft& draft);
+
+}  // namespace peerzone::config

@@ -1,0 +1,205 @@
+// peers, local, forward and bootstrap: who is asked.
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "config/choice.hpp"
+#include "config/draft.hpp"
+
+namespace peerzone::config {
+namespace {
+
+constexpr std::size_t kEndpointsMax = 256;
+constexpr std::size_t kPrefixesMax = 4096;
+constexpr Millis kDeadlineMin{100};
+constexpr Millis kDeadlineMax{4500};  // client libraries give up after 5 s
+
+Parsed<upstream::Transport> parse_transport(std::string_view text) {
+    static constexpr auto kTransports =
+        std::to_array<Choice<upstream::Transport>>({{"auto", upstream::Transport::automatic},
+                                                    {"udp", upstream::Transport::udp},
+                                                    {"tcp", upstream::Transport::tcp}});
+    auto parsed = parse_choice<upstream::Transport>(text, kTransports);
+    if (!parsed && text == "tls") return Wrong{parsed.error().message, "tls is not supported yet"};
+    return parsed;
+}
+
+// `- srv: NAME` and `- kubernetes: {…}` are designed and come later; every other mapping is a slip
+// of the pen.
+void complain_about_mapping(const Value& item) {
+    const auto entries = item.entries();
+    const std::string kind = entries.empty() ? "" : entries.front().first;
+    if (kind == "srv" || kind == "kubernetes") {
+        entries.front().second.problem_at_key("unknown kind of endpoint " + in_quotes(kind),
+                                              "not supported yet");
+    } else {
+        item.problem("a text is expected, not a mapping",
+                     "an address or a host name, each with an optional port");
+    }
+}
+
+void read_endpoints(const Value& value, EndpointKinds kinds,
+                    std::vector<upstream::EndpointSpec>& out, Draft& draft) {
+    const auto items = value.list();
+    if (items.size() > kEndpointsMax) {
+        value.problem("more than " + std::to_string(kEndpointsMax) + " endpoints");
+        return;
+    }
+    if (value.node().kind == TreeNode::Kind::list && items.empty())
+        value.problem("the list is empty", kinds.hosts
+                                               ? "at least one address or host name"
+                                               : "at least one address or resolv.conf:/path");
+    out.clear();
+    std::set<std::string> seen;
+    for (const Value& item : items) {
+        if (item.node().kind == TreeNode::Kind::map) {
+            complain_about_mapping(item);
+            continue;
+        }
+        upstream::EndpointSpec endpoint;
+        if (!item.read(endpoint, [&](std::string_view text) {
+                return parse_endpoint(text, draft.folder, kinds);
+            }))
+            continue;
+        std::string text = endpoint_text(endpoint);
+        std::transform(text.begin(), text.end(), text.begin(), [&](char c) {
+            return static_cast<char>(endpoint.host.empty()
+                                         ? static_cast<unsigned char>(c)
+                                         : dns::kFold[static_cast<unsigned char>(c)]);
+        });
+        if (!seen.insert(text).second) {
+            item.problem(in_quotes(endpoint_text(endpoint)) + " is listed twice");
+            continue;
+        }
+        if (endpoint.address)
+            draft.endpoints.push_back({*endpoint.address, item.mark(), item.path()});
+        out.push_back(std::move(endpoint));
+    }
+}
+
+void read_negative_ttl(const Map& map, upstream::Options& options) {
+    Seconds ttl{0};
+    if (map.read("negative_ttl", ttl, [](std::string_view text) {
+            return parse_seconds(text, Seconds(0), std::chrono::hours(1));
+        }))
+        options.negative_ttl = ttl;
+}
+
+void read_reverse(const Map& map, upstream::Options& options, Draft& draft) {
+    const Value* reverse = map.get("reverse");
+    if (reverse == nullptr || reverse->node().kind == TreeNode::Kind::null) return;
+    read_prefixes(*reverse, options.reverse, &draft.reverse);
+}
+
+// What peers, local and forward have in common.
+void read_common(const Map& map, EndpointKinds kinds, upstream::Options& options, Draft& draft) {
+    if (const Value* endpoints = map.get("endpoints"))
+        read_endpoints(*endpoints, kinds, options.endpoints, draft);
+    else
+        map.missing("endpoints", "at least one address or host name");
+    map.read("transport", options.transport, parse_transport);
+    map.read("deadline", options.deadline, [](std::string_view text) {
+        return parse_duration(text, kDeadlineMin, kDeadlineMax);
+    });
+}
+
+void read_peer_zones(const Map& map, upstream::Options& options, Draft& draft) {
+    const Value* zones = map.get("zones");
+    if (zones == nullptr) {
+        map.missing("zones", "the zones this peer answers, such as [westus.svc.cluster.local]");
+        return;
+    }
+    const auto items = zones->list();
+    if (zones->node().kind == TreeNode::Kind::list && items.empty())
+        zones->problem("the list is empty", "a peer without zones is never asked");
+    for (const Value& item : items) {
+        dns::Name zone;
+        if (!item.read(zone, parse_zone_name)) continue;
+        if (zone.is_root()) {
+            item.problem("a peer cannot answer the root", "use forward for everything else");
+            continue;
+        }
+        options.zones.push_back(zone);
+        draft.zones.push_back({zone, item.mark(), item.path()});
+    }
+}
+
+}  // namespace
+
+void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
+                   std::vector<Placed<IpPrefix>>* placed) {
+    const auto items = value.list();
+    if (items.size() > kPrefixesMax) {
+        value.problem("more than " + std::to_string(kPrefixesMax) + " prefixes",
+                      "write larger blocks");
+        return;
+    }
+    for (const Value& item : items) {
+        IpPrefix prefix;
+        if (!item.read(prefix, parse_prefix)) continue;
+        if (std::find(out.begin(), out.end(), prefix) != out.end()) {
+            item.problem(in_quotes(prefix.to_text()) + " is listed twice");
+            continue;
+        }
+        out.push_back(prefix);
+        if (placed != nullptr) placed->push_back({prefix, item.mark(), item.path()});
+    }
+}
+
+void read_bootstrap(const Value& value, Draft& draft) {
+    read_endpoints(value, {.hosts = false, .resolv_conf = true}, draft.config.bootstrap, draft);
+}
+
+void read_local(const Value& value, Draft& draft) {
+    const Map map(value, "local");
+    const Value* forward = map.get("forward");
+    if (forward == nullptr) return;
+    const Map inner(*forward, "local.forward");
+    upstream::Options options;
+    options.name = "local";
+    options.kind = upstream::Kind::local;
+    options.zones = {draft.config.cluster_zone};
+    draft.zones.push_back({draft.config.cluster_zone, forward->key_mark(), forward->path()});
+    read_common(inner, {}, options, draft);
+    read_reverse(inner, options, draft);
+    read_negative_ttl(inner, options);
+    draft.config.local = std::move(options);
+}
+
+void read_peers(const Value& value, Draft& draft) {
+    for (const auto& [name, peer] : value.entries()) {
+        if (const auto identifier = parse_identifier(name); !identifier)
+            peer.problem_at_key(identifier.error().message, identifier.error().hint);
+        else if (name == "local")
+            peer.problem_at_key("'local' means this cluster, not a peer",
+                                "give the peer another name");
+        const Map map(peer, "peers.*");
+        upstream::Options options;
+        options.name = name;
+        options.kind = upstream::Kind::peer;
+        read_peer_zones(map, options, draft);
+        read_common(map, {.hosts = true, .resolv_conf = false}, options, draft);
+        read_reverse(map, options, draft);
+        read_negative_ttl(map, options);
+        draft.config.peers.push_back(std::move(options));
+    }
+}
+
+void read_forward(const Value& value, Draft& draft) {
+    for (const auto& [suffix, forward] : value.entries()) {
+        const Map map(forward, "forward.*");
+        upstream::Options options;
+        options.kind = upstream::Kind::forward;
+        if (const auto zone = parse_zone_name(suffix)) {
+            options.name = "forward " + zone->to_text();
+            options.zones = {*zone};
+            draft.zones.push_back({*zone, forward.key_mark(), forward.path()});
+        } else {
+            forward.problem_at_key(zone.error().message, zone.error().hint);
+        }
+        read_common(map, {}, options, draft);
+        draft.config.forwards.push_back(std::move(options));
+    }
+}
+
+}  // namespace peerzone::config

@@ -1,0 +1,88 @@
+// zones: what we answer ourselves. Each zone is built once, so that the errors in its records are
+// the configuration's errors.
+#include <utility>
+#include <vector>
+
+#include "config/draft.hpp"
+#include "peerzone/zone/zone.hpp"
+
+namespace peerzone::config {
+namespace {
+
+// Where the records come from, for problems without a line of their own.
+struct Source {
+    const Value* records = nullptr;
+    const Value* file = nullptr;
+    std::vector<Value> items;  // of records
+};
+
+// False when the list is not one of texts: then the zone is not built, for its records would be
+// blamed instead.
+bool read_records(const std::vector<Value>& items, std::vector<std::string>& out) {
+    bool is_complete = true;
+    for (const Value& item : items) {
+        auto text = item.text();
+        is_complete = is_complete && text.has_value();
+        out.push_back(std::move(text).value_or(""));
+    }
+    return is_complete;
+}
+
+void add_zone_problem(const Source& source, const zone::Options& options,
+                      const zone::Problem& problem) {
+    if (source.file != nullptr && problem.line > 0) {
+        source.file->problems().add_foreign(
+            source.file->mark(),
+            Problem{options.file, problem.line, 0, source.file->path(), problem.message, ""});
+        return;
+    }
+    if (problem.line > 0 && problem.line <= source.items.size())
+        source.items[problem.line - 1].problem(problem.message);
+    else
+        (source.file != nullptr ? *source.file : *source.records).problem(problem.message);
+}
+
+void read_zone(const std::string& origin, const Value& value, Draft& draft) {
+    const Map map(value, "zones.*");
+    Source source{map.get("records"), map.get("file"), {}};
+    zone::Options options;
+    bool is_complete = true;
+    if (const auto name = parse_zone_name(origin)) {
+        options.origin = *name;
+        draft.zones.push_back({*name, value.key_mark(), value.path()});
+    } else {
+        value.problem_at_key(name.error().message, name.error().hint);
+        is_complete = false;
+    }
+    if (source.records == nullptr && source.file == nullptr) {
+        map.missing("records", "give the zone 'records' or a 'file'");
+        return;
+    }
+    if (source.records != nullptr && source.file != nullptr) {
+        source.file->problem_at_key("a zone has 'records' or a 'file', not both",
+                                    "remove one of them");
+        return;
+    }
+    if (source.records != nullptr) {
+        source.items = source.records->list();
+        is_complete = is_complete && source.records->node().kind == TreeNode::Kind::list;
+        is_complete = read_records(source.items, options.records) && is_complete;
+    } else {
+        const auto file = source.file->text();
+        if (file && file->empty()) source.file->problem("'' names no file");
+        is_complete = is_complete && file && !file->empty();
+        if (file) options.file = resolve_path(*file, draft.folder);
+    }
+    if (is_complete)
+        for (const zone::Problem& problem : zone::load(options).problems)
+            add_zone_problem(source, options, problem);
+    draft.config.zones.push_back(std::move(options));
+}
+
+}  // namespace
+
+void read_zones(const Value& value, Draft& draft) {
+    for (const auto& [origin, zone] : value.entries()) read_zone(origin, zone, draft);
+}
+
+}  // namespace peerzone::config

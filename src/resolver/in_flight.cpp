@@ -1,0 +1,94 @@
+// Invariants: loads_[u].flights is the number of flights with upstream u, loads_[u].waiters the sum
+// of their waiters.
+#include "resolver/in_flight.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace peerzone::resolver {
+namespace {
+
+// The key is that of the cache: name, type, view, DO, CD (DESIGN section 2, "Key and flags").
+std::uint64_t hash_of(const Request& r) noexcept {
+    const std::uint64_t rest = std::uint64_t{r.query.type} << 32 | std::uint64_t{r.view} << 8 |
+                               (r.query.dnssec_ok ? 2u : 0u) |
+                               (r.query.checking_disabled() ? 1u : 0u);
+    return r.query.name_hash ^ rest * 0x9e3779b97f4a7c15;
+}
+
+bool same_key(const Request& a, const Request& b) noexcept {
+    return a.query.type == b.query.type && a.view == b.view &&
+           a.query.dnssec_ok == b.query.dnssec_ok &&
+           a.query.checking_disabled() == b.query.checking_disabled() &&
+           std::ranges::equal(a.query.name(), b.query.name());
+}
+
+}  // namespace
+
+InFlightTable::Load& InFlightTable::load_of(std::uint16_t upstream) {
+    if (upstream >= loads_.size()) loads_.resize(upstream + 1u);
+    return loads_[upstream];
+}
+
+Join InFlightTable::join(const Request& request, const ReplyTo& to, std::uint16_t upstream,
+                         const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight) {
+    const Limits& limits = snapshot->limits;
+    const std::uint64_t hash = hash_of(request);
+    const auto [first, last] = flights_.equal_range(hash);
+    for (auto at = first; at != last; ++at) {
+        Flight& found = *at->second;
+        // What began under an older configuration is not for questions that came after the change.
+        if (found.snapshot != snapshot || !same_key(found.question(), request)) continue;
+        Load& load = load_of(found.upstream);
+        if (found.waiters.size() >= limits.waiters_per_question_max ||
+            load.waiters >= limits.waiters_per_upstream_max)
+            return Join::too_many_waiters;
+        found.waiters.push_back({to, request});
+        ++load.waiters;
+        return Join::joined;
+    }
+    Load& load = load_of(upstream);
+    if (load.flights >= limits.in_flight_per_upstream_max) return Join::too_many_flights;
+    if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
+    auto made = std::make_unique<Flight>();
+    made->key_hash = hash;
+    made->upstream = upstream;
+    made->snapshot = snapshot;
+    made->waiters.push_back({to, request});
+    flight = made.get();
+    flights_.emplace(hash, std::move(made));
+    ++load.flights;
+    ++load.waiters;
+    return Join::started;
+}
+
+bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
+    if (flight.upstream == upstream) return true;
+    const Limits& limits = flight.snapshot->limits;
+    Load& to = load_of(upstream);
+    if (to.flights >= limits.in_flight_per_upstream_max ||
+        to.waiters + flight.waiters.size() > limits.waiters_per_upstream_max)
+        return false;
+    to.flights += 1;
+    to.waiters += flight.waiters.size();
+    Load& from = load_of(flight.upstream);
+    from.flights -= 1;
+    from.waiters -= flight.waiters.size();
+    flight.upstream = upstream;
+    return true;
+}
+
+std::unique_ptr<Flight> InFlightTable::finish(Flight& flight) {
+    const auto [first, last] = flights_.equal_range(flight.key_hash);
+    const auto at =
+        std::find_if(first, last, [&](const auto& item) { return item.second.get() == &flight; });
+    assert(at != last);
+    std::unique_ptr<Flight> taken = std::move(at->second);
+    flights_.erase(at);
+    Load& load = load_of(taken->upstream);
+    load.flights -= 1;
+    load.waiters -= taken->waiters.size();
+    return taken;
+}
+
+}  // namespace peerzone::resolver

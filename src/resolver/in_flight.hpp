@@ -1,0 +1,65 @@
+// The questions of one worker that wait for an upstream, and who waits for each. Pure bookkeeping:
+// identical questions share one flight, and every count has a bound (resolver/limits.hpp), per
+// upstream, so that a dead peer fills only its own share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "peerzone/resolver/limits.hpp"
+#include "peerzone/resolver/resolver.hpp"
+#include "peerzone/resolver/snapshot.hpp"
+
+namespace peerzone::resolver {
+
+/// A client that waits for an answer.
+struct Waiter {
+    ReplyTo to;
+    Request request;
+};
+
+/// One question on its way to upstreams, and its waiters. Owned by the table until finish().
+struct Flight {
+    std::uint64_t key_hash = 0;
+    std::uint16_t upstream = 0;  ///< whose share it counts against (Upstream::id)
+    std::shared_ptr<const Snapshot> snapshot;
+    std::vector<Waiter> waiters;  ///< never empty; the first one asked
+
+    const Request& question() const noexcept { return waiters.front().request; }
+};
+
+enum class Join : std::uint8_t {
+    started,  ///< a new flight: ask
+    joined,   ///< somebody asks already
+    too_many_flights,
+    too_many_waiters
+};
+
+class InFlightTable {
+public:
+    /// Adds a waiter; `flight` is set when started.
+    Join join(const Request& request, const ReplyTo& to, std::uint16_t upstream,
+              const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
+    /// Counts the flight against another upstream from now on (an alias led there). False when that
+    /// one has no room: the flight still counts where it did.
+    bool move(Flight& flight, std::uint16_t upstream);
+    /// Takes the flight out of the table.
+    std::unique_ptr<Flight> finish(Flight& flight);
+
+    std::size_t size() const noexcept { return flights_.size(); }
+
+private:
+    struct Load {
+        std::size_t flights = 0;
+        std::size_t waiters = 0;
+    };
+    Load& load_of(std::uint16_t upstream);
+
+    std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
+    std::vector<Load> loads_;  // by Upstream::id
+};
+
+}  // namespace peerzone::resolver

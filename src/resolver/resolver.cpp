@@ -1,0 +1,204 @@
+// The order of things. answer_now reads as the list in DESIGN section 2; what must wait goes on in
+// walk.cpp.
+#include "peerzone/resolver/resolver.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "resolver/impl.hpp"
+
+namespace peerzone::resolver {
+namespace {
+
+using dns::Rcode;
+using metrics::Count;
+
+constexpr dns::ExtendedError kNoView{dns::ede::prohibited,
+                                     "no view for this client address (views[].clients)"};
+constexpr dns::ExtendedError kNoTransfer{dns::ede::not_supported, "zone transfers are not served"};
+constexpr dns::ExtendedError kNoClass{dns::ede::not_supported, "only class IN is served"};
+constexpr dns::ExtendedError kNoRoute{
+    dns::ede::not_authoritative, "no zone, peer or forward for this name (peers, zones, forward)"};
+constexpr dns::ExtendedError kNoRecursion{dns::ede::not_authoritative,
+                                          "not known here, and RD=0 forbids to ask upstream"};
+constexpr dns::ExtendedError kBrokenChain{dns::ede::other,
+                                          "aliases in this zone form a loop or more than 8 links"};
+
+std::size_t room_before_body(const dns::Query& query) noexcept {
+    return dns::kHeaderSize + query.question_size();
+}
+
+}  // namespace
+
+std::string_view cached_failure_text(Duration remaining, Bytes text,
+                                     std::array<char, 256>& out) noexcept {
+    constexpr std::string_view kLead = "retry in ";
+    char* p = std::copy(kLead.begin(), kLead.end(), out.data());
+    const auto seconds = std::chrono::ceil<Seconds>(remaining).count();
+    p = std::to_chars(p, out.data() + out.size(), seconds).ptr;
+    constexpr std::string_view kMiddle = "s: ";
+    p = std::copy(kMiddle.begin(), kMiddle.end(), p);
+    const std::size_t room = static_cast<std::size_t>(out.data() + out.size() - p);
+    const std::size_t size = std::min(room, text.size());
+    std::memcpy(p, text.data(), size);
+    return {out.data(), static_cast<std::size_t>(p - out.data()) + size};
+}
+
+Resolver::Resolver(cache::Cache& cache, upstream::Client& client, metrics::Counters& counters)
+    : impl_(std::make_unique<Impl>(cache, client, counters)) {}
+
+Resolver::~Resolver() = default;
+
+void Resolver::publish(std::shared_ptr<const Snapshot> snapshot) {
+    impl_->snapshot = std::move(snapshot);
+}
+
+std::size_t Resolver::in_flight() const noexcept {
+    return impl_->table.size();
+}
+
+void Resolver::answer_later(const Request& request, const ReplyTo& to, Time now) {
+    impl_->answer_later(request, to, now);
+}
+
+Now Resolver::answer_now(Bytes message, Time now, Request& request, MutableBytes out,
+                         std::size_t& size) noexcept {
+    Impl& self = *impl_;
+    const Snapshot& snapshot = *self.snapshot;
+    dns::Query& query = request.query;
+
+    // 1. Parse; drop what must be dropped, refuse what must be refused.
+    switch (dns::parse_query(message, query)) {
+        case dns::Verdict::ok: break;
+        case dns::Verdict::drop: self.counters.add(Count::dropped_malformed); return Now::dropped;
+        case dns::Verdict::formerr:
+            self.counters.add(Count::formerr);
+            return self.error(request, Rcode::formerr, out, size);
+        case dns::Verdict::notimp:
+            self.counters.add(Count::notimp);
+            return self.error(request, Rcode::notimp, out, size);
+        case dns::Verdict::badvers:
+            self.counters.add(Count::badvers);
+            return self.error(request, Rcode::badvers, out, size);
+    }
+
+    // 2. The view of the client address.
+    const auto view_id = snapshot.clients.find(request.client);
+    if (!view_id) {
+        self.counters.add(Count::refused_client);
+        return self.error(request, Rcode::refused, out, size, &kNoView);
+    }
+    request.view = *view_id;
+    const view::View& view = snapshot.views[*view_id];
+    const auto refuse = [&](const dns::ExtendedError& why) noexcept {
+        self.counters.add(Count::refused);
+        return self.error(request, Rcode::refused, out, size, &why, view.recursion_available);
+    };
+
+    // 3. Classes and types that nobody is served.
+    if (query.klass != dns::klass::in) return refuse(kNoClass);
+    if (query.type == dns::type::axfr || query.type == dns::type::ixfr) return refuse(kNoTransfer);
+
+    // 4. and 5. The longest suffix in this view; names that must not leak have built-in zones.
+    const view::Route* route = view.routes.find(query.name());
+    if (route == nullptr) return refuse(kNoRoute);
+
+    // 6. Our own zone answers; for the others the cache may.
+    if (route->kind == view::Route::Kind::zone)
+        return self.from_zone(view, *route, request, out, size);
+    if (const Now now_or_later = self.from_cache(view, request, now, out, size);
+        now_or_later != Now::later)
+        return now_or_later;
+
+    // 7. Not known here: somebody must be asked, if the client lets us.
+    return query.recursion_desired() ? Now::later : refuse(kNoRecursion);
+}
+
+Now Resolver::Impl::error(const Request& request, Rcode rcode, MutableBytes buffer,
+                          std::size_t& size, const dns::ExtendedError* extended,
+                          bool recursion) noexcept {
+    dns::ReplyHead head;
+    head.rcode = rcode;
+    head.flags = recursion ? dns::kFlagRa : 0;
+    head.error = extended;
+    if (request.query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
+    size = dns::write_empty_reply(buffer, request.query, head,
+                                  dns::size_limit(request.query, request.udp));
+    return Now::replied;
+}
+
+Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, Request& request,
+                              MutableBytes buffer, std::size_t& size) noexcept {
+    const dns::Query& query = request.query;
+    dns::BodyWriter writer(buffer, dns::body_limit(query, request.udp), query.name());
+    dns::ReplyHead head;
+    head.flags = view.recursion_available ? dns::kFlagRa : 0;
+    if (query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
+
+    const view::Route* at = &route;
+    dns::Name name = dns::Name::from_checked(query.name());
+    for (unsigned links = 0;;) {
+        const zone::LookupResult found =
+            snapshot->zones[at->index]->lookup(name, query.type, rotation++, writer);
+        // AA speaks for the first owner name in the answer section (RFC 1035 4.1.1): that one is
+        // ours, but not below a cut.
+        if (found.outcome != zone::Outcome::delegation || links != 0) head.flags |= dns::kFlagAa;
+        if (found.outcome == zone::Outcome::nxdomain) head.rcode = Rcode::nxdomain;
+        links += found.links;
+        if (found.outcome == zone::Outcome::broken || links > kLinksMax) {
+            counters.add(Count::servfail);
+            return error(request, Rcode::servfail, buffer, size, &kBrokenChain,
+                         view.recursion_available);
+        }
+        if (found.outcome != zone::Outcome::chain) break;
+        // Aliases lead out of this zone: into another of ours, or to an upstream, which takes a
+        // while.
+        name = found.target.folded();
+        at = view.routes.find(name.wire());
+        if (at == nullptr) break;
+        if (at->kind == view::Route::Kind::upstream) {
+            if (query.recursion_desired()) return Now::later;
+            break;
+        }
+    }
+    counters.add(Count::answered_zone);
+    if (writer.info().truncated) counters.add(Count::truncated);
+    size =
+        dns::finish_reply(buffer, query, writer.info(), head, dns::size_limit(query, request.udp));
+    return Now::replied;
+}
+
+Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time now,
+                               MutableBytes buffer, std::size_t& size) noexcept {
+    const dns::Query& query = request.query;
+    const MutableBytes body = buffer.subspan(room_before_body(query));
+    cache::Hit hit;
+    // A lookup probes name and type, then the NXDOMAIN of the name, then a failure that is still
+    // fresh (RFC 9520).
+    const auto found = [&](cache::Kind kind) noexcept {
+        return cache.find(key_of(query.name(), query.name_hash, request, kind), now, body, hit);
+    };
+    dns::ReplyHead head;
+    head.flags = view.recursion_available ? dns::kFlagRa : 0;
+    if (query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
+    if (found(cache::Kind::answer) || found(cache::Kind::nxdomain)) {
+        counters.add(Count::answered_cache);
+        head.rcode = hit.rcode;
+        if (hit.authentic_data && wants_ad(query)) head.flags |= dns::kFlagAd;
+        dns::rotate_addresses(buffer, room_before_body(query), hit.info, rotation++);
+        const std::size_t limit = dns::size_limit(query, request.udp);
+        size = dns::finish_reply(buffer, query, hit.info, head, limit);
+        if (buffer[2] & dns::kFlagTc >> 8) counters.add(Count::truncated);
+        return Now::replied;
+    }
+    if (!found(cache::Kind::failure)) return Now::later;
+    counters.add(Count::answered_failure_cached);
+    std::array<char, 256> text;
+    const dns::ExtendedError extended{
+        dns::ede::cached_error,
+        cached_failure_text(hit.remaining, body.first(hit.info.size), text)};
+    return error(request, hit.rcode, buffer, size, &extended, view.recursion_available);
+}
+
+}  // namespace peerzone::resolver

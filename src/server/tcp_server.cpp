@@ -1,0 +1,362 @@
+// Lifetimes. Handlers may run after the server is gone: those of a listener or a connection hold it
+// and look at its `open` before they touch anything else; the others look at `alive_`. A connection
+// is `open` exactly while it is in connections_.
+#include "server/tcp_server.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "peerzone/base/log.hpp"
+
+namespace peerzone::server {
+namespace {
+
+using boost::asio::posix::stream_descriptor;
+using boost::system::error_code;
+using metrics::Count;
+
+constexpr int kAcceptsPerTurn = 16;
+constexpr Millis kAcceptBackOff{
+    100};  // without descriptors or memory, trying again at once would spin
+constexpr Millis kClockMin{50};
+
+// What a client can provoke is logged once a minute, whichever worker sees it.
+log::LogLimit refused_log;
+log::LogLimit slow_log;
+log::LogLimit accept_log;
+
+// accept(2): errors of the connection, not of the listener; the next one may be fine.
+bool passes(int error) noexcept {
+    switch (error) {
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case ENONET:
+        case EOPNOTSUPP: return true;
+        default: return false;
+    }
+}
+
+void log_refused(const SocketAddress& client, ConnectionLimits::Admission why, Time now) {
+    std::uint64_t suppressed = 0;
+    if (!refused_log.allow(now, suppressed)) return;
+    const bool total = why == ConnectionLimits::Admission::total_reached;
+    log::warning(
+        "tcp connection refused",
+        {{"client", client.ip.to_text()},
+         {"limit", total ? "limits.tcp_connections_max" : "limits.tcp_connections_per_client_max"},
+         {"suppressed", std::to_string(suppressed)}});
+}
+
+void log_slow(const TcpSession& session, Time now) {
+    std::uint64_t suppressed = 0;
+    if (!slow_log.allow(now, suppressed)) return;
+    log::warning("tcp client does not read, cut off",
+                 {{"client", session.client().to_text()},
+                  {"waiting_bytes", std::to_string(session.queued_bytes())},
+                  {"suppressed", std::to_string(suppressed)}});
+}
+
+void log_accept_failed(int error, Time now) {
+    std::uint64_t suppressed = 0;
+    if (!accept_log.allow(now, suppressed)) return;
+    log::warning("tcp accept failed, trying again",
+                 {{"error", std::strerror(error)},  // NOLINT(concurrency-mt-unsafe)
+                  {"suppressed", std::to_string(suppressed)}});
+}
+
+}  // namespace
+
+struct TcpServer::Listener {
+    Listener(boost::asio::io_context& io, int socket) : fd(socket), descriptor(io), pause(io) {}
+    const int fd;
+    stream_descriptor descriptor;
+    boost::asio::steady_timer pause;
+    bool open = true;
+};
+
+struct TcpServer::Connection {
+    Connection(boost::asio::io_context& io, TcpShared& shared, int socket,
+               const SocketAddress& client, std::uint64_t number, Time now)
+        : id(number), fd(socket), descriptor(io), session(shared, socket, client, number, now) {}
+    const std::uint64_t id;
+    const int fd;
+    stream_descriptor descriptor;
+    TcpSession session;
+    ConnectionLimits::Ticket ticket;
+    bool open = false;
+    bool awaits_readable = false;
+    bool awaits_writable = false;
+    bool delivered = false;  // stands in delivered_
+};
+
+TcpServer::TcpServer(boost::asio::io_context& io, QuestionHandler& handler,
+                     ConnectionLimits& shared_by_all_workers, metrics::Counters& counters,
+                     const Limits& limits)
+    : io_(io),
+      limits_(shared_by_all_workers),
+      shared_{handler, *this, shared_by_all_workers, counters, limits},
+      clock_(io),
+      alive_(std::make_shared<bool>(true)) {}
+
+TcpServer::~TcpServer() {
+    shut_down();
+    *alive_ = false;
+}
+
+void TcpServer::set_limits(const Limits& limits) {
+    shared_.limits = limits;
+    limits_.set_limits(limits);
+}
+
+// ---- listening
+
+void TcpServer::add_listener(int listening_fd) {
+    auto listener = std::make_shared<Listener>(io_, listening_fd);
+    error_code error;
+    listener->descriptor.assign(listening_fd, error);
+    if (error) {
+        ::close(listening_fd);
+        log::error("tcp listener failed", {{"error", error.message()}});
+        return;
+    }
+    listeners_.push_back(listener);
+    await_clients(listener);
+}
+
+void TcpServer::await_clients(const ListenerPtr& listener) {
+    listener->descriptor.async_wait(stream_descriptor::wait_read,
+                                    [this, listener](const error_code& error) {
+                                        if (!listener->open) return;
+                                        if (error)
+                                            back_off(listener);
+                                        else
+                                            accept_some(listener);
+                                    });
+}
+
+void TcpServer::back_off(const ListenerPtr& listener) {
+    listener->pause.expires_after(kAcceptBackOff);
+    listener->pause.async_wait([this, listener](const error_code& /*never cancelled while open*/) {
+        if (listener->open) await_clients(listener);
+    });
+}
+
+void TcpServer::accept_some(const ListenerPtr& listener) {
+    const Time now = Clock::now();
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+        sockaddr_storage address{};
+        socklen_t size = sizeof address;
+        const int socket = ::accept4(listener->fd, reinterpret_cast<sockaddr*>(&address), &size,
+                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket >= 0) {
+            admit(socket, SocketAddress::from_native(address), now);
+            continue;
+        }
+        const int error = errno;
+        if (error == EAGAIN || error == EWOULDBLOCK) break;
+        if (passes(error)) continue;
+        log_accept_failed(error, now);
+        back_off(listener);
+        return;
+    }
+    await_clients(listener);
+}
+
+void TcpServer::admit(int socket, const SocketAddress& client, Time now) {
+    ConnectionLimits::Ticket ticket;
+    const auto admission = limits_.open(client.ip, ticket);
+    if (admission != ConnectionLimits::Admission::admitted) {
+        shared_.counters.add(Count::tcp_refused_limit);
+        ::close(socket);
+        log_refused(client, admission, now);
+        return;
+    }
+    shared_.counters.add(Count::tcp_connections);
+    // Replies are gathered by us; waiting for more (Nagle) only delays the last of them.
+    const int on = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+
+    const std::uint64_t id = ++last_id_;
+    auto connection = std::make_shared<Connection>(io_, shared_, socket, client, id, now);
+    error_code error;
+    connection->descriptor.assign(socket, error);
+    if (error) {
+        ::close(socket);
+        return;
+    }
+    connection->ticket = std::move(ticket);
+    connection->open = true;
+    connections_.emplace(id, connection);
+    start_clock();
+    follow(connection);
+}
+
+void TcpServer::close_listeners() {
+    for (const ListenerPtr& listener : listeners_) {
+        listener->open = false;
+        listener->pause.cancel();
+        error_code ignored;
+        listener->descriptor.close(ignored);
+    }
+    listeners_.clear();
+}
+
+// ---- connections
+
+template <class Step>
+void TcpServer::turn(const ConnectionPtr& connection, Step step) {
+    const Connection* outer = std::exchange(in_turn_, connection.get());
+    step(connection->session);
+    in_turn_ = outer;
+    follow(connection);
+}
+
+void TcpServer::follow(const ConnectionPtr& connection) {
+    if (connection->session.ending() != TcpSession::Ending::none) {
+        drop(connection, Clock::now());
+        return;
+    }
+    if (connection->session.wants_read()) await_readable(connection);
+    if (connection->session.wants_write()) await_writable(connection);
+}
+
+void TcpServer::await_readable(const ConnectionPtr& connection) {
+    if (std::exchange(connection->awaits_readable, true)) return;
+    connection->descriptor.async_wait(
+        stream_descriptor::wait_read,
+        [this, connection](const error_code& /*recv says it better*/) {
+            connection->awaits_readable = false;
+            if (!connection->open) return;
+            const Time now = Clock::now();
+            turn(connection, [now](TcpSession& session) { session.on_readable(now); });
+        });
+}
+
+void TcpServer::await_writable(const ConnectionPtr& connection) {
+    if (std::exchange(connection->awaits_writable, true)) return;
+    connection->descriptor.async_wait(
+        stream_descriptor::wait_write,
+        [this, connection](const error_code& /*send says it better*/) {
+            connection->awaits_writable = false;
+            if (!connection->open) return;
+            const Time now = Clock::now();
+            turn(connection, [now](TcpSession& session) { session.on_writable(now); });
+        });
+}
+
+void TcpServer::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
+    const auto found = connections_.find(to.session);
+    if (found == connections_.end()) return;
+    Connection& connection = *found->second;
+    connection.session.deliver(reply);
+    if (in_turn_ != &connection) settle_later(connection);
+}
+
+// Upstreams answer in bursts: what a burst brings for one client leaves in one send. That also
+// keeps sessions from being changed inside a call of the Resolver.
+void TcpServer::settle_later(Connection& connection) {
+    if (std::exchange(connection.delivered, true)) return;
+    delivered_.push_back(connection.id);
+    if (delivered_.size() > 1) return;
+    boost::asio::post(io_, [this, alive = alive_] {
+        if (*alive) settle_delivered();
+    });
+}
+
+void TcpServer::settle_delivered() {
+    const Time now = Clock::now();
+    settling_.swap(delivered_);
+    for (const std::uint64_t id : settling_) {
+        const auto found = connections_.find(id);
+        if (found == connections_.end()) continue;
+        const ConnectionPtr connection = found->second;
+        connection->delivered = false;
+        turn(connection, [now](TcpSession& session) { session.settle(now); });
+    }
+    settling_.clear();
+}
+
+void TcpServer::drop(const ConnectionPtr& connection, Time now) {
+    const TcpSession::Ending ending = connection->session.ending();
+    if (ending == TcpSession::Ending::slow) {
+        shared_.counters.add(Count::tcp_closed_slow);
+        log_slow(connection->session, now);
+        const linger reset{1, 0};
+        ::setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    } else if (ending == TcpSession::Ending::idle) {
+        shared_.counters.add(Count::tcp_closed_idle);
+    }
+    connection->open = false;
+    connection->ticket.give_back();  // before the client can see the end and come back
+    error_code ignored;
+    connection->descriptor.close(ignored);
+    connections_.erase(connection->id);
+}
+
+// ---- time-outs: one timer looks at all connections; it is late by a quarter of a time-out at
+// most.
+
+void TcpServer::start_clock() {
+    if (std::exchange(clock_runs_, true)) return;
+    const auto shortest = std::min({Millis{shared_.limits.tcp_idle},
+                                    Millis{shared_.limits.tcp_write_stall}, Millis{kIdleCrowded}});
+    clock_.expires_after(std::max(shortest / 4, kClockMin));
+    clock_.async_wait([this, alive = alive_](const error_code& error) {
+        if (!*alive || error) return;
+        clock_runs_ = false;
+        check_clock();
+    });
+}
+
+void TcpServer::check_clock() {
+    const Time now = Clock::now();
+    for (auto next = connections_.begin(); next != connections_.end();) {
+        const ConnectionPtr connection = (next++)->second;
+        connection->session.on_clock(now);
+        if (connection->session.ending() != TcpSession::Ending::none) drop(connection, now);
+    }
+    if (!connections_.empty()) start_clock();
+}
+
+// ---- the end
+
+void TcpServer::begin_drain() {
+    if (std::exchange(shared_.draining, true)) return;
+    close_listeners();
+    const Time now = Clock::now();
+    std::vector<ConnectionPtr> connections;
+    connections.reserve(connections_.size());
+    for (const auto& [id, connection] : connections_) connections.push_back(connection);
+    for (const ConnectionPtr& connection : connections)
+        if (connection->open) turn(connection, [now](TcpSession& session) { session.finish(now); });
+}
+
+void TcpServer::shut_down() {
+    settle_delivered();  // what is answered by now still goes out, as far as the sockets take it
+    close_listeners();
+    const Time now = Clock::now();
+    while (!connections_.empty()) {
+        const ConnectionPtr connection = connections_.begin()->second;
+        drop(connection, now);
+    }
+    clock_.cancel();
+    clock_runs_ = false;
+}
+
+}  // namespace peerzone::server

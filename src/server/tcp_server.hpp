@@ -1,0 +1,87 @@
+// DNS over TCP for one worker: listening sockets, connections, time-outs. The policy of a
+// connection is TcpSession's, the event loop is here. Everything runs and is called on the worker's
+// thread; only the ConnectionLimits are shared.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "peerzone/metrics/counters.hpp"
+#include "peerzone/resolver/resolver.hpp"
+#include "peerzone/server/options.hpp"
+#include "server/connection_limits.hpp"
+#include "server/question_handler.hpp"
+#include "server/tcp_session.hpp"
+
+namespace peerzone::server {
+
+class TcpServer final : public resolver::ReplySink {
+public:
+    /// The references outlive the server, and nobody calls deliver after it is gone.
+    TcpServer(boost::asio::io_context& io, QuestionHandler& handler,
+              ConnectionLimits& shared_by_all_workers, metrics::Counters& counters,
+              const Limits& limits);
+    ~TcpServer();
+    TcpServer(const TcpServer&) = delete;
+    TcpServer& operator=(const TcpServer&) = delete;
+
+    /// Takes the socket, which is bound, listens and does not block.
+    void add_listener(int listening_fd);
+    /// Also sets the shared ConnectionLimits.
+    void set_limits(const Limits& limits);
+
+    /// Accepts no more. Connections without a question close now, the others when their answers are
+    /// written.
+    void begin_drain();
+    bool drained() const noexcept { return shared_.draining && connections_.empty(); }
+    /// Closes everything at once; replies delivered before are sent as far as the sockets take
+    /// them, later ones are dropped.
+    void shut_down();
+
+    std::size_t connection_count() const noexcept { return connections_.size(); }
+
+    /// The reply to a question of session `to.session`, whether that is still there or not.
+    void deliver(const resolver::ReplyTo& to, Bytes reply) noexcept override;
+
+private:
+    struct Listener;
+    struct Connection;
+    using ListenerPtr = std::shared_ptr<Listener>;
+    using ConnectionPtr = std::shared_ptr<Connection>;
+
+    void await_clients(const ListenerPtr& listener);
+    void back_off(const ListenerPtr& listener);
+    void accept_some(const ListenerPtr& listener);
+    void admit(int socket, const SocketAddress& client, Time now);
+    void close_listeners();
+
+    template <class Step>
+    void turn(const ConnectionPtr& connection, Step step);
+    void follow(const ConnectionPtr& connection);
+    void await_readable(const ConnectionPtr& connection);
+    void await_writable(const ConnectionPtr& connection);
+    void settle_later(Connection& connection);
+    void settle_delivered();
+    void drop(const ConnectionPtr& connection, Time now);
+    void start_clock();
+    void check_clock();
+
+    boost::asio::io_context& io_;
+    ConnectionLimits& limits_;
+    TcpShared shared_;
+    std::vector<ListenerPtr> listeners_;
+    std::unordered_map<std::uint64_t, ConnectionPtr> connections_;
+    std::uint64_t last_id_ = 0;
+    const Connection* in_turn_ = nullptr;   // its step runs and ends with settle()
+    std::vector<std::uint64_t> delivered_;  // sessions with replies that nobody has sent yet
+    std::vector<std::uint64_t> settling_;   // the same, while they are worked off
+    boost::asio::steady_timer clock_;
+    bool clock_runs_ = false;
+    std::shared_ptr<bool> alive_;  // false once the server is gone: handlers may outlive it
+};
+
+}  // namespace peerzone::server

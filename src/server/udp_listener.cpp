@@ -1,0 +1,240 @@
+// Invariant: Batch::replies[0, to_send) are replies of the current batch; their buffers are touched
+// by nobody until send() returns.
+#include "server/udp_listener.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "peerzone/server/sockets.hpp"
+
+namespace peerzone::server {
+namespace {
+
+using metrics::Count;
+
+constexpr int kBatch = 64;
+constexpr int kRoundsMax = 16;  // batches per wake-up: then upstreams and streams have their turn
+constexpr std::size_t kQuestionMax = 4096;
+constexpr std::size_t kReplyBuffer = 4096;  // room for a body before it is cut to the client's size
+constexpr std::size_t kControlMax = 128;
+
+}  // namespace
+
+struct UdpListener::Batch {
+    std::array<std::array<std::uint8_t, kQuestionMax>, kBatch> questions;
+    std::array<std::array<std::uint8_t, kReplyBuffer>, kBatch> replies;
+    alignas(cmsghdr) std::array<std::array<char, kControlMax>, kBatch> controls;
+    std::array<sockaddr_storage, kBatch> clients;
+    std::array<iovec, kBatch> in_vectors;
+    std::array<iovec, kBatch> out_vectors;
+    std::array<mmsghdr, kBatch> in;
+    std::array<mmsghdr, kBatch> out;
+    int to_send = 0;
+    resolver::Request request;
+};
+
+UdpListener::UdpListener(boost::asio::io_context& io, Fd socket, resolver::Resolver& resolver,
+                         metrics::Counters& counters)
+    : descriptor_(io),
+      resolver_(resolver),
+      counters_(counters),
+      batch_(std::make_unique<Batch>()),
+      wildcard_(bound_address(socket).ip.is_unspecified()) {
+    descriptor_.assign(socket.release());
+}
+
+UdpListener::~UdpListener() = default;
+
+void UdpListener::start() {
+    wait();
+}
+
+void UdpListener::stop() {
+    if (stopped_) return;
+    stopped_ = true;
+    drain();
+    descriptor_.cancel();
+}
+
+void UdpListener::wait() {
+    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           [this](const boost::system::error_code& error) {
+                               if (error || stopped_) return;
+                               drain();
+                               wait();
+                           });
+}
+
+void UdpListener::drain() {
+    for (int round = 0; round < kRoundsMax; ++round) {
+        const int received = receive();
+        if (received <= 0) return;
+        answer(received);
+        if (received < kBatch) return;
+    }
+}
+
+int UdpListener::receive() {
+    Batch& b = *batch_;
+    for (int i = 0; i < kBatch; ++i) {
+        b.in_vectors[i] = {b.questions[i].data(), kQuestionMax};
+        b.in[i].msg_hdr = {.msg_name = &b.clients[i],
+                           .msg_namelen = sizeof b.clients[i],
+                           .msg_iov = &b.in_vectors[i],
+                           .msg_iovlen = 1,
+                           .msg_control = b.controls[i].data(),
+                           .msg_controllen = kControlMax,
+                           .msg_flags = 0};
+    }
+    int received = 0;
+    do {
+        received =
+            ::recvmmsg(descriptor_.native_handle(), b.in.data(), kBatch, MSG_DONTWAIT, nullptr);
+    } while (received < 0 && errno == EINTR);
+    return received;
+}
+
+void UdpListener::answer(int received) {
+    const Time now = Clock::now();
+    batch_->to_send = 0;
+    for (int i = 0; i < received; ++i) answer_one(i, now);
+    send(batch_->to_send);
+    counters_.add(Count::udp_queries, static_cast<std::uint64_t>(received));
+}
+
+void UdpListener::answer_one(int index, Time now) {
+    Batch& b = *batch_;
+    const msghdr& header = b.in[index].msg_hdr;
+    const bool cut = header.msg_flags & MSG_TRUNC;
+    resolver::ReplyTo to;
+    to.client = SocketAddress::from_native(b.clients[index]);
+    note_control(index, to);
+    if (cut || to.client.port == 0) {  // larger than any question, or nowhere to reply to
+        counters_.add(Count::dropped_malformed);
+        return;
+    }
+    b.request.client = to.client.ip;
+    b.request.udp = true;
+    const int slot = b.to_send;
+    std::size_t size = 0;
+    const Bytes question(b.questions[index].data(), b.in[index].msg_len);
+    switch (resolver_.answer_now(question, now, b.request, b.replies[slot], size)) {
+        case resolver::Now::dropped: return;
+        case resolver::Now::later:
+            to.sink = this;
+            resolver_.answer_later(b.request, to, now);
+            return;
+        case resolver::Now::replied: break;
+    }
+    b.out_vectors[slot] = {b.replies[slot].data(), size};
+    // A reply to a wildcard socket leaves from the address that was asked: the control message that
+    // came in says it.
+    b.out[slot].msg_hdr = {.msg_name = &b.clients[index],
+                           .msg_namelen = header.msg_namelen,
+                           .msg_iov = &b.out_vectors[slot],
+                           .msg_iovlen = 1,
+                           .msg_control = wildcard_ ? b.controls[index].data() : nullptr,
+                           .msg_controllen = wildcard_ ? header.msg_controllen : 0,
+                           .msg_flags = 0};
+    ++b.to_send;
+}
+
+// Reads what the kernel says beside the datagram: where it was sent to, and how many were dropped
+// for want of room. Leaves only the packet information, in the form in which sendmsg takes it.
+void UdpListener::note_control(int index, resolver::ReplyTo& to) {
+    msghdr& header = batch_->in[index].msg_hdr;
+    cmsghdr* info = nullptr;
+    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+            std::uint32_t drops = 0;
+            std::memcpy(&drops, CMSG_DATA(c), sizeof drops);
+            if (drops != kernel_drops_)
+                counters_.add(Count::udp_kernel_drops, drops - kernel_drops_);
+            kernel_drops_ = drops;
+        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            in_pktinfo four;
+            std::memcpy(&four, CMSG_DATA(c), sizeof four);
+            to.local = IpAddress::v4(ntohl(four.ipi_addr.s_addr));
+            four.ipi_spec_dst = four.ipi_addr;
+            four.ipi_ifindex = 0;  // routing chooses the way back
+            std::memcpy(CMSG_DATA(c), &four, sizeof four);
+            info = c;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            in6_pktinfo six;
+            std::memcpy(&six, CMSG_DATA(c), sizeof six);
+            std::array<std::uint8_t, 16> bytes;
+            std::memcpy(bytes.data(), &six.ipi6_addr, bytes.size());
+            to.local = IpAddress::v6(bytes);
+            to.interface = static_cast<std::uint32_t>(six.ipi6_ifindex);
+            if (to.client.scope == 0) {  // only link-local clients are bound to an interface
+                six.ipi6_ifindex = 0;
+                to.interface = 0;
+                std::memcpy(CMSG_DATA(c), &six, sizeof six);
+            }
+            info = c;
+        }
+    }
+    char* const control = batch_->controls[index].data();
+    header.msg_controllen = 0;
+    if (info == nullptr) return;
+    const std::size_t size = info->cmsg_len;
+    if (reinterpret_cast<char*>(info) != control) std::memmove(control, info, size);
+    header.msg_controllen = CMSG_ALIGN(size);
+}
+
+void UdpListener::send(int count) {
+    int sent = 0;
+    while (sent < count) {
+        const int n = ::sendmmsg(descriptor_.native_handle(), &batch_->out[sent],
+                                 static_cast<unsigned>(count - sent), MSG_DONTWAIT);
+        if (n > 0) {
+            counters_.add(Count::udp_replies, static_cast<std::uint64_t>(n));
+            sent += n;
+        } else if (errno != EINTR) {  // this one cannot be sent (no route, no room): the rest may
+            counters_.add(Count::udp_send_failed);
+            ++sent;
+        }
+    }
+}
+
+void UdpListener::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
+    sockaddr_storage client;
+    iovec vector{const_cast<std::uint8_t*>(reply.data()), reply.size()};
+    msghdr header{};
+    header.msg_name = &client;
+    header.msg_namelen = to.client.to_native(client);
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
+    alignas(cmsghdr) std::array<char, kControlMax> control{};
+    if (wildcard_) {
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        cmsghdr* c = CMSG_FIRSTHDR(&header);
+        if (to.local.is_v4()) {
+            in_pktinfo four{};
+            four.ipi_spec_dst.s_addr = htonl(to.local.v4_value());
+            c->cmsg_level = IPPROTO_IP;
+            c->cmsg_type = IP_PKTINFO;
+            c->cmsg_len = CMSG_LEN(sizeof four);
+            std::memcpy(CMSG_DATA(c), &four, sizeof four);
+        } else {
+            in6_pktinfo six{};
+            std::memcpy(&six.ipi6_addr, to.local.bytes().data(), 16);
+            six.ipi6_ifindex = to.interface;
+            c->cmsg_level = IPPROTO_IPV6;
+            c->cmsg_type = IPV6_PKTINFO;
+            c->cmsg_len = CMSG_LEN(sizeof six);
+            std::memcpy(CMSG_DATA(c), &six, sizeof six);
+        }
+        header.msg_controllen = CMSG_ALIGN(c->cmsg_len);
+    }
+    const bool sent = ::sendmsg(descriptor_.native_handle(), &header, MSG_DONTWAIT) >= 0;
+    counters_.add(sent ? Count::udp_replies : Count::udp_send_failed);
+}
+
+}  // namespace peerzone::server

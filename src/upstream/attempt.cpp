@@ -1,0 +1,90 @@
+#include "upstream/attempt.hpp"
+
+#include <algorithm>
+
+namespace peerzone::upstream {
+
+void AttemptList::add(Attempt& attempt) noexcept {
+    attempt.list_ = this;
+    attempt.next_ = first_;
+    attempt.link_ = &first_;
+    if (first_ != nullptr) first_->link_ = &attempt.next_;
+    first_ = &attempt;
+    ++count_;
+    if (total_ != nullptr) ++*total_;
+}
+
+Attempt* AttemptList::find(std::uint16_t id) const noexcept {
+    for (Attempt* attempt = first_; attempt != nullptr; attempt = attempt->next_)
+        if (attempt->id == id) return attempt;
+    return nullptr;
+}
+
+void Attempt::set_name(Bytes name, Random* mix) noexcept {
+    name_size_ = static_cast<std::uint8_t>(std::min(name.size(), name_.size()));
+    mixed_ = mix != nullptr;
+    std::uint32_t bits = 0;
+    unsigned have = 0;
+    for (std::size_t i = 0; i < name_size_; ++i) {
+        std::uint8_t octet = name[i];
+        // Length octets are at most 63, so only letters are in this range.
+        const bool is_letter = octet >= 'a' && octet <= 'z';
+        if (mixed_ && is_letter) {
+            if (have == 0) {
+                bits = mix->u32();
+                have = 32;
+            }
+            if (bits & 1) octet = static_cast<std::uint8_t>(octet - 32);
+            bits >>= 1;
+            --have;
+        }
+        name_[i] = octet;
+    }
+}
+
+std::size_t Attempt::write(MutableBytes out) const noexcept {
+    dns::UpstreamQuestion question;
+    question.name = name();
+    question.type = type;
+    question.dnssec_ok = dnssec_ok;
+    question.checking_disabled = checking_disabled;
+    question.recursion_desired = true;
+    return dns::write_question(out, id, question, edns);
+}
+
+void Attempt::begin(Time now) noexcept {
+    leave();
+    outcome = Outcome::waiting;
+    reply = {};
+    sent_at = now;
+    ended_at = now;
+    expires_at = now + timeout;
+    on_used_stream = false;
+    stream_retried = false;
+}
+
+void Attempt::leave() noexcept {
+    cancel();
+    if (list_ == nullptr) return;
+    *link_ = next_;
+    if (next_ != nullptr) next_->link_ = link_;
+    --list_->count_;
+    if (list_->total_ != nullptr) --*list_->total_;
+    list_ = nullptr;
+    next_ = nullptr;
+    link_ = nullptr;
+}
+
+void Attempt::finish(Outcome how, Time now) {
+    leave();
+    outcome = how;
+    ended_at = now;
+    if (const auto waiter = std::exchange(waiter_, {})) waiter.resume();
+}
+
+void Attempt::expired(TimerNode& node) {
+    auto& attempt = static_cast<Attempt&>(node);
+    attempt.on_timeout(attempt);
+}
+
+}  // namespace peerzone::upstream

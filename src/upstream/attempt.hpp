@@ -1,0 +1,116 @@
+// One question to one endpoint, on its way. It lives in the frame of the coroutine that waits for
+// it: start it on an exchange, then await it. Used on one thread.
+#pragma once
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "peerzone/base/bytes.hpp"
+#include "peerzone/base/clock.hpp"
+#include "peerzone/base/ip.hpp"
+#include "peerzone/dns/answer.hpp"
+#include "peerzone/dns/name.hpp"
+#include "upstream/random.hpp"
+#include "upstream/timer_wheel.hpp"
+
+namespace peerzone::upstream {
+
+enum class Outcome : std::uint8_t {
+    waiting,
+    reply,
+    case_differs,
+    timeout,
+    refused,
+    unreachable,
+    closed,
+    busy,
+    shut_down
+};
+
+class Attempt;
+
+/// Attempts that wait at one place. `total` counts those of several lists together.
+class AttemptList {
+public:
+    explicit AttemptList(std::size_t* total = nullptr) noexcept : total_(total) {}
+    AttemptList(const AttemptList&) = delete;
+    AttemptList& operator=(const AttemptList&) = delete;
+
+    void add(Attempt& attempt) noexcept;
+    Attempt* first() const noexcept { return first_; }
+    std::size_t count() const noexcept { return count_; }
+    bool empty() const noexcept { return first_ == nullptr; }
+    /// The attempt with this ID or null.
+    Attempt* find(std::uint16_t id) const noexcept;
+
+private:
+    friend class Attempt;
+    Attempt* first_ = nullptr;
+    std::size_t count_ = 0;
+    std::size_t* total_;
+};
+
+class Attempt : public TimerNode {
+public:
+    Attempt() noexcept : TimerNode(&Attempt::expired) {}
+    ~Attempt() { leave(); }
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+
+    // What is asked; set before each start.
+    SocketAddress to;
+    std::uint16_t type = 0;
+    bool dnssec_ok = false;
+    bool checking_disabled = false;
+    bool edns = true;
+    Duration timeout{};
+    /// Keeps `name` as it will be sent, with random letter case when `mix` is not null.
+    void set_name(Bytes name, Random* mix) noexcept;
+    Bytes name() const noexcept { return {name_.data(), name_size_}; }
+    bool case_is_mixed() const noexcept { return mixed_; }
+    std::size_t write(MutableBytes out) const noexcept;
+
+    // What came of it.
+    Outcome outcome = Outcome::waiting;
+    Bytes reply;     ///< outcome reply: in the exchange's buffer until the coroutine waits again
+    Time sent_at{};  ///< when the question left
+    Time ended_at{};
+
+    // The exchange's own.
+    std::uint16_t id = 0;
+    bool on_used_stream =
+        false;  ///< its connection had been used before: the server may just have closed it
+    bool stream_retried = false;
+    Time expires_at{};      ///< when the exchange gives up
+    void* place = nullptr;  ///< the socket or connection it waits on
+    void* exchange = nullptr;
+    void (*on_timeout)(Attempt&) = nullptr;
+    void begin(Time now) noexcept;
+    void leave() noexcept;  ///< the list it waits in, and the timer
+    /// Ends the wait. The coroutine goes on within this call, and the attempt may be gone
+    /// afterwards.
+    void finish(Outcome how, Time now);
+
+    bool await_ready() const noexcept { return outcome != Outcome::waiting; }
+    void await_suspend(std::coroutine_handle<> waiter) noexcept { waiter_ = waiter; }
+    void await_resume() const noexcept {}
+
+    Attempt* next() const noexcept { return next_; }  ///< in the list it waits in
+
+private:
+    friend class AttemptList;
+    static void expired(TimerNode& node);
+
+    std::coroutine_handle<> waiter_;
+    AttemptList* list_ = nullptr;
+    Attempt* next_ = nullptr;
+    Attempt** link_ = nullptr;
+    bool mixed_ = false;
+    std::uint8_t name_size_ = 0;
+    std::array<std::uint8_t, dns::kNameMax> name_;
+};
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,317 @@
+#include "upstream/attempt_plan.hpp"
+
+#include <algorithm>
+
+namespace peerzone::upstream {
+namespace {
+
+constexpr Duration kBandSlack = Millis(2);
+constexpr Duration kStreamTimeoutMin = Millis(400);  // a connection costs a round trip more
+constexpr Duration kRemainingMin = Millis(5);        // with less left it is not worth asking
+
+/// With no reply from anybody, TCP is tried once this share of the deadline is gone.
+Duration late_after(Duration whole) {
+    return whole * 3 / 5;
+}
+
+std::string millis_text(Duration d) {
+    return std::to_string(std::chrono::round<Millis>(d).count()) + "ms";
+}
+
+const char* wire_text(Wire wire) {
+    return wire == Wire::udp ? "udp" : "tcp";
+}
+
+}  // namespace
+
+const char* fault_text(Fault fault) noexcept {
+    switch (fault) {
+        case Fault::timeout: return "timeout";
+        case Fault::refused: return "connection refused";
+        case Fault::unreachable: return "network unreachable";
+        case Fault::closed: return "connection closed";
+        case Fault::busy: return "no socket free";
+    }
+    return "failed";
+}
+
+void AttemptPlan::State::set_tries(Wire wire, unsigned n) noexcept {
+    const auto capped = static_cast<std::uint8_t>(std::min(n, kTriesMax) & 3u);
+    if (wire == Wire::udp) {
+        udp_tries = capped & 3u;
+    } else {
+        tcp_tries = capped & 3u;
+    }
+}
+
+AttemptPlan::AttemptPlan(const Upstream& upstream, Time now) noexcept
+    : upstream_(upstream),
+      count_(std::min(upstream.endpoints.size(), kEndpointsMax)),
+      start_(now),
+      deadline_(now + upstream.options.deadline) {}
+
+AttemptPlan::Choice AttemptPlan::choose_automatic(const State& state, const Endpoint& endpoint,
+                                                  Time now) const noexcept {
+    const bool stream = endpoint.stream_works(now);
+    if (endpoint.datagrams_work(now) || !stream) {
+        const bool late = !heard_ && now - start_ >= late_after(deadline_ - start_);
+        if (late && stream && state.tcp_tries == 0) return {true, Wire::tcp};
+        if (state.udp_tries < 2) return {true, Wire::udp};
+        if (stream && state.tcp_tries < 1) return {true, Wire::tcp};
+        return {state.udp_tries < kTriesMax, Wire::udp};
+    }
+    if (state.tcp_tries < 2) return {true, Wire::tcp};
+    if (state.udp_tries < 1) return {true, Wire::udp};
+    return {state.tcp_tries < kTriesMax, Wire::tcp};
+}
+
+AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint& endpoint,
+                                             Time now) const noexcept {
+    if (state.done) return {};
+    const Choice udp{state.udp_tries < kTriesMax, Wire::udp};
+    const Choice tcp{state.tcp_tries < kTriesMax, Wire::tcp};
+    const Transport transport = upstream_.options.transport;
+    if (state.cut || transport == Transport::tcp) return tcp;
+    if (transport == Transport::udp) return udp;
+    if (state.odd_case) return state.tcp_tries < 1 && endpoint.stream_works(now) ? tcp : udp;
+    return choose_automatic(state, endpoint, now);
+}
+
+/// Lower is asked first. Repeating a question goes on to suspect endpoints after two tries of each
+/// good one.
+unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
+    const Endpoint& endpoint = *upstream_.endpoints[i];
+    const State& state = states_[i];
+    const unsigned tries = unsigned{state.udp_tries} + state.tcp_tries;
+    const bool demoted =
+        endpoint.is_suspect() || (wire == Wire::tcp && !endpoint.stream_works(now));
+    return (tries >= 2 ? 1u : 0u) << 8 | (demoted ? 1u : 0u) << 7 | tries;
+}
+
+std::size_t AttemptPlan::pick(Time now, std::uint32_t random) const noexcept {
+    unsigned best_rank = ~0u;
+    Duration best_rtt = Duration::max();
+    // Read once: other workers write what endpoints are like.
+    std::array<unsigned, kEndpointsMax> ranks;  // NOLINT: filled up to count_
+    std::array<Duration, kEndpointsMax> rtts;   // NOLINT
+    for (std::size_t i = 0; i < count_; ++i) {
+        const Choice choice = choose_wire(states_[i], *upstream_.endpoints[i], now);
+        ranks[i] = choice.possible ? rank(i, choice.wire, now) : ~0u;
+        rtts[i] = upstream_.endpoints[i]->smoothed_rtt();
+        if (ranks[i] == ~0u || ranks[i] > best_rank) continue;
+        if (ranks[i] < best_rank) best_rtt = Duration::max();
+        best_rank = ranks[i];
+        if (rtts[i] != Duration::zero()) best_rtt = std::min(best_rtt, rtts[i]);
+    }
+    if (best_rank == ~0u) return Step::kNone;
+    const Duration band =
+        best_rtt == Duration::max() ? best_rtt : best_rtt + best_rtt / 2 + kBandSlack;
+    const auto within = [&](std::size_t i) { return ranks[i] == best_rank && rtts[i] <= band; };
+    std::size_t candidates = 0;
+    for (std::size_t i = 0; i < count_; ++i) candidates += within(i) ? 1 : 0;
+    std::size_t skip = random % candidates;
+    for (std::size_t i = 0; i < count_; ++i)
+        if (within(i) && skip-- == 0) return i;
+    return Step::kNone;
+}
+
+bool AttemptPlan::anything_left(Time now) const noexcept {
+    for (std::size_t i = 0; i < count_; ++i)
+        if (choose_wire(states_[i], *upstream_.endpoints[i], now).possible) return true;
+    return false;
+}
+
+void AttemptPlan::set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept {
+    const Duration remaining = deadline_ - now;
+    const Duration own = endpoint.attempt_timeout();
+    const Duration wanted = step_.wire == Wire::tcp
+                                ? std::max(2 * own, kStreamTimeoutMin)
+                                : std::min<Duration>(own * (1 << tries_before), kTimeoutMax);
+    step_.timeout = anything_left(now) ? std::min(wanted, remaining) : remaining;
+    full_timeout_ = step_.timeout >= own;
+}
+
+void AttemptPlan::find_copy(Time now) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+        Endpoint& endpoint = *upstream_.endpoints[i];
+        if (i == step_.endpoint || !endpoint.is_suspect() || !endpoint.claim_retry(now)) continue;
+        step_.copy_to = i;
+        step_.copy_wire = choose_wire(states_[i], endpoint, now).wire;
+        return;
+    }
+}
+
+Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
+    step_ = Step{};
+    if (deadline_ - now < kRemainingMin) return step_;
+    std::size_t chosen = forced_;
+    forced_ = Step::kNone;
+    if (chosen == Step::kNone ||
+        !choose_wire(states_[chosen], *upstream_.endpoints[chosen], now).possible)
+        chosen = pick(now, random);
+    if (chosen == Step::kNone) return step_;
+
+    const Endpoint& endpoint = *upstream_.endpoints[chosen];
+    State& state = states_[chosen];
+    step_.give_up = false;
+    step_.endpoint = chosen;
+    step_.wire = choose_wire(state, endpoint, now).wire;
+    step_.edns = !state.without_edns && endpoint.edns_works(now);
+    step_.mix_case = step_.wire == Wire::udp && !state.odd_case && endpoint.case_works(now);
+    const unsigned tries = state.tries(step_.wire);
+    state.set_tries(step_.wire, tries + 1);
+    set_timeout(endpoint, tries, now);
+    if (first_ && !endpoint.is_suspect()) find_copy(now);
+    first_ = false;
+    return step_;
+}
+
+bool AttemptPlan::tell(Telling telling) noexcept {
+    if (telling < telling_) return false;
+    telling_ = telling;
+    told_ = step_;
+    return true;
+}
+
+void AttemptPlan::judge_failure(const CheckedReply& checked) {
+    Telling telling = Telling::failure;
+    if (checked.error.present) {
+        telling = Telling::explained;
+    } else if (checked.rcode == dns::Rcode::noerror) {
+        telling = Telling::lame;
+    }
+    if (!tell(telling)) return;
+    rcode_ = checked.rcode;
+    explained_ = checked.error;
+}
+
+bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) {
+    Endpoint& endpoint = *upstream_.endpoints[step_.endpoint];
+    State& state = states_[step_.endpoint];
+    heard_ = true;
+    state.heard = true;
+    switch (checked.kind) {
+        case ReplyKind::data:
+        case ReplyKind::nodata:
+        case ReplyKind::nxdomain:
+            // Remembered only now that asking in the other way has helped.
+            if (state.without_edns) endpoint.note_no_edns(now);
+            if (step_.wire == Wire::tcp && state.silent && !state.cut && !state.odd_case)
+                endpoint.note_no_datagrams(now);
+            endpoint.note_reply(rtt, step_.wire);
+            return true;
+        case ReplyKind::truncated:
+            if (step_.wire == Wire::udp) {
+                state.cut = true;
+                fault_known_ = false;
+                tell(Telling::cut);
+                if (endpoint.stream_works(now)) forced_ = step_.endpoint;
+                break;
+            }
+            state.done = true;  // cut on a stream means nothing
+            tell(Telling::invalid);
+            break;
+        case ReplyKind::no_edns:
+            if (step_.edns && !state.without_edns) {
+                state.without_edns = true;
+                state.set_tries(step_.wire, state.tries(step_.wire) - 1);
+                forced_ = step_.endpoint;
+                break;
+            }
+            [[fallthrough]];
+        case ReplyKind::failure:
+            state.done = true;
+            judge_failure(checked);
+            break;
+        case ReplyKind::invalid:
+            state.done = true;
+            tell(Telling::invalid);
+            break;
+    }
+    endpoint.note_reply(rtt, step_.wire);
+    return false;
+}
+
+void AttemptPlan::on_case_differs(Time now) noexcept {
+    State& state = states_[step_.endpoint];
+    heard_ = true;
+    state.heard = true;
+    state.odd_case = true;
+    upstream_.endpoints[step_.endpoint]->note_case_changed(now);
+    forced_ = step_.endpoint;
+}
+
+bool AttemptPlan::on_fault(Fault fault, Time now) noexcept {
+    Endpoint& endpoint = *upstream_.endpoints[step_.endpoint];
+    State& state = states_[step_.endpoint];
+    const bool cut = state.cut && step_.wire == Wire::tcp;
+    if (tell(cut ? Telling::cut : Telling::fault)) {
+        fault_ = fault;
+        fault_known_ = true;
+    }
+    if (step_.wire == Wire::udp && fault == Fault::timeout) state.silent = true;
+    if (step_.wire == Wire::tcp && (fault == Fault::refused || fault == Fault::closed))
+        endpoint.note_no_stream(now);
+    // Asking again at once what has just said no would change nothing.
+    if (fault == Fault::refused || fault == Fault::unreachable)
+        state.set_tries(step_.wire, kTriesMax);
+    const bool counts = fault != Fault::busy && (fault != Fault::timeout || full_timeout_);
+    if (!counts || state.lost || state.heard) return false;
+    state.lost = true;
+    return endpoint.note_loss(now);
+}
+
+std::string AttemptPlan::place(bool with_wire) const {
+    std::string text = upstream_.endpoints[told_.endpoint]->address().to_text();
+    if (with_wire) text.append(" ").append(wire_text(told_.wire));
+    return text;
+}
+
+Failure AttemptPlan::fault_failure() const {
+    std::string last = place(true) + " " + fault_text(fault_);
+    if (fault_ == Fault::timeout) last += " " + millis_text(told_.timeout);
+    const bool all_tried =
+        std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
+                    [](const State& s) { return s.udp_tries + s.tcp_tries > 0; });
+    const bool ours = fault_ == Fault::busy;
+    if (heard_ || !all_tried || ours)
+        return {dns::ede::network_error, upstream_.label + " " + last, ours};
+    return {dns::ede::no_reachable_authority, upstream_.label + " no endpoint answered (0/" +
+                                                  std::to_string(count_) + "), last " + last};
+}
+
+Failure AttemptPlan::reply_failure() const {
+    const bool wrong_zone = telling_ == Telling::lame || rcode_ == dns::Rcode::refused;
+    std::string text = upstream_.label + " " + place(false) + " ";
+    text += rcode_ == dns::Rcode::noerror ? "lame reply (no data, no authority)"
+                                          : dns::rcode_text(rcode_);
+    if (telling_ != Telling::explained)
+        return {wrong_zone ? dns::ede::not_authoritative : dns::ede::other, std::move(text)};
+    if (!explained_.text.empty()) text += ": " + explained_.text;
+    return {explained_.code, std::move(text)};
+}
+
+Failure AttemptPlan::failure() const {
+    switch (telling_) {
+        case Telling::nothing:
+            if (count_ == 0)
+                return {dns::ede::no_reachable_authority,
+                        upstream_.label + " " +
+                            (upstream_.pending.empty() ? "has no endpoints" : upstream_.pending)};
+            return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
+        case Telling::fault: return fault_failure();
+        case Telling::invalid:
+            return {dns::ede::invalid_data, upstream_.label + " " + place(true) + " invalid reply"};
+        case Telling::cut: {
+            std::string text = upstream_.label + " " + place(false) + " reply cut (TC), tcp ";
+            text += fault_known_ ? fault_text(fault_) : "not tried before the deadline";
+            return {dns::ede::network_error, std::move(text)};
+        }
+        case Telling::lame:
+        case Telling::failure:
+        case Telling::explained: return reply_failure();
+    }
+    return {};
+}
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,133 @@
+// Whom to ask next, over what, for how long, and what to say when nobody answered. A state machine
+// without sockets or clocks: it is told what happened and says what to do. What endpoints turned
+// out to be is remembered in the Endpoint objects.
+//
+//   for (Step step = plan.next(now, random); !step.give_up; step = plan.next(now, random)) { ask;
+//   plan.on_…(…); } plan.failure()
+//
+// Order: endpoints that are not suspect, then fewer tries, then RTT: within the best band one is
+// picked at random, and so is one that was never measured. With transport auto an endpoint is asked
+// over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
+// when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
+// 9520 3.1). The last try there is waits until the deadline: a forwarder may be slow over one name.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "peerzone/base/clock.hpp"
+#include "peerzone/upstream/reply_check.hpp"
+#include "peerzone/upstream/upstream.hpp"
+
+namespace peerzone::upstream {
+
+/// Why an attempt ended without a reply.
+enum class Fault : std::uint8_t {
+    timeout,
+    refused,      ///< port unreachable, or the connection was refused or reset
+    unreachable,  ///< no route, or another error of the network
+    closed,       ///< the connection ended before the reply
+    busy          ///< our own limit: no socket or no room on a connection
+};
+const char* fault_text(Fault fault) noexcept;
+
+struct Step {
+    static constexpr std::size_t kNone = ~std::size_t{0};
+
+    bool give_up = true;
+    std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
+    Wire wire = Wire::udp;
+    bool edns = true;
+    bool mix_case = false;  ///< randomise the letter case (0x20)
+    Duration timeout{};
+    std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it
+    Wire copy_wire = Wire::udp;
+};
+
+struct Failure {
+    std::uint16_t code = 0;  ///< RFC 8914
+    std::string text;        ///< "peer=westus 10.2.0.10:53 udp timeout 200ms"
+    bool ours = false;       ///< no fault of the upstream: a limit of our own
+};
+
+class AttemptPlan {
+public:
+    static constexpr std::size_t kEndpointsMax =
+        128;                                  ///< an upstream's endpoints past this are not asked
+    static constexpr unsigned kTriesMax = 3;  ///< per endpoint and transport
+    static constexpr Millis kTimeoutMax{400};
+
+    /// `upstream` must outlive the plan.
+    AttemptPlan(const Upstream& upstream, Time now) noexcept;
+
+    Step next(Time now, std::uint32_t random) noexcept;
+
+    // What came of the last step: exactly one of these before the next call of next().
+    /// True when this reply is the answer (data, nodata or nxdomain).
+    bool on_reply(const CheckedReply& checked, Duration rtt, Time now);
+    void on_case_differs(Time now) noexcept;
+    /// True when the endpoint became suspect by it.
+    bool on_fault(Fault fault, Time now) noexcept;
+
+    Time deadline() const noexcept { return deadline_; }
+    /// The most telling of all that went wrong. After next() gave up.
+    Failure failure() const;
+
+private:
+    struct State {  // small: a plan lives in the frame of each question
+        std::uint8_t udp_tries : 2 = 0;
+        std::uint8_t tcp_tries : 2 = 0;
+        bool done : 1 = false;      // it answered, and the answer was no use
+        bool silent : 1 = false;    // a datagram got no reply
+        bool lost : 1 = false;      // a loss is noted, once per question
+        bool heard : 1 = false;     // any reply of its own
+        bool cut : 1 = false;       // its reply was truncated: only a stream will do
+        bool odd_case : 1 = false;  // it does not keep letter case
+        bool without_edns : 1 = false;
+
+        unsigned tries(Wire wire) const noexcept {
+            return wire == Wire::udp ? udp_tries : tcp_tries;
+        }
+        void set_tries(Wire wire, unsigned n) noexcept;
+    };
+    /// What went wrong, the most telling last.
+    enum class Telling : std::uint8_t { nothing, fault, invalid, cut, lame, failure, explained };
+    struct Choice {
+        bool possible = false;
+        Wire wire = Wire::udp;
+    };
+
+    Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    std::size_t pick(Time now, std::uint32_t random) const noexcept;
+    unsigned rank(std::size_t i, Wire wire, Time now) const noexcept;
+    bool anything_left(Time now) const noexcept;
+    void set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept;
+    void find_copy(Time now) noexcept;
+    void judge_failure(const CheckedReply& checked);
+    bool tell(Telling telling) noexcept;
+    std::string place(bool with_wire) const;
+    Failure fault_failure() const;
+    Failure reply_failure() const;
+
+    const Upstream& upstream_;
+    std::size_t count_;
+    Time start_;
+    Time deadline_;
+    Step step_;                 // the last one
+    bool full_timeout_ = true;  // it waits at least as long as the endpoint's own time-out
+    bool first_ = true;
+    bool heard_ = false;                // from anybody
+    std::size_t forced_ = Step::kNone;  // ask this endpoint again at once
+
+    Telling telling_ = Telling::nothing;
+    Step told_;  // the step that went wrong so tellingly
+    Fault fault_ = Fault::timeout;
+    bool fault_known_ = false;  // cut: the stream failed too
+    dns::Rcode rcode_ = dns::Rcode::noerror;
+    Extended explained_;
+    std::array<State, kEndpointsMax> states_;
+};
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,173 @@
+// Drives the attempt plan over the exchanges. A question's state lives in the frame of its
+// coroutine; nothing here is allocated for it.
+#include "peerzone/upstream/client.hpp"
+
+#include "upstream/attempt.hpp"
+#include "upstream/attempt_plan.hpp"
+#include "upstream/random.hpp"
+#include "upstream/stream_exchange.hpp"
+#include "upstream/timers.hpp"
+#include "upstream/udp_exchange.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+using metrics::Count;
+
+/// Only for outcomes without a reply.
+Fault fault_of(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::timeout: return Fault::timeout;
+        case Outcome::refused: return Fault::refused;
+        case Outcome::unreachable: return Fault::unreachable;
+        case Outcome::closed: return Fault::closed;
+        default: return Fault::busy;
+    }
+}
+
+}  // namespace
+
+struct Client::Impl {
+    Impl(boost::asio::io_context& io, metrics::Counters& c, const ClientOptions& options)
+        : counters(c),
+          timers(io),
+          udp(io, timers, random, c, options),
+          stream(io, timers, random, c, options) {}
+
+    void prepare(Attempt& attempt, const Endpoint& endpoint, const Question& question,
+                 const Step& step);
+    void start(Attempt& attempt, Wire wire);
+    void send_copy(const Upstream& upstream, const Question& question, const Step& step);
+    Detached copy(std::shared_ptr<Endpoint> endpoint, Question question, Step step);
+    bool judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked);
+    void count_fault(Outcome outcome);
+    Asked failed(const AttemptPlan& plan) const;
+    Asked shutting_down(const Upstream& upstream) const;
+
+    metrics::Counters& counters;
+    Random random;
+    Timers timers;
+    UdpExchange udp;
+    StreamExchange stream;
+};
+
+void Client::Impl::prepare(Attempt& attempt, const Endpoint& endpoint, const Question& question,
+                           const Step& step) {
+    attempt.to = endpoint.address();
+    attempt.type = question.type;
+    attempt.dnssec_ok = question.dnssec_ok;
+    attempt.checking_disabled = question.checking_disabled;
+    attempt.edns = step.edns;
+    attempt.timeout = step.timeout;
+    attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
+}
+
+void Client::Impl::start(Attempt& attempt, Wire wire) {
+    if (wire == Wire::udp) {
+        udp.start(attempt);
+    } else {
+        stream.start(attempt);
+    }
+}
+
+void Client::Impl::send_copy(const Upstream& upstream, const Question& question, const Step& step) {
+    const std::shared_ptr<Endpoint>& endpoint = upstream.endpoints[step.copy_to];
+    const Time now = Clock::now();
+    Step own;
+    own.wire = step.copy_wire;
+    own.edns = endpoint->edns_works(now);
+    own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
+    own.timeout = AttemptPlan::kTimeoutMax;
+    copy(endpoint, question, own);
+}
+
+/// Nobody waits for this one: its reply says that the endpoint is back.
+Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint, Question question, Step step) {
+    Attempt attempt;
+    prepare(attempt, *endpoint, question, step);
+    start(attempt, step.wire);
+    co_await attempt;
+    if (attempt.outcome == Outcome::reply) {
+        endpoint->note_reply(attempt.ended_at - attempt.sent_at, step.wire);
+    } else if (attempt.outcome == Outcome::case_differs) {
+        endpoint->note_case_changed(attempt.ended_at);
+    } else if (attempt.outcome != Outcome::shut_down && attempt.outcome != Outcome::busy) {
+        count_fault(attempt.outcome);
+        endpoint->note_loss(attempt.ended_at);
+    }
+}
+
+void Client::Impl::count_fault(Outcome outcome) {
+    counters.add(outcome == Outcome::timeout ? Count::upstream_timeout : Count::upstream_error);
+}
+
+/// Tells the plan what came of the attempt; true when `asked` holds the answer.
+bool Client::Impl::judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked) {
+    const Time now = attempt.ended_at;
+    if (attempt.outcome == Outcome::case_differs) {
+        plan.on_case_differs(now);
+        return false;
+    }
+    if (attempt.outcome != Outcome::reply) {
+        count_fault(attempt.outcome);
+        if (plan.on_fault(fault_of(attempt.outcome), now)) counters.add(Count::upstream_suspect);
+        return false;
+    }
+    asked.checked = check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns);
+    if (asked.checked.kind == ReplyKind::truncated) counters.add(Count::upstream_truncated);
+    if (asked.checked.kind == ReplyKind::invalid) counters.add(Count::upstream_invalid);
+    if (!plan.on_reply(asked.checked, now - attempt.sent_at, now)) return false;
+    asked.ok = true;
+    asked.message = attempt.reply;
+    return true;
+}
+
+Asked Client::Impl::failed(const AttemptPlan& plan) const {
+    Failure failure = plan.failure();
+    Asked asked;
+    asked.error_code = failure.code;
+    asked.error_text = std::move(failure.text);
+    asked.cacheable = !failure.ours;
+    return asked;
+}
+
+Asked Client::Impl::shutting_down(const Upstream& upstream) const {
+    Asked asked;
+    asked.error_code = dns::ede::other;
+    asked.error_text = upstream.label + " shutting down";
+    asked.cacheable = false;
+    return asked;
+}
+
+Client::Client(boost::asio::io_context& io, metrics::Counters& counters,
+               const ClientOptions& options)
+    : impl_(std::make_unique<Impl>(io, counters, options)) {}
+
+Client::~Client() {
+    shut_down();
+}
+
+void Client::shut_down() {
+    impl_->udp.shut_down();
+    impl_->stream.shut_down();
+    impl_->timers.stop();
+}
+
+Task<Asked> Client::ask(const Upstream& upstream, const Question& question) {
+    Impl& impl = *impl_;
+    AttemptPlan plan(upstream, Clock::now());
+    Attempt attempt;
+    Asked asked;
+    for (;;) {
+        const Step step = plan.next(Clock::now(), impl.random.u32());
+        if (step.give_up) co_return impl.failed(plan);
+        impl.prepare(attempt, *upstream.endpoints[step.endpoint], question, step);
+        impl.start(attempt, step.wire);
+        if (step.copy_to != Step::kNone) impl.send_copy(upstream, question, step);
+        co_await attempt;
+        if (attempt.outcome == Outcome::shut_down) co_return impl.shutting_down(upstream);
+        if (impl.judge(plan, attempt, asked)) co_return std::move(asked);
+    }
+}
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,111 @@
+// What is learned about an endpoint. Each value is one relaxed atomic; two workers that write at
+// once lose one sample, no more.
+#include "peerzone/upstream/endpoint.hpp"
+
+#include <algorithm>
+
+namespace peerzone::upstream {
+namespace {
+
+constexpr Millis kFirstContact{200};
+constexpr Millis kTimeoutMin{40};
+constexpr Millis kTimeoutMax{400};
+constexpr std::uint16_t kLossesToSuspect = 3;
+constexpr Millis kRetryFirst{250};
+constexpr Millis kRetryMax{2000};
+constexpr std::uint8_t kCaseChangesMax = 3;
+constexpr std::uint8_t kSilentMax = 3;
+constexpr auto kNoEdns = std::chrono::minutes(10);
+constexpr auto kNoCase = std::chrono::hours(1);
+constexpr auto kNoStream = std::chrono::seconds(10);
+constexpr auto kNoDatagrams = std::chrono::minutes(10);
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+Duration::rep ticks(Duration d) {
+    return d.count();
+}
+
+void remember(std::atomic<Duration::rep>& until, Time now, Duration how_long) {
+    until.store(ticks(now.time_since_epoch() + how_long), kRelaxed);
+}
+
+}  // namespace
+
+Duration Endpoint::attempt_timeout() const noexcept {
+    const std::uint32_t srtt = srtt_us_.load(kRelaxed);
+    if (srtt == 0) return kFirstContact;
+    const Duration wanted = Micros(srtt + 4ull * rttvar_us_.load(kRelaxed));
+    return std::clamp<Duration>(wanted, kTimeoutMin, kTimeoutMax);
+}
+
+Duration Endpoint::smoothed_rtt() const noexcept {
+    return Micros(srtt_us_.load(kRelaxed));
+}
+
+void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
+    const auto measured = std::chrono::duration_cast<Micros>(rtt).count();
+    const auto sample = static_cast<std::uint32_t>(
+        std::clamp<Micros::rep>(measured, 1, Micros(Seconds(10)).count()));
+    const std::uint32_t srtt = srtt_us_.load(kRelaxed);
+    if (srtt == 0) {  // RFC 6298 2.2
+        rttvar_us_.store(sample / 2, kRelaxed);
+        srtt_us_.store(sample, kRelaxed);
+    } else {  // RFC 6298 2.3, alpha 1/8, beta 1/4
+        const std::uint32_t error = srtt > sample ? srtt - sample : sample - srtt;
+        const std::uint32_t var = rttvar_us_.load(kRelaxed);
+        rttvar_us_.store(var - var / 4 + error / 4, kRelaxed);
+        srtt_us_.store(std::max(1u, srtt - srtt / 8 + sample / 8), kRelaxed);
+    }
+    if (wire == Wire::udp) {
+        // Plain loads first: on a busy endpoint these lines stay shared between the workers'
+        // caches.
+        if (!heard_datagram_.load(kRelaxed)) heard_datagram_.store(true, kRelaxed);
+        if (silent_datagrams_.load(kRelaxed) != 0) silent_datagrams_.store(0, kRelaxed);
+    }
+    if (losses_.load(kRelaxed) != 0) losses_.store(0, kRelaxed);
+    if (suspect_.load(kRelaxed)) suspect_.store(false, kRelaxed);
+}
+
+bool Endpoint::note_loss(Time now) noexcept {
+    const std::uint16_t before = losses_.load(kRelaxed);
+    if (before < kLossesToSuspect) losses_.store(static_cast<std::uint16_t>(before + 1), kRelaxed);
+    if (before + 1 < kLossesToSuspect || suspect_.load(kRelaxed)) return false;
+    retry_wait_.store(ticks(kRetryFirst), kRelaxed);
+    remember(retry_at_, now, kRetryFirst);
+    return !suspect_.exchange(true, kRelaxed);
+}
+
+bool Endpoint::claim_retry(Time now) noexcept {
+    if (!is_suspect()) return false;
+    Ticks due = retry_at_.load(kRelaxed);
+    if (ticks(now.time_since_epoch()) < due) return false;
+    const Ticks wait = std::min<Ticks>(2 * retry_wait_.load(kRelaxed), ticks(kRetryMax));
+    const Ticks next = ticks(now.time_since_epoch()) + wait;
+    if (!retry_at_.compare_exchange_strong(due, next, kRelaxed)) return false;
+    retry_wait_.store(wait, kRelaxed);
+    return true;
+}
+
+void Endpoint::note_no_edns(Time now) noexcept {
+    remember(no_edns_until_, now, kNoEdns);
+}
+
+void Endpoint::note_case_changed(Time now) noexcept {
+    const auto seen = static_cast<std::uint8_t>(case_changes_.load(kRelaxed) + 1);
+    case_changes_.store(seen >= kCaseChangesMax ? std::uint8_t{0} : seen, kRelaxed);
+    if (seen >= kCaseChangesMax) remember(no_case_until_, now, kNoCase);
+}
+
+void Endpoint::note_no_stream(Time now) noexcept {
+    remember(no_stream_until_, now, kNoStream);
+}
+
+void Endpoint::note_no_datagrams(Time now) noexcept {
+    const auto seen = static_cast<std::uint8_t>(silent_datagrams_.load(kRelaxed) + 1);
+    const bool enough = seen >= kSilentMax || !heard_datagram_.load(kRelaxed);
+    silent_datagrams_.store(enough ? std::uint8_t{0} : seen, kRelaxed);
+    if (enough) remember(no_datagrams_until_, now, kNoDatagrams);
+}
+
+}  // namespace peerzone::upstream

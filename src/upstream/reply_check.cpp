@@ -1,0 +1,387 @@
+// The order of judgement: header, question, whole message, RCODE, chain, what stands at its end.
+// Nothing here depends on the order of the records in a section. Every loop is bounded by the
+// records of the message or by kLinksMax.
+#include "peerzone/upstream/reply_check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <optional>
+
+#include "upstream/reply_index.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+using dns::Name;
+using dns::Rcode;
+using dns::Section;
+
+constexpr unsigned kLinksMax = 8;
+constexpr std::uint16_t kNsec3 = 50;
+constexpr std::size_t kMinimumSize = 4;  // the MINIMUM field, last in the data of a SOA
+
+// One alias of the chain. A DNAME brings the CNAME of one name with it; where the server left that
+// out, we make it (RFC 6672 3.1).
+struct Link {
+    const Entry* dname = nullptr;
+    const Entry* cname = nullptr;  // nothing: made from the DNAME
+    Name target;
+};
+
+enum class End : std::uint8_t { data, nothing, invalid };
+
+// The chain from the question's name to its end.
+struct Chain {
+    std::array<Link, kLinksMax> links;
+    unsigned count = 0;
+    bool alias_is_data = false;  // the question asked for the CNAME itself
+    Name target;
+    std::uint64_t target_hash = 0;
+    End end = End::nothing;
+};
+
+bool is_meta(std::uint16_t type) noexcept {
+    return type == 0 || type == dns::type::opt || (type >= 128 && type <= dns::type::any);
+}
+
+bool is_wanted(const Entry& entry, std::uint16_t type) noexcept {
+    return type == dns::type::any ? !is_meta(entry.type) : entry.type == type;
+}
+
+const Entry* find(const ReplyIndex& index, const Name& owner, std::uint64_t hash,
+                  std::uint16_t type) noexcept {
+    for (const Entry& entry : index.answers())
+        if (is_wanted(entry, type) && index.owned_by(entry, owner, hash)) return &entry;
+    return nullptr;
+}
+
+// The DNAME that redirects `name`: of a proper ancestor, and of the topmost one, since a DNAME
+// hides everything below it.
+const Entry* find_dname(const ReplyIndex& index, const Name& name) noexcept {
+    const Entry* found = nullptr;
+    std::size_t found_size = name.size();
+    for (const Entry& entry : index.answers()) {
+        if (entry.type != dns::type::dname) continue;
+        const Name owner = index.load(entry).owner;
+        if (owner.size() >= found_size || !name.is_under(owner)) continue;
+        found = &entry;
+        found_size = owner.size();
+    }
+    return found;
+}
+
+enum class Step : std::uint8_t { link, none, bad };
+
+Step next_link(const ReplyIndex& index, const Name& name, std::uint64_t hash, Link& link) noexcept {
+    link.cname = find(index, name, hash, dns::type::cname);
+    link.dname = find_dname(index, name);
+    if (link.dname == nullptr) {
+        if (link.cname == nullptr) return Step::none;
+        link.target = index.target(*link.cname);
+        return Step::link;
+    }
+    const auto made = name.with_suffix(index.load(*link.dname).owner, index.target(*link.dname));
+    if (!made) return Step::bad;  // too long: the server should have said YXDOMAIN (RFC 6672 2.2)
+    link.target = *made;
+    return link.cname != nullptr && index.target(*link.cname) != *made ? Step::bad : Step::link;
+}
+
+// A loop is a chain of more than kLinksMax links.
+Chain follow(const ReplyIndex& index, const Name& question, std::uint16_t type) noexcept {
+    Chain chain;
+    chain.target = question;
+    chain.alias_is_data = type == dns::type::cname;
+    for (;;) {
+        chain.target_hash = owner_hash(chain.target);
+        if (!chain.alias_is_data && find(index, chain.target, chain.target_hash, type) != nullptr) {
+            chain.end = End::data;
+            return chain;
+        }
+        Link link;
+        const Step step = next_link(index, chain.target, chain.target_hash, link);
+        if (step == Step::none) return chain;
+        if (step == Step::bad || chain.count == kLinksMax) {
+            chain.end = End::invalid;
+            return chain;
+        }
+        chain.links[chain.count++] = link;
+        if (chain.alias_is_data) {
+            chain.end = End::data;
+            return chain;
+        }
+        chain.target = link.target;
+    }
+}
+
+// Calls visit(entry) for each signature of `owner` over `covered`, until it returns false.
+template <class Visit>
+bool visit_signatures(const ReplyIndex& index, const Name& owner, std::uint64_t hash,
+                      std::uint16_t covered, const Visit& visit) {
+    if (!index.has_signatures()) return true;
+    for (const Entry& entry : index.answers())
+        if (entry.type == dns::type::rrsig && entry.covered == covered &&
+            index.owned_by(entry, owner, hash) && !visit(entry))
+            return false;
+    return true;
+}
+
+// Calls visit(entry) for each answer record that is kept, in chain order with the data last, and
+// made(owner, link) for each CNAME that has to be made from a DNAME. Stops when one of them returns
+// false.
+template <class Visit, class Made>
+bool visit_kept(const ReplyIndex& index, const Chain& chain, const Name& question,
+                std::uint16_t type, const Visit& visit, const Made& made) {
+    const Name* owner = &question;
+    for (unsigned i = 0; i < chain.count; ++i) {
+        const Link& link = chain.links[i];
+        const auto before = chain.links.begin() + i;
+        const bool dname_is_new = link.dname != nullptr &&
+                                  std::none_of(chain.links.begin(), before, [&](const Link& other) {
+                                      return other.dname == link.dname;
+                                  });
+        if (dname_is_new) {
+            const Name dname_owner = index.load(*link.dname).owner;
+            if (!visit(*link.dname) || !visit_signatures(index, dname_owner, link.dname->owner_hash,
+                                                         dns::type::dname, visit))
+                return false;
+        }
+        if (link.cname == nullptr) {
+            if (!made(*owner, link)) return false;
+        } else if (!visit(*link.cname) || !visit_signatures(index, *owner, link.cname->owner_hash,
+                                                            dns::type::cname, visit)) {
+            return false;
+        }
+        owner = &link.target;
+    }
+    if (chain.end != End::data || chain.alias_is_data) return true;
+    const bool with_signatures = type != dns::type::any && type != dns::type::rrsig;
+    if (with_signatures && !visit_signatures(index, chain.target, chain.target_hash, type, visit))
+        return false;
+    for (const Entry& entry : index.answers())
+        if (is_wanted(entry, type) && index.owned_by(entry, chain.target, chain.target_hash) &&
+            !visit(entry))
+            return false;
+    return true;
+}
+
+std::uint32_t least_answer_ttl(const ReplyIndex& index, const Chain& chain, const Name& question,
+                               std::uint16_t type) {
+    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+    visit_kept(
+        index, chain, question, type,
+        [&](const Entry& entry) {
+            least = std::min(least, entry.ttl);
+            return true;
+        },
+        [](const Name&, const Link&) { return true; });
+    return least;
+}
+
+// The closest SOA that can speak for `target`.
+const Entry* find_soa(const ReplyIndex& index, const Name& target) noexcept {
+    const Entry* found = nullptr;
+    std::size_t found_size = 0;
+    for (const Entry& entry : index.authorities()) {
+        if (entry.type != dns::type::soa) continue;
+        const Name owner = index.load(entry).owner;
+        if (owner.size() <= found_size || !target.is_under(owner)) continue;
+        found = &entry;
+        found_size = owner.size();
+    }
+    return found;
+}
+
+// A referral instead of an answer, or a server that knows nothing of the zone: it points elsewhere
+// and claims neither authority nor recursion.
+bool is_lame(const ReplyIndex& index) noexcept {
+    if (index.header().flags & (dns::kFlagAa | dns::kFlagRa)) return false;
+    const auto authorities = index.authorities();
+    return std::any_of(authorities.begin(), authorities.end(),
+                       [](const Entry& entry) { return entry.type == dns::type::ns; });
+}
+
+ReplyKind judge_error(Rcode rcode, bool sent_edns) noexcept {
+    const bool dislikes_edns =
+        rcode == Rcode::formerr || rcode == Rcode::notimp || rcode == Rcode::badvers;
+    return sent_edns && dislikes_edns ? ReplyKind::no_edns : ReplyKind::failure;
+}
+
+void note_soa(const ReplyIndex& index, CheckedReply& checked) {
+    const Entry* soa = find_soa(index, checked.target);
+    if (soa == nullptr) return;
+    const Bytes data = index.rdata(*soa);
+    checked.has_soa = true;
+    checked.soa_owner = index.load(*soa).owner;
+    checked.soa_ttl = std::min(soa->ttl, load_u32(&data[data.size() - kMinimumSize]));
+}
+
+// A well-formed NOERROR or NXDOMAIN to this question: the chain, and what its end means.
+void judge_answer(const ReplyIndex& index, const Name& question, std::uint16_t type,
+                  CheckedReply& checked) {
+    const Chain chain = follow(index, question, type);
+    const bool nxdomain = checked.rcode == Rcode::nxdomain;
+    // "No such name" together with data of that name: one of them is wrong.
+    if (chain.end == End::invalid || (nxdomain && chain.end == End::data)) return;
+    checked.links = chain.alias_is_data ? 0 : chain.count;
+    checked.target = chain.target;
+    if (chain.count != 0 || chain.end == End::data)
+        checked.least_ttl = least_answer_ttl(index, chain, question, type);
+    if (chain.end == End::data) {
+        checked.kind = ReplyKind::data;
+        return;
+    }
+    note_soa(index, checked);
+    if (chain.count == 0) checked.least_ttl = checked.soa_ttl;
+    const bool lame = !nxdomain && chain.count == 0 && !checked.has_soa && is_lame(index);
+    checked.kind = nxdomain ? ReplyKind::nxdomain : lame ? ReplyKind::failure : ReplyKind::nodata;
+}
+
+// Hashes of the records written so far. Equal hashes count as equal records: they are seeded, and
+// who could make two collide would lose a record of its own.
+class Written {
+public:
+    explicit Written(std::size_t count_max) : slots_(std::bit_ceil(2 * count_max + 2)) {}
+
+    bool insert(std::uint64_t hash) noexcept {
+        if (hash == 0) hash = 1;  // 0 is an empty slot
+        std::size_t at = hash * kSpread >> 32 & (slots_.size() - 1);
+        while (slots_[at] != 0 && slots_[at] != hash) at = (at + 1) & (slots_.size() - 1);
+        if (slots_[at] == hash) return false;
+        slots_[at] = hash;
+        return true;
+    }
+
+private:
+    // Records that differ in their type only have hashes close to each other.
+    static constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15;
+    boost::container::small_vector<std::uint64_t, 64> slots_;
+};
+
+class Copier {
+public:
+    Copier(const ReplyIndex& index, dns::BodyWriter& writer)
+        : index_(index),
+          writer_(writer),
+          written_(index.answers().size() + index.authorities().size()) {}
+
+    bool copy(Section section, const Entry& entry, std::uint32_t ttl) {
+        const dns::Record record = index_.load(entry);
+        Bytes data;
+        if (!index_.expand(record, data)) return false;
+        const std::uint64_t hash =
+            (dns::hash_folded(data) * 31 + entry.owner_hash) * 31 + entry.type;
+        return !written_.insert(hash) ||
+               writer_.add(section, record.owner.wire(), record.type, ttl, data);
+    }
+
+private:
+    const ReplyIndex& index_;
+    dns::BodyWriter& writer_;
+    Written written_;
+};
+
+// RFC 2181 5.2: the records of a set have one TTL, the least.
+std::uint32_t data_ttl(const ReplyIndex& index, const Chain& chain, std::uint16_t type) noexcept {
+    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+    for (const Entry& entry : index.answers())
+        if (entry.type == type && index.owned_by(entry, chain.target, chain.target_hash))
+            least = std::min(least, entry.ttl);
+    return least;
+}
+
+bool proves_absence(const Entry& entry) noexcept {
+    const std::uint16_t type = entry.type == dns::type::rrsig ? entry.covered : entry.type;
+    return type == dns::type::nsec || type == kNsec3 ||
+           (entry.type == dns::type::rrsig && type == dns::type::soa);
+}
+
+// The SOA with the TTL that a negative answer may be kept for (RFC 2308 5), and what signs it or
+// proves the absence.
+bool write_soa(const ReplyIndex& index, const CheckedReply& checked, std::uint32_t cap,
+               Copier& copier) {
+    const std::uint32_t ttl = std::min(checked.soa_ttl, cap);
+    const Entry* soa = find_soa(index, checked.target);
+    if (soa == nullptr || !copier.copy(Section::authority, *soa, ttl)) return false;
+    for (const Entry& entry : index.authorities())
+        if (proves_absence(entry) && index.load(entry).owner.is_under(checked.soa_owner) &&
+            !copier.copy(Section::authority, entry, std::min(entry.ttl, ttl)))
+            return false;
+    return true;
+}
+
+}  // namespace
+
+Match match_reply(Bytes message, std::uint16_t id, Bytes name, std::uint16_t type) noexcept {
+    if (message.size() < dns::kHeaderSize || load_u16(&message[0]) != id) return Match::other;
+    const std::uint16_t flags = load_u16(&message[2]);
+    if (!(flags & dns::kFlagQr) || flags & dns::kOpcodeMask) return Match::other;
+    const unsigned questions = load_u16(&message[4]);
+    if (questions == 0 || message.size() == dns::kHeaderSize) {
+        const auto rcode = static_cast<Rcode>(flags & 15);
+        const bool may_be_bare = rcode == Rcode::formerr || rcode == Rcode::notimp ||
+                                 rcode == Rcode::servfail || rcode == Rcode::refused;
+        return may_be_bare ? Match::same : Match::other;
+    }
+    const std::size_t end = dns::kHeaderSize + name.size();
+    if (questions != 1 || message.size() < end + 4) return Match::other;
+    if (load_u16(&message[end]) != type || load_u16(&message[end + 2]) != dns::klass::in)
+        return Match::other;
+    const Bytes asked = message.subspan(dns::kHeaderSize, name.size());
+    if (std::equal(asked.begin(), asked.end(), name.begin())) return Match::same;
+    return dns::equal_folded(asked, name) ? Match::case_differs : Match::other;
+}
+
+CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns) {
+    CheckedReply checked;
+    const auto question = Name::from_wire(name);
+    if (!question) return checked;
+    checked.target = *question;
+    ReplyIndex index;
+    const bool whole = index.read(message, ReplyIndex::Data::checked);
+    const std::uint16_t flags = index.header().flags;
+    if (!(flags & dns::kFlagQr)) return checked;  // also without a header
+    checked.error = index.extended();
+    const unsigned rcode = (flags & 15u) | index.extended_rcode() << 4;
+    checked.rcode = static_cast<Rcode>(std::min(rcode, 255u));
+    // Some cut within a record, so this does not ask whether the rest is whole.
+    if (flags & dns::kFlagTc) {
+        checked.kind = ReplyKind::truncated;
+        return checked;
+    }
+    // An error needs no body: old servers send back what they did not understand, or a header that
+    // counts what is not there.
+    if (checked.rcode != Rcode::noerror && checked.rcode != Rcode::nxdomain) {
+        checked.kind = judge_error(checked.rcode, sent_edns);
+        return checked;
+    }
+    if (!whole || !index.asks(*question, type)) return checked;
+    checked.authentic_data = flags & dns::kFlagAd;
+    judge_answer(index, *question, type, checked);
+    return checked;
+}
+
+bool write_kept(Bytes message, Bytes name, std::uint16_t type, const CheckedReply& checked,
+                const TtlCaps& caps, bool with_soa, dns::BodyWriter& writer) {
+    const auto question = Name::from_wire(name);
+    ReplyIndex index;
+    if (!question || !index.read(message, ReplyIndex::Data::unchecked)) return false;
+    const Chain chain = follow(index, *question, type);
+    if (chain.end == End::invalid) return false;
+    const std::uint32_t set_ttl = data_ttl(index, chain, type);
+    Copier copier(index, writer);
+    const auto visit = [&](const Entry& entry) {
+        const std::uint32_t ttl = entry.type == type ? std::min(entry.ttl, set_ttl) : entry.ttl;
+        return copier.copy(Section::answer, entry, std::min(ttl, caps.positive));
+    };
+    const auto made = [&](const Name& owner, const Link& link) {
+        const std::uint32_t ttl = std::min(link.dname->ttl, caps.positive);
+        return writer.add(Section::answer, owner.wire(), dns::type::cname, ttl, link.target.wire());
+    };
+    if (!visit_kept(index, chain, *question, type, visit, made)) return false;
+    if (chain.end == End::data || !with_soa || !checked.has_soa) return true;
+    return write_soa(index, checked, caps.negative, copier);
+}
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,169 @@
+// Invariants: entries_ holds only records that read_record took from message_, those of the answer
+// section first; a CNAME or DNAME is there only when its data is one whole name and nothing else,
+// an RRSIG only when it is long enough to say what it covers.
+#include "upstream/reply_index.hpp"
+
+#include <array>
+
+namespace peerzone::upstream {
+namespace {
+
+constexpr std::size_t kTextMax = 160;
+constexpr std::size_t kSignatureMin =
+    19;  // RRSIG: 18 octets and the shortest signer (RFC 4034 3.1)
+
+// How many octets the well-formed UTF-8 character that starts `text` takes; 0 when there is none.
+std::size_t character_size(Bytes text) noexcept {
+    const unsigned lead = text[0];
+    const std::size_t size = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
+    if (size > text.size()) return 0;
+    for (std::size_t i = 1; i < size; ++i)
+        if ((text[i] & 0xc0) != 0x80) return 0;
+    if (size < 3) return size;
+    const bool overlong = (lead == 0xe0 && text[1] < 0xa0) || (lead == 0xf0 && text[1] < 0x90);
+    const bool no_character = (lead == 0xed && text[1] > 0x9f) || (lead == 0xf4 && text[1] > 0x8f);
+    return overlong || no_character ? 0 : size;
+}
+
+// Text of a stranger that ends up in logs and in front of people: UTF-8 without control characters
+// (C0, DEL and C1), bounded.
+std::string clean_text(Bytes text) {
+    std::string clean;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t size = character_size(text.subspan(at));
+        const bool control = size == 1 ? text[at] < 0x20 || text[at] == 0x7f
+                                       : size == 2 && text[at] == 0xc2 && text[at + 1] < 0xa0;
+        const std::size_t taken = size == 0 || control ? 1 : size;
+        if (clean.size() + taken > kTextMax) break;
+        if (control) {
+            clean += ' ';
+        } else if (size == 0) {
+            clean += '?';
+        } else {
+            clean.append(reinterpret_cast<const char*>(&text[at]), size);
+        }
+        at += size == 0 ? 1 : size;
+    }
+    while (!clean.empty() && clean.back() == ' ')
+        clean.pop_back();  // some end their text with a NUL
+    clean.erase(0, clean.find_first_not_of(' '));
+    return clean;
+}
+
+bool is_alias(std::uint16_t type) noexcept {
+    return type == dns::type::cname || type == dns::type::dname;
+}
+
+}  // namespace
+
+std::uint64_t owner_hash(const dns::Name& name) noexcept {
+    return dns::hash_folded(name.folded().wire());
+}
+
+bool ReplyIndex::read(Bytes message, Data data) {
+    message_ = message;
+    dns::Reader reader(message);
+    if (!reader.read_header(header_) || header_.counts[0] > 1) return false;
+    if (has_question() && !reader.read_question(question_, question_type_, question_class_))
+        return false;
+    for (std::size_t section = 1; section <= 3; ++section) {
+        if (!read_section(reader, section, data)) return false;
+        if (section == 1) answer_count_ = entries_.size();
+    }
+    return reader.at_end();
+}
+
+bool ReplyIndex::asks(const dns::Name& name, std::uint16_t type) const noexcept {
+    return has_question() && question_type_ == type && question_class_ == dns::klass::in &&
+           question_ == name;
+}
+
+// A count that promises more than the octets hold ends at the first record that is not there.
+bool ReplyIndex::read_section(dns::Reader& reader, std::size_t section, Data data) {
+    for (unsigned i = 0; i < header_.counts[section]; ++i) {
+        const std::size_t at = reader.offset();
+        dns::Record record;
+        if (!reader.read_record(record) || !add(record, at, section, data)) return false;
+    }
+    return true;
+}
+
+bool ReplyIndex::add(const dns::Record& record, std::size_t at, std::size_t section, Data data) {
+    if (record.type == dns::type::opt) return read_opt(record, section);
+    // What other classes mean by their data is not known here; none of their records is kept.
+    if (record.klass != dns::klass::in) return true;
+    Bytes expanded;
+    if (data == Data::checked && !expand(record, expanded)) return false;
+    const bool signature = record.type == dns::type::rrsig;
+    if (signature && record.rdata_size < kSignatureMin) return false;
+    if (section == 3) return true;
+    Entry entry;
+    entry.owner_hash = owner_hash(record.owner);
+    entry.at = static_cast<std::uint32_t>(at);
+    entry.ttl = record.ttl >> 31 ? 0 : record.ttl;
+    entry.rdata_at = static_cast<std::uint32_t>(record.rdata_offset);
+    entry.rdata_size = record.rdata_size;
+    entry.type = record.type;
+    if (signature) entry.covered = load_u16(&message_[record.rdata_offset]);
+    has_signatures_ = has_signatures_ || signature;
+    if (is_alias(entry.type)) {
+        dns::Reader name_reader(message_, entry.rdata_at);
+        dns::Name name;
+        if (!name_reader.read_name(name) ||
+            name_reader.offset() != entry.rdata_at + entry.rdata_size)
+            return false;
+    }
+    entries_.push_back(entry);
+    return true;
+}
+
+// RFC 6891 6.1.1 and 6.1.2: at most one, in the additional section, of the root; its TTL holds the
+// upper bits of the RCODE and its data is a list of whole options.
+bool ReplyIndex::read_opt(const dns::Record& record, std::size_t section) {
+    if (has_opt_ || section != 3 || !record.owner.is_root()) return false;
+    has_opt_ = true;
+    extended_rcode_ = record.ttl >> 24;
+    const std::size_t end = record.rdata_offset + record.rdata_size;
+    dns::Reader options(message_.first(end), record.rdata_offset);
+    while (!options.at_end()) {
+        std::uint16_t code = 0;
+        std::uint16_t size = 0;
+        if (!options.read_u16(code) || !options.read_u16(size) || end - options.offset() < size)
+            return false;
+        const Bytes value = message_.subspan(options.offset(), size);
+        if (code == dns::option::ede && size >= 2 && !extended_.present) {
+            extended_.present = true;
+            extended_.code = load_u16(value.data());
+            extended_.text = clean_text(value.subspan(2));
+        }
+        options = dns::Reader(message_.first(end), options.offset() + size);
+    }
+    return true;
+}
+
+bool ReplyIndex::expand(const dns::Record& record, Bytes& expanded) const noexcept {
+    thread_local std::array<std::uint8_t, dns::kRdataMax> scratch;
+    bool fits = false;
+    const std::size_t size = dns::expand_rdata(message_, record, scratch, fits);
+    expanded = Bytes(scratch).first(size);
+    return fits;
+}
+
+dns::Record ReplyIndex::load(const Entry& entry) const noexcept {
+    dns::Record record;
+    dns::Reader(message_, entry.at).read_record(record);
+    return record;
+}
+
+dns::Name ReplyIndex::target(const Entry& entry) const noexcept {
+    dns::Name name;
+    dns::Reader(message_, entry.rdata_at).read_name(name);
+    return name;
+}
+
+}  // namespace peerzone::upstream

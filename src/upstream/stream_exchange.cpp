@@ -1,0 +1,329 @@
+// Invariants: a connection is in hosts_ until it is closed, and a closed one has no attempts.
+// Handlers hold the connection and look at `closed` first; nothing else of it is touched after a
+// coroutine was resumed.
+#include "upstream/stream_exchange.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <cstring>
+
+#include "peerzone/upstream/reply_check.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+using metrics::Count;
+
+constexpr std::size_t kReadBytesFirst = 2048;
+constexpr std::size_t kQuestionBytesMax = 512;
+constexpr std::size_t kLengthBytes = 2;  // RFC 1035 4.2.2
+
+tcp::endpoint native_endpoint(const SocketAddress& address) {
+    sockaddr_storage native{};
+    const socklen_t length = address.to_native(native);
+    tcp::endpoint endpoint;
+    std::memcpy(endpoint.data(), &native, length);
+    endpoint.resize(length);
+    return endpoint;
+}
+
+Outcome outcome_of(const error_code& error) {
+    namespace asio_error = boost::asio::error;
+    if (error == asio_error::connection_refused || error == asio_error::connection_reset)
+        return Outcome::refused;
+    if (error == asio_error::no_descriptors || error == asio_error::no_memory ||
+        error == asio_error::no_buffer_space)
+        return Outcome::busy;
+    return Outcome::unreachable;
+}
+
+}  // namespace
+
+struct StreamExchange::Connection {
+    Connection(boost::asio::io_context& io, const SocketAddress& address, Time now)
+        : to(address), socket(io), opened(now), used(now), heard(now), in(kReadBytesFirst) {}
+
+    SocketAddress to;
+    tcp::socket socket;
+    AttemptList pending;
+    Time opened;
+    Time used;
+    Time heard;
+    bool connected = false;
+    bool retired = false;  // takes no more questions
+    bool closed = false;
+    bool is_writing = false;
+    unsigned replies = 0;
+    unsigned mismatches = 0;
+    std::vector<std::uint8_t> writing, queued;
+    std::vector<std::uint8_t> in;
+    std::size_t have = 0;  // octets in `in`
+};
+
+StreamExchange::SweepNode::SweepNode(StreamExchange& o)
+    : TimerNode([](TimerNode& node) { static_cast<SweepNode&>(node).owner.sweep(); }), owner(o) {}
+
+StreamExchange::StreamExchange(boost::asio::io_context& io, Timers& timers, Random& random,
+                               metrics::Counters& counters, const ClientOptions& options)
+    : io_(io),
+      timers_(timers),
+      random_(random),
+      counters_(counters),
+      options_(options),
+      sweep_node_(*this) {}
+
+StreamExchange::~StreamExchange() {
+    shut_down();
+}
+
+void StreamExchange::start(Attempt& attempt) {
+    const Time now = Clock::now();
+    attempt.begin(now);
+    attempt.outcome = shut_down_ ? Outcome::shut_down : submit(attempt, false, now);
+}
+
+Outcome StreamExchange::submit(Attempt& attempt, bool fresh, Time now) {
+    const Ref connection = choose(attempt.to, fresh, now);
+    if (connection == nullptr) return Outcome::busy;
+    do attempt.id = random_.u16();
+    while (connection->pending.find(attempt.id) != nullptr);
+    std::array<std::uint8_t, kLengthBytes + kQuestionBytesMax>
+        message;  // NOLINT: filled up to size
+    const std::size_t size = attempt.write(MutableBytes(message).subspan(kLengthBytes));
+    if (size == 0) return Outcome::busy;
+    store_u16(message.data(), size);
+    connection->queued.insert(connection->queued.end(), message.begin(),
+                              message.begin() + static_cast<std::ptrdiff_t>(kLengthBytes + size));
+    connection->used = now;
+    connection->pending.add(attempt);
+    attempt.sent_at = now;
+    attempt.on_used_stream = connection->connected;
+    attempt.place = connection.get();
+    attempt.exchange = this;
+    attempt.on_timeout = &StreamExchange::timed_out;
+    timers_.add(attempt, now, attempt.expires_at);
+    counters_.add(Count::upstream_tcp_sent);
+    if (connection->connected) flush(connection);
+    return Outcome::waiting;
+}
+
+/// A connection with room, or a new one; null at the limit. `fresh`: none that has been used.
+StreamExchange::Ref StreamExchange::choose(const SocketAddress& to, bool fresh, Time now) {
+    std::size_t usable = 0;
+    if (const auto host = hosts_.find(to); host != hosts_.end()) {
+        for (const Ref& connection : host->second) {
+            if (now - connection->opened >= options_.stream_age_max) connection->retired = true;
+            if (connection->retired) continue;
+            ++usable;
+            if (fresh && connection->connected) continue;
+            if (connection->pending.count() < options_.stream_pipelined_max &&
+                connection->queued.size() < kQueuedBytesMax)
+                return connection;
+        }
+    }
+    return usable < kPerEndpointMax ? connect(to, now) : nullptr;
+}
+
+StreamExchange::Ref StreamExchange::connect(const SocketAddress& to, Time now) {
+    if (connections_ >= kConnectionsMax && !make_room()) return nullptr;
+    auto connection = std::make_shared<Connection>(io_, to, now);
+    hosts_[to].push_back(connection);
+    ++connections_;
+    if (!sweep_node_.is_armed()) timers_.add(sweep_node_, now, now + kSweepInterval);
+    connection->socket.async_connect(native_endpoint(to),
+                                     [this, connection](const error_code& error) {
+                                         if (!connection->closed) on_connected(connection, error);
+                                     });
+    return connection;
+}
+
+/// Closes one connection that nobody waits on.
+bool StreamExchange::make_room() {
+    for (const auto& [address, connections] : hosts_) {
+        for (const Ref& connection : connections) {
+            if (!connection->pending.empty()) continue;
+            close(*Ref(connection));
+            return true;
+        }
+    }
+    return false;
+}
+
+void StreamExchange::on_connected(const Ref& connection, const error_code& error) {
+    if (error) {
+        lose(connection, outcome_of(error));
+        return;
+    }
+    error_code ignored;
+    connection->socket.set_option(tcp::no_delay(true), ignored);
+    connection->connected = true;
+    // The hand-shake is not part of the endpoint's round trip.
+    const Time now = Clock::now();
+    for (Attempt* a = connection->pending.first(); a != nullptr; a = a->next()) a->sent_at = now;
+    connection->heard = now;
+    flush(connection);
+    read(connection);
+}
+
+void StreamExchange::flush(const Ref& connection) {
+    if (connection->is_writing || connection->queued.empty()) return;
+    connection->is_writing = true;
+    std::swap(connection->writing, connection->queued);
+    connection->queued.clear();
+    boost::asio::async_write(connection->socket, boost::asio::buffer(connection->writing),
+                             [this, connection](const error_code& error, std::size_t) {
+                                 if (connection->closed) return;
+                                 connection->is_writing = false;
+                                 if (error) {
+                                     lose(connection, Outcome::closed);
+                                 } else {
+                                     flush(connection);
+                                 }
+                             });
+}
+
+void StreamExchange::read(const Ref& connection) {
+    auto& in = connection->in;
+    connection->socket.async_read_some(
+        boost::asio::buffer(in.data() + connection->have, in.size() - connection->have),
+        [this, connection](const error_code& error, std::size_t n) {
+            if (connection->closed) return;
+            if (error) {
+                lose(connection, Outcome::closed);
+            } else {
+                on_read(connection, n);
+            }
+        });
+}
+
+void StreamExchange::on_read(const Ref& connection, std::size_t n) {
+    connection->have += n;
+    connection->heard = Clock::now();
+    std::size_t at = 0;
+    std::size_t needed = kLengthBytes;
+    while (connection->have - at >= kLengthBytes) {
+        needed = kLengthBytes + load_u16(connection->in.data() + at);
+        if (connection->have - at < needed) break;
+        on_frame(*connection,
+                 Bytes(connection->in).subspan(at + kLengthBytes, needed - kLengthBytes));
+        if (connection->closed) return;
+        at += needed;
+    }
+    connection->have -= at;
+    std::memmove(connection->in.data(), connection->in.data() + at, connection->have);
+    if (connection->in.size() < needed) connection->in.resize(needed);
+    read(connection);
+}
+
+void StreamExchange::on_frame(Connection& connection, Bytes message) {
+    Attempt* attempt =
+        message.size() < 2 ? nullptr : connection.pending.find(load_u16(message.data()));
+    // Letter case is not varied on a stream, so it need not come back.
+    if (attempt == nullptr ||
+        match_reply(message, attempt->id, attempt->name(), attempt->type) == Match::other) {
+        counters_.add(Count::upstream_mismatch);
+        if (++connection.mismatches >= kMismatchMax) connection.retired = true;
+        close_if_done(connection);
+        return;
+    }
+    counters_.add(Count::upstream_tcp_replies);
+    connection.mismatches = 0;
+    ++connection.replies;
+    attempt->reply = message;
+    attempt->leave();
+    close_if_done(connection);
+    attempt->finish(Outcome::reply, connection.heard);
+}
+
+/// The connection is gone. Whoever was put on it while it was in use goes to a fresh one, once; for
+/// the others it is over.
+void StreamExchange::lose(const Ref& connection, Outcome how) {
+    const Time now = Clock::now();
+    AttemptList again;
+    while (Attempt* attempt = connection->pending.first()) {
+        attempt->leave();
+        const bool used = attempt->on_used_stream || connection->replies > 0;
+        attempt->outcome = how;
+        (how == Outcome::closed && used && !attempt->stream_retried ? again : failed_)
+            .add(*attempt);
+    }
+    close(*connection);
+    while (Attempt* attempt = again.first()) {
+        attempt->leave();
+        attempt->stream_retried = true;
+        attempt->outcome = submit(*attempt, true, now);
+        if (attempt->outcome != Outcome::waiting) failed_.add(*attempt);
+    }
+    finish_failed();
+}
+
+void StreamExchange::close(Connection& connection) {
+    connection.closed = true;
+    --connections_;
+    error_code ignored;
+    connection.socket.close(ignored);
+    const auto host = hosts_.find(connection.to);
+    Connections& all = host->second;
+    const auto mine =
+        std::find_if(all.begin(), all.end(), [&](const Ref& c) { return c.get() == &connection; });
+    const Ref keep = *mine;  // `connection` lives until the end of this function
+    *mine = all.back();
+    all.pop_back();
+    if (all.empty()) hosts_.erase(host);
+}
+
+void StreamExchange::close_if_done(Connection& connection) {
+    if (connection.retired && connection.pending.empty() && !connection.closed) close(connection);
+}
+
+void StreamExchange::finish_failed() {
+    const Time now = Clock::now();
+    while (Attempt* attempt = failed_.first()) attempt->finish(attempt->outcome, now);
+}
+
+void StreamExchange::timed_out(Attempt& attempt) {
+    auto& self = *static_cast<StreamExchange*>(attempt.exchange);
+    auto& connection = *static_cast<Connection*>(attempt.place);
+    attempt.leave();
+    // Nothing came since this was asked: the connection may be dead without anybody having said so.
+    if (!connection.connected || connection.heard <= attempt.sent_at) connection.retired = true;
+    self.close_if_done(connection);
+    attempt.finish(Outcome::timeout, Clock::now());
+}
+
+void StreamExchange::sweep() {
+    const Time now = Clock::now();
+    Connections all;
+    for (const auto& [address, connections] : hosts_)
+        all.insert(all.end(), connections.begin(), connections.end());
+    for (const Ref& connection : all) {
+        if (!connection->pending.empty()) continue;
+        const bool idle = now - connection->used >= options_.stream_idle;
+        const bool old = now - connection->opened >= options_.stream_age_max;
+        if (connection->retired || idle || old) close(*connection);
+    }
+    if (connections_ > 0) timers_.add(sweep_node_, now, now + kSweepInterval);
+}
+
+void StreamExchange::shut_down() {
+    if (shut_down_) return;
+    shut_down_ = true;
+    sweep_node_.cancel();
+    while (!hosts_.empty()) {
+        const Ref connection = hosts_.begin()->second.back();
+        while (Attempt* attempt = connection->pending.first()) {
+            attempt->leave();
+            attempt->outcome = Outcome::shut_down;
+            failed_.add(*attempt);
+        }
+        close(*connection);
+    }
+    finish_failed();
+}
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,90 @@
+// The whole server in this process, on a port that the kernel picks, from configuration text.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/snapshot_builder.hpp"
+#include "peerzone/config/config.hpp"
+#include "peerzone/server/sockets.hpp"
+#include "peerzone/server/worker.hpp"
+#include "support/integration_client.hpp"
+
+namespace peerzone::itest {
+
+inline config::Config load(const std::string& yaml) {
+    config::Loaded loaded = config::load_text(yaml, "test.yaml");
+    for (const auto& problem : loaded.problems) ADD_FAILURE() << problem.to_text();
+    return std::move(loaded.config).value();
+}
+
+class Server {
+public:
+    explicit Server(const std::string& yaml, const std::string& listen = "127.0.0.1",
+                    std::size_t workers = 1)
+        : config_(load(yaml)), cache_(config_.cache), shared_(cache_, config_.server_limits) {
+        SocketAddress wanted{IpAddress::parse(listen).value(), 0, 0};
+        for (std::size_t i = 0; i < workers; ++i) {
+            workers_.push_back(
+                std::make_unique<server::Worker>(shared_, upstream::ClientOptions{}));
+            add_sockets(*workers_.back(), wanted);
+        }
+        address_ = wanted;
+        EXPECT_TRUE(builder_.load_zones(config_).has_value());
+        const auto snapshot = builder_.build(config_, {});
+        for (const auto& worker : workers_) worker->start(snapshot);
+    }
+
+    const SocketAddress& address() const { return address_; }
+    std::uint16_t port() const { return address_.port; }
+    Client client() const { return Client(address_); }
+
+    void reload(const std::string& yaml) {
+        config_ = load(yaml);
+        EXPECT_TRUE(builder_.load_zones(config_).has_value());
+        cache_.configure(config_.cache);
+        const auto snapshot = builder_.build(config_, {});
+        for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
+    }
+    void drain(Duration deadline) {
+        for (const auto& worker : workers_) worker->drain(deadline);
+    }
+    void join() {
+        for (const auto& worker : workers_) worker->join();
+    }
+    std::uint64_t count(metrics::Count what) const {
+        std::uint64_t sum = 0;
+        for (const auto& worker : workers_) sum += worker->counters().value(what);
+        return sum;
+    }
+
+private:
+    // TCP first: a port that is free for both is tried for until there is one.
+    static void add_sockets(server::Worker& worker, SocketAddress& wanted) {
+        for (int tries = 0; tries < 100; ++tries) {
+            auto tcp = server::open_tcp(wanted);
+            if (!tcp) continue;
+            SocketAddress same = wanted;
+            same.port = server::bound_address(*tcp).port;
+            auto udp = server::open_udp(same);
+            if (!udp) continue;
+            wanted = same;
+            worker.add_udp(std::move(*udp));
+            worker.add_tcp(std::move(*tcp));
+            return;
+        }
+        ADD_FAILURE() << "no free port at " << wanted.to_text();
+    }
+
+    config::Config config_;
+    cache::Cache cache_;
+    server::Shared shared_;
+    std::vector<std::unique_ptr<server::Worker>> workers_;
+    app::SnapshotBuilder builder_;
+    SocketAddress address_;
+};
+
+}  // namespace peerzone::itest

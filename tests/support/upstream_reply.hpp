@@ -1,0 +1,70 @@
+// Replies to judge, and what is kept of them as lines of text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "peerzone/upstream/reply_check.hpp"
+#include "support/upstream_message.hpp"
+
+namespace peerzone::test {
+
+using upstream::CheckedReply;
+using upstream::TtlCaps;
+
+inline constexpr unsigned kReply = 0x8180;  // QR, RD, RA
+inline constexpr unsigned kAuthoritative = 0x8400;
+inline constexpr unsigned kNotRecursive = 0x8000;
+inline constexpr unsigned A = 1, NS = 2, CNAME = 5, SOA = 6, TXT = 16, AAAA = 28, SRV = 33,
+                          DNAME = 39, RRSIG = 46, NSEC = 47, ANY = 255;
+inline constexpr unsigned kChaos = 3;
+
+inline MessageBuilder reply(std::string_view name, unsigned type, unsigned flags = kReply) {
+    return MessageBuilder(77, flags).question(name, type);
+}
+
+inline CheckedReply check(const MessageBuilder& message, std::string_view name, unsigned type,
+                          bool sent_edns = true) {
+    return upstream::check_reply(message.octets(), wire(name), static_cast<std::uint16_t>(type),
+                                 sent_edns);
+}
+
+inline std::string data_text(const dns::Record& record, Bytes data) {
+    if (record.type == A) return IpAddress::v4(load_u32(data.data())).to_text();
+    if (record.type == CNAME || record.type == DNAME) return dns::name_text(data);
+    if (record.type == RRSIG) return dns::type_text(load_u16(data.data()));
+    return std::to_string(data.size());
+}
+
+// What is kept, one line per record: "owner ttl type data", a '+' in front of those in authority.
+inline std::vector<std::string> kept(const MessageBuilder& message, std::string_view name,
+                                     unsigned type, const TtlCaps& caps = {},
+                                     bool with_soa = true) {
+    const Octets asked = wire(name);
+    const auto number = static_cast<std::uint16_t>(type);
+    const CheckedReply checked = upstream::check_reply(message.octets(), asked, number, true);
+    Octets out(65535);
+    dns::BodyWriter writer(out, out.size(), asked);
+    if (!upstream::write_kept(message.octets(), asked, number, checked, caps, with_soa, writer))
+        return {"did not fit"};
+    std::vector<std::string> lines;
+    const std::size_t start = dns::kHeaderSize + asked.size() + 4;
+    const Bytes written = Bytes(out).first(start + writer.info().size);
+    dns::Reader reader(written, start);
+    Octets scratch(dns::kRdataMax);
+    for (std::size_t section = 0; section < 3; ++section)
+        for (unsigned i = 0; i < writer.info().counts[section]; ++i) {
+            dns::Record record;
+            bool fits = reader.read_record(record);
+            const std::size_t size = fits ? dns::expand_rdata(written, record, scratch, fits) : 0;
+            if (!fits) return {"does not parse"};
+            lines.push_back((section == 0 ? "" : "+") + record.owner.to_text() + " " +
+                            std::to_string(record.ttl) + " " + dns::type_text(record.type) + " " +
+                            data_text(record, Bytes(scratch).first(size)));
+        }
+    if (!reader.at_end()) lines.push_back("octets left over");
+    return lines;
+}
+
+}  // namespace peerzone::test

@@ -1,0 +1,377 @@
+// Broken configurations, each with every line that `peerzone check` prints for it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "unit/config/config_support.hpp"
+
+namespace peerzone::config {
+namespace {
+
+struct Broken {
+    const char* name;
+    const char* yaml;
+    std::vector<std::string> lines;
+};
+
+void PrintTo(const Broken& broken, std::ostream* out) {
+    *out << broken.name;
+}
+
+class BrokenConfig : public testing::TestWithParam<Broken> {};
+
+TEST_P(BrokenConfig, SaysEveryProblemWithItsPlace) {
+    const Loaded loaded = load_text(GetParam().yaml, "pz.yaml");
+    EXPECT_THAT(problem_lines(loaded), testing::ElementsAreArray(GetParam().lines));
+    EXPECT_FALSE(loaded.config.has_value());
+}
+
+std::string name_of(const testing::TestParamInfo<Broken>& info) {
+    return info.param.name;
+}
+
+const Broken kDocuments[] = {
+    {"Empty",
+     "",
+     {"pz.yaml:1:1: the file is empty (hint: start from config/peerzone.example.yaml)"}},
+    {"OnlyComments",
+     R"(# nothing
+)",
+     {"pz.yaml:1:1: the file is empty (hint: start from config/peerzone.example.yaml)"}},
+    {"AList",
+     R"(- peers
+)",
+     {"pz.yaml:1:1: a mapping is expected, not a list (hint: write 'key: value' lines below it)"}},
+    {"AText",
+     R"(peers
+)",
+     {"pz.yaml:1:1: a mapping is expected, not a text (hint: write 'key: value' lines below it)"}},
+    {"TabIndented",
+     R"(cache:
+	size: 1MiB
+	max_ttl: 1h
+)",
+     {"pz.yaml:2:6: this is not YAML: illegal map value (hint: indent with spaces; YAML allows no "
+      "tabs there)"}},
+    {"OpenBracket",
+     R"(listen:
+  dns: [127.0.0.1:53
+)",
+     {"pz.yaml:3:1: this is not YAML: end of sequence flow not found (hint: a '[' or '{' is not "
+      "closed)"}},
+    {"ColonInText",
+     R"(zones:
+  x.test: file: a.zone
+)",
+     {"pz.yaml:2:15: this is not YAML: illegal map value (hint: put a text that holds ': ' into "
+      "quotes, and check the indentation)"}},
+    {"NotUtf8",
+     "cluster:\n  name: \xff\n",
+     {"pz.yaml:2:9: this is not UTF-8 text (hint: save the file as UTF-8)"}},
+    {"TwoDocuments",
+     R"(workers: 1
+---
+workers: 2
+)",
+     {"pz.yaml:2:1: a second YAML document starts here (hint: one file holds one configuration)"}},
+    {"UnknownAlias",
+     R"(workers: *none
+)",
+     {"pz.yaml:1:10: this is not YAML: the referenced anchor is not defined (hint: a text that "
+      "starts with '*' or '&' needs quotes)"}},
+    {"AliasInItsAnchor",
+     R"(peers: &p {a: *p}
+)",
+     {"pz.yaml:1:15: an alias stands inside its own anchor"}},
+    {"Tag",
+     R"(workers: !include other.yaml
+)",
+     {"pz.yaml:1:10: the YAML tag '!include' has no meaning here"}},
+    {"DuplicateKeys",
+     R"(workers: 1
+cache: {size: 1MiB, size: 2MiB}
+workers: 2
+)",
+     {"pz.yaml:2:21: cache.size: the key 'size' is given twice (hint: it is on line 2 already)",
+      "pz.yaml:3:1: workers: the key 'workers' is given twice (hint: it is on line 1 already)"}},
+    {"KeyThatIsNoText",
+     R"(? [a, b]
+: 1
+)",
+     {"pz.yaml:1:3: a key must be a text, not a list"}},
+};
+INSTANTIATE_TEST_SUITE_P(Documents, BrokenConfig, testing::ValuesIn(kDocuments), name_of);
+
+const Broken kKeys[] = {
+    {"Misspelt",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoint: [10.2.0.10]
+)",
+     {"pz.yaml:2:3: peers.westus: 'endpoints' is missing (hint: at least one address or host name)",
+      "pz.yaml:4:5: peers.westus.endpoint: unknown key 'endpoint' (hint: did you mean "
+      "'endpoints'?)"}},
+    {"NotSupportedYet",
+     R"(tls: {certificate: tls.crt}
+clusterset: {zone: clusterset.local}
+listen: {admin: "127.0.0.1:9153"}
+local: {kubernetes: {}}
+)",
+     {"pz.yaml:1:1: tls: unknown key 'tls' (hint: not supported yet)",
+      "pz.yaml:2:1: clusterset: unknown key 'clusterset' (hint: not supported yet)",
+      "pz.yaml:3:10: listen.admin: unknown key 'admin' (hint: not supported yet)",
+      "pz.yaml:4:9: local.kubernetes: unknown key 'kubernetes' (hint: not supported yet)"}},
+    {"InTheWrongPlace",
+     R"(max_ttl: 1h
+cache: {peers: {}}
+)",
+     {"pz.yaml:1:1: max_ttl: unknown key 'max_ttl' (hint: 'max_ttl' belongs to cache)",
+      "pz.yaml:2:9: cache.peers: unknown key 'peers' (hint: 'peers' belongs to the top level)"}},
+    {"FromNowhere",
+     R"(log: {colour: red}
+)",
+     {"pz.yaml:1:7: log.colour: unknown key 'colour' (hint: known here: level)"}},
+};
+INSTANTIATE_TEST_SUITE_P(Keys, BrokenConfig, testing::ValuesIn(kKeys), name_of);
+
+const Broken kValues[] = {
+    {"Cluster",
+     R"(cluster:
+  name: east us
+  zone: .
+)",
+     {"pz.yaml:2:9: cluster.name: 'east us' is not a name for a cluster, peer or view (hint: 1 to "
+      "63 letters, digits, '-', '_' or '.')",
+      "pz.yaml:3:9: cluster.zone: the root cannot be a cluster's zone (hint: usually "
+      "cluster.local)"}},
+    {"Workers",
+     R"(workers: 65
+)",
+     {"pz.yaml:1:10: workers: '65' is not within 1 and 64 (hint: auto, or a number of threads from "
+      "1 to 64)"}},
+    {"WorkersNoNumber",
+     R"(workers: many
+)",
+     {"pz.yaml:1:10: workers: 'many' is not a whole number (hint: auto, or a number of threads "
+      "from 1 to 64)"}},
+    {"NothingWhereATextBelongs",
+     R"(workers:
+)",
+     {"pz.yaml:1:1: workers: a text is expected, not nothing"}},
+    {"WrongTypes",
+     R"(cluster: eastus
+listen: {dns: 127.0.0.1:53}
+peers: [westus]
+cache: {size: [1MiB]}
+)",
+     {"pz.yaml:1:10: cluster: a mapping is expected, not a text (hint: write 'key: value' lines "
+      "below it)",
+      "pz.yaml:2:15: listen.dns: a list is expected, not a text (hint: write [127.0.0.1:53])",
+      "pz.yaml:3:8: peers: a mapping is expected, not a list (hint: write 'key: value' lines below "
+      "it)",
+      "pz.yaml:4:15: cache.size: a text is expected, not a list (hint: a text that starts with '[' "
+      "needs quotes, such as \"[::1]:53\")"}},
+    {"Durations",
+     R"(cache:
+  max_ttl: 3600
+  negative_max_ttl: 2h
+limits:
+  tcp_idle: 1500ms
+  tcp_write_stall: 0s
+)",
+     {"pz.yaml:2:12: cache.max_ttl: '3600' is not a duration (hint: a whole number with its unit: "
+      "250ms, 5s, 1m, 1h or 1d)",
+      "pz.yaml:3:21: cache.negative_max_ttl: '2h' is not within 0s and 1h",
+      "pz.yaml:5:13: limits.tcp_idle: '1500ms' is not a whole number of seconds (hint: such as 1s)",
+      "pz.yaml:6:20: limits.tcp_write_stall: '0s' is not within 1s and 1h"}},
+    {"Sizes",
+     R"(cache: {size: 64MB}
+limits: {tcp_write_queue_max: 64KiB}
+)",
+     {"pz.yaml:1:15: cache.size: '64MB' is not a size (hint: a whole number with its unit: 512B, "
+      "64KiB, 64MiB or 1GiB)",
+      "pz.yaml:2:31: limits.tcp_write_queue_max: '64KiB' is not within 128KiB and 1GiB"}},
+    {"CacheTooSmall",
+     R"(cache: {size: 1023KiB}
+)",
+     {"pz.yaml:1:15: cache.size: '1023KiB' is not within 1MiB and 1024GiB"}},
+    {"Limits",
+     R"(limits:
+  tcp_connections_max: 10
+  tcp_connections_per_client_max: 11
+  in_flight_per_upstream_max: 0
+  waiters_per_question_max: -1
+  waiters_per_upstream_max: 99999999999999999999
+)",
+     {"pz.yaml:3:35: limits.tcp_connections_per_client_max: 11 is more than tcp_connections_max, "
+      "which is 10",
+      "pz.yaml:4:31: limits.in_flight_per_upstream_max: '0' is not within 1 and 65536",
+      "pz.yaml:5:29: limits.waiters_per_question_max: '-1' is not a whole number",
+      "pz.yaml:6:29: limits.waiters_per_upstream_max: '99999999999999999999' is not within 1 and "
+      "1000000"}},
+    {"LogLevel",
+     R"(log: {level: warn}
+)",
+     {"pz.yaml:1:14: log.level: 'warn' is not one of debug, info, warning and error (hint: did you "
+      "mean 'warning'?)"}},
+    {"UnsetVariable",
+     R"(cluster: {name: "${PEERZONE_TEST_UNSET}"}
+)",
+     {"pz.yaml:1:17: cluster.name: the environment variable PEERZONE_TEST_UNSET is not set"}},
+    {"BrokenVariable",
+     R"(cluster: {name: "${REGION"}
+)",
+     {"pz.yaml:1:17: cluster.name: '${REGION' holds a '${' that begins no ${NAME} (hint: write $${ "
+      "for a literal ${)"}},
+};
+INSTANTIATE_TEST_SUITE_P(Values, BrokenConfig, testing::ValuesIn(kValues), name_of);
+
+const Broken kPeers[] = {
+    {"NothingGiven",
+     R"(peers:
+  westus:
+)",
+     {"pz.yaml:2:3: peers.westus: 'zones' is missing (hint: the zones this peer answers, such as "
+      "[westus.svc.cluster.local])",
+      "pz.yaml:2:3: peers.westus: 'endpoints' is missing (hint: at least one address or host "
+      "name)"}},
+    {"EmptyLists",
+     R"(peers:
+  westus: {zones: [], endpoints: []}
+)",
+     {"pz.yaml:2:19: peers.westus.zones: the list is empty (hint: a peer without zones is never "
+      "asked)",
+      "pz.yaml:2:34: peers.westus.endpoints: the list is empty (hint: at least one address or host "
+      "name)"}},
+    {"Names",
+     R"(peers:
+  local: {zones: [a.test], endpoints: [10.2.0.10]}
+  west us: {zones: [b.test], endpoints: [10.2.0.10]}
+)",
+     {"pz.yaml:2:3: peers.local: 'local' means this cluster, not a peer (hint: give the peer "
+      "another name)",
+      "pz.yaml:3:3: peers.\"west us\": 'west us' is not a name for a cluster, peer or view (hint: "
+      "1 to 63 letters, digits, '-', '_' or '.')"}},
+    {"Zones",
+     R"(peers:
+  westus:
+    zones: [x..y, "*.test", ., bücher.test, a b, [c]]
+    endpoints: [10.2.0.10]
+)",
+     {"pz.yaml:3:13: peers.westus.zones[0]: 'x..y' is not a domain name (hint: labels of 1 to 63 "
+      "octets between dots, 253 octets in all)",
+      "pz.yaml:3:19: peers.westus.zones[1]: '*.test' is not a domain name (hint: a zone holds "
+      "every name below it: write it without the '*.')",
+      "pz.yaml:3:29: peers.westus.zones[2]: a peer cannot answer the root (hint: use forward for "
+      "everything else)",
+      "pz.yaml:3:32: peers.westus.zones[3]: 'bücher.test' is not a domain name (hint: write "
+      "international names in their xn-- form)",
+      "pz.yaml:3:46: peers.westus.zones[4]: 'a b' is not a domain name (hint: letters, digits, '-' "
+      "and '_' between dots)",
+      "pz.yaml:3:51: peers.westus.zones[5]: a text is expected, not a list (hint: a text that "
+      "starts with '[' needs quotes, such as \"[::1]:53\")"}},
+    {"Endpoints",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints:
+      - 10.2.0.300
+      - 10.2.0.10:0
+      - 10.2.0.10:66000
+      - dns.example.com:x
+      - bad host
+      - 0.0.0.0
+      - resolv.conf:/etc/resolv.conf
+)",
+     {"pz.yaml:5:9: peers.westus.endpoints[0]: '10.2.0.300' is not an IP address (hint: such as "
+      "10.2.0.10, 10.2.0.10:5353 or \"[fd00::1]:53\")",
+      "pz.yaml:6:9: peers.westus.endpoints[1]: '10.2.0.10:0' has port 0 (hint: such as 10.2.0.10, "
+      "10.2.0.10:5353 or \"[fd00::1]:53\")",
+      "pz.yaml:7:9: peers.westus.endpoints[2]: port '66000' is not a number from 0 to 65535 (hint: "
+      "such as 10.2.0.10, 10.2.0.10:5353 or \"[fd00::1]:53\")",
+      "pz.yaml:8:9: peers.westus.endpoints[3]: port 'x' is not a whole number",
+      "pz.yaml:9:9: peers.westus.endpoints[4]: 'bad host' is not an address or host name (hint: "
+      "such as 10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53)",
+      "pz.yaml:10:9: peers.westus.endpoints[5]: '0.0.0.0' is not the address of one host",
+      "pz.yaml:11:9: peers.westus.endpoints[6]: resolv.conf names this host's own DNS servers, not "
+      "a peer's (hint: write the peer's addresses or a host name)"}},
+    {"BareIpv6Endpoint",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints:
+      - [::1]:53
+)",
+     {"pz.yaml:5:14: this is not YAML: end of sequence not found (hint: an IPv6 address with a "
+      "port needs quotes: \"[::1]:53\")"}},
+    {"EndpointKinds",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints:
+      - srv: _dns._udp.example.com
+      - kubernetes: {service: kube-system/kube-dns}
+      - address: 10.2.0.10
+      -
+)",
+     {"pz.yaml:5:9: peers.westus.endpoints[0].srv: unknown kind of endpoint 'srv' (hint: not "
+      "supported yet)",
+      "pz.yaml:6:9: peers.westus.endpoints[1].kubernetes: unknown kind of endpoint 'kubernetes' "
+      "(hint: not supported yet)",
+      "pz.yaml:7:9: peers.westus.endpoints[2]: a text is expected, not a mapping (hint: an address "
+      "or a host name, each with an optional port)",
+      "pz.yaml:8:7: peers.westus.endpoints[3]: a text is expected, not nothing"}},
+    {"EndpointTwice",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints: [10.2.0.10, 10.2.0.10:53, dns.Example.com, DNS.example.com:53]
+)",
+     {"pz.yaml:4:28: peers.westus.endpoints[1]: '10.2.0.10:53' is listed twice",
+      "pz.yaml:4:59: peers.westus.endpoints[3]: 'DNS.example.com:53' is listed twice"}},
+    {"TransportAndTimes",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints: [10.2.0.10]
+    transport: tls
+    deadline: 5s
+    negative_ttl: 2h
+  eastus:
+    zones: [e.test]
+    endpoints: [10.3.0.10]
+    transport: upd
+    deadline: 99ms
+    negative_ttl: 500ms
+)",
+     {"pz.yaml:5:16: peers.westus.transport: 'tls' is not one of auto, udp and tcp (hint: tls is "
+      "not supported yet)",
+      "pz.yaml:6:15: peers.westus.deadline: '5s' is not within 100ms and 4500ms",
+      "pz.yaml:7:19: peers.westus.negative_ttl: '2h' is not within 0s and 1h",
+      "pz.yaml:11:16: peers.eastus.transport: 'upd' is not one of auto, udp and tcp (hint: did you "
+      "mean 'udp'?)",
+      "pz.yaml:12:15: peers.eastus.deadline: '99ms' is not within 100ms and 4500ms",
+      "pz.yaml:13:19: peers.eastus.negative_ttl: '500ms' is not a whole number of seconds (hint: "
+      "such as 1s)"}},
+    {"Reverse",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints: [10.2.0.10]
+    reverse: [10.2.0.1/16, 10.2.0.0/33, westus, 10.3.0.0/16, 10.3.0.0/16]
+)",
+     {"pz.yaml:5:15: peers.westus.reverse[0]: '10.2.0.1/16' has bits set behind its prefix length "
+      "(hint: write 10.2.0.0/16)",
+      "pz.yaml:5:28: peers.westus.reverse[1]: prefix length '33' is not a number from 0 to 32 "
+      "(hint: such as 10.1.0.0/16 or fd00:1::/64)",
+      "pz.yaml:5:41: peers.westus.reverse[2]: 'westus' is not an IP address (hint: such as "
+      "10.1.0.0/16 or fd00:1::/64)",
+      "pz.yaml:5:62: peers.westus.reverse[4]: '10.3.0.0/16' is listed twice"}},
+};
+INSTANTIATE_TEST_SUITE_P(Peers, BrokenConfig, testing::ValuesIn(kPeers), name_of);
+
+}  // namespace
+}  // namespace peerzone::config

@@ -1,0 +1,527 @@
+// The server on real loopback sockets: it runs on a thread of its own, the test is the clients.
+#include "server/tcp_server.hpp"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <ctime>
+#include <future>
+#include <random>
+#include <thread>
+
+#include "support/server_tcp_client.hpp"
+
+namespace peerzone::server {
+namespace {
+
+using namespace std::chrono_literals;
+using metrics::Count;
+using test::framed;
+using test::framed_question;
+using test::Octets;
+using test::question;
+using test::TcpClient;
+using End = TcpClient::End;
+
+class TcpServerTest : public testing::Test {
+protected:
+    TcpServerTest() : connections_(Limits{}) {}
+    ~TcpServerTest() override { stop(); }
+
+    void start(const Limits& limits = {}) {
+        connections_.set_limits(limits);
+        server_ = std::make_unique<TcpServer>(io_, questions_, connections_, counters_, limits);
+        const auto socket = test::listen_on_loopback();
+        ASSERT_GE(socket.fd, 0);
+        port_ = socket.port;
+        server_->add_listener(socket.fd);
+        thread_ = std::thread([this] { io_.run(); });
+    }
+    void stop() {
+        if (!thread_.joinable()) return;
+        on_worker([this] { server_.reset(); });
+        work_.reset();
+        thread_.join();  // every handler has run
+        EXPECT_EQ(connections_.open_count(), 0u);
+    }
+
+    /// Runs on the server's thread, as its worker would.
+    template <class F>
+    auto on_worker(F f) -> decltype(f()) {
+        std::packaged_task<decltype(f())()> task(std::move(f));
+        auto result = task.get_future();
+        boost::asio::post(io_, [&task] { task(); });
+        return result.get();
+    }
+    template <class F>
+    bool eventually(F f) {
+        const Time end = Clock::now() + test::kPatience;
+        while (!on_worker(f)) {
+            if (Clock::now() > end) return false;
+            std::this_thread::sleep_for(1ms);
+        }
+        return true;
+    }
+    bool waiting_is(std::size_t number) {
+        return eventually([this, number] { return questions_.waiting.size() == number; });
+    }
+    bool connections_are(std::size_t number) {
+        return eventually([this, number] { return server_->connection_count() == number; });
+    }
+    bool deliver(std::uint16_t id) {
+        return on_worker([this, id] { return questions_.deliver(id); });
+    }
+    std::uint64_t count(Count what) const { return counters_.value(what); }
+
+    boost::asio::io_context io_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+        io_.get_executor()};
+    test::FakeQuestions questions_;
+    metrics::Counters counters_;
+    ConnectionLimits connections_;
+    std::unique_ptr<TcpServer> server_;
+    std::uint16_t port_ = 0;
+    std::thread thread_;
+};
+
+TEST_F(TcpServerTest, AnswersPipelinedQuestions) {
+    start();
+    TcpClient client(port_);
+    Octets asked;
+    for (std::uint16_t i = 0; i < 1000; ++i) {
+        const Octets one = framed_question(i, i % 3 ? 'n' : 's');
+        asked.insert(asked.end(), one.begin(), one.end());
+    }
+    ASSERT_TRUE(client.send(asked));
+    for (int i = 0; i < 1000; ++i) ASSERT_EQ(client.reply_id(), i);
+    EXPECT_EQ(count(Count::tcp_queries), 1000u);
+    EXPECT_EQ(count(Count::tcp_connections), 1u);
+    on_worker([this] { EXPECT_EQ(questions_.clients[0], IpAddress::v4(INADDR_LOOPBACK)); });
+}
+
+TEST_F(TcpServerTest, RepliesLeaveInTheOrderTheyAreReady) {
+    start();
+    TcpClient client(port_);
+    client.ask(1, 'l');
+    client.ask(2, 'l');
+    client.ask(3, 'n');
+    EXPECT_EQ(client.reply_id(), 3);
+    ASSERT_TRUE(waiting_is(2));
+    EXPECT_TRUE(client.quiet());
+    EXPECT_TRUE(deliver(2));
+    EXPECT_EQ(client.reply_id(), 2);
+    EXPECT_TRUE(client.quiet());
+    EXPECT_TRUE(deliver(1));
+    EXPECT_EQ(client.reply_id(), 1);
+}
+
+TEST_F(TcpServerTest, ABurstOfRepliesReachesEachClient) {
+    start();
+    std::vector<TcpClient> clients;
+    for (int c = 0; c < 5; ++c) clients.emplace_back(port_);
+    for (std::uint16_t i = 0; i < 60; ++i) clients[i % 5].ask(i, 'l');
+    ASSERT_TRUE(waiting_is(60));
+    on_worker([this] {
+        for (std::uint16_t i = 60; i-- > 0;) questions_.deliver(i);
+    });
+    for (int i = 59; i >= 0; --i) EXPECT_EQ(clients[static_cast<std::size_t>(i % 5)].reply_id(), i);
+}
+
+TEST_F(TcpServerTest, ManyClientsAtOnceGetTheirOwnAnswers) {
+    Limits limits;
+    limits.tcp_connections_per_client_max = 1000;
+    start(limits);
+    std::vector<TcpClient> clients;
+    for (int c = 0; c < 150; ++c) clients.emplace_back(port_);
+    for (std::uint16_t round = 0; round < 5; ++round) {
+        for (std::uint16_t c = 0; c < 150; ++c)
+            clients[c].ask(static_cast<std::uint16_t>(c * 10 + round), 'n');
+        for (std::uint16_t c = 0; c < 150; ++c) ASSERT_EQ(clients[c].reply_id(), c * 10 + round);
+    }
+    EXPECT_TRUE(connections_are(150));
+    clients.clear();
+    EXPECT_TRUE(connections_are(0));
+    EXPECT_EQ(connections_.open_count(), 0u);
+}
+
+TEST_F(TcpServerTest, TakesAQuestionOneOctetAtATime) {
+    start();
+    TcpClient client(port_);
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        for (const std::uint8_t octet : framed_question(id, 'n')) ASSERT_TRUE(client.send({octet}));
+        EXPECT_EQ(client.reply_id(), id);
+    }
+}
+
+TEST_F(TcpServerTest, TakesAndGivesTheLongestMessages) {
+    start();
+    TcpClient client(port_);
+    Octets longest = question(7, 'n');
+    longest.resize(65535, 9);
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(client.send(framed(longest)));
+        const auto reply = client.reply();
+        ASSERT_TRUE(reply.has_value());
+        EXPECT_EQ(*reply, longest);
+    }
+}
+
+TEST_F(TcpServerTest, ManyLargeRepliesReachAClientThatReadsLate) {
+    start();
+    TcpClient client(port_, INADDR_LOOPBACK, 4096);
+    for (std::uint16_t i = 0; i < 200; ++i) ASSERT_TRUE(client.ask(i, 'b', 60000));
+    ASSERT_TRUE(eventually([this] { return questions_.seen.size() > 10; }));
+    for (int i = 0; i < 200; ++i) ASSERT_EQ(client.reply_id(), i);
+    EXPECT_EQ(count(Count::tcp_closed_slow), 0u);
+}
+
+TEST_F(TcpServerTest, ConnectionsWithoutAQuestionAreClosedAndOthersAreNot) {
+    Limits limits;
+    limits.tcp_idle = 1s;
+    start(limits);
+    TcpClient silent(port_), half_length(port_), half_message(port_), asked_once(port_),
+        busy(port_);
+    half_length.send({0});
+    half_message.send({0, 15, 1, 2, 3, 4});
+    asked_once.ask(1, 'n');
+    EXPECT_EQ(asked_once.reply_id(), 1);
+    TcpClient waiting(port_);
+    waiting.ask(2, 'l');
+    ASSERT_TRUE(waiting_is(1));
+
+    const Time began = Clock::now();
+    while (count(Count::tcp_closed_idle) < 4 && Clock::now() < began + test::kPatience) {
+        busy.ask(5, 'n');
+        ASSERT_EQ(busy.reply_id(), 5);
+        std::this_thread::sleep_for(20ms);
+    }
+    EXPECT_GE(Clock::now() - began, 500ms);
+    for (TcpClient* client : {&silent, &half_length, &half_message, &asked_once})
+        EXPECT_TRUE(client->gone());
+    EXPECT_EQ(count(Count::tcp_closed_idle), 4u);
+    EXPECT_TRUE(connections_are(2));
+    EXPECT_TRUE(deliver(2));
+    EXPECT_EQ(waiting.reply_id(), 2) << "a question that waits is not idleness";
+}
+
+TEST_F(TcpServerTest, ADribbledQuestionDoesNotKeepTheConnection) {
+    Limits limits;
+    limits.tcp_idle = 1s;
+    start(limits);
+    TcpClient client(port_);
+    ASSERT_TRUE(client.send({0xff, 0xff}));
+    int sent = 0;
+    while (client.quiet() && sent < 1000) {
+        client.send({0});
+        ++sent;
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_GT(sent, 10);
+    EXPECT_LT(sent, 1000);
+    EXPECT_TRUE(client.gone());
+    EXPECT_EQ(count(Count::tcp_closed_idle), 1u);
+}
+
+TEST_F(TcpServerTest, AFrameThatCannotBeAMessageEndsTheConnection) {
+    start();
+    for (std::uint8_t length = 0; length < 12; ++length) {
+        TcpClient client(port_);
+        client.ask(1, 'n');
+        Octets bad(2u + length, 0);
+        bad[1] = length;
+        client.send(bad);
+        EXPECT_EQ(client.reply_id(), 1);
+        EXPECT_TRUE(client.gone()) << int{length};
+    }
+    EXPECT_EQ(count(Count::tcp_bad_frame), 12u);
+    EXPECT_TRUE(connections_are(0));
+}
+
+TEST_F(TcpServerTest, GarbageHarmsNobodyElse) {
+    Limits limits;
+    limits.tcp_connections_per_client_max = 1000;
+    start(limits);
+    TcpClient honest(port_);
+    std::mt19937 random(3);
+    std::vector<TcpClient> others;
+    for (int i = 0; i < 100; ++i) {
+        Octets garbage(random() % 3000);
+        for (auto& octet : garbage) octet = static_cast<std::uint8_t>(random() % (i % 2 ? 256 : 2));
+        // Not a question that waits for ever or asks for a reply of any size.
+        for (auto& octet : garbage) octet = octet == 'b' ? 'n' : octet;
+        TcpClient client(port_);
+        client.send(garbage);
+        if (i % 3 == 0) client.reset();
+        if (i % 3 == 1) others.push_back(std::move(client));
+        honest.ask(static_cast<std::uint16_t>(i), 'n');
+        ASSERT_EQ(honest.reply_id(), i);
+    }
+    EXPECT_TRUE(eventually([this] { return count(Count::tcp_bad_frame) > 5; }));
+}
+
+TEST_F(TcpServerTest, AClientThatNeverReadsIsCutOffWhileAnotherIsServed) {
+    Limits limits;
+    limits.tcp_write_stall = 1s;
+    start(limits);
+    TcpClient deaf(port_, INADDR_LOOPBACK, 4096);
+    for (std::uint16_t i = 0; i < 400; ++i) ASSERT_TRUE(deaf.ask(i, 'b', 60000));
+    TcpClient other(port_);
+    const Time end = Clock::now() + test::kPatience;
+    int served = 0;
+    while (count(Count::tcp_closed_slow) == 0 && Clock::now() < end) {
+        other.ask(9, 'n');
+        ASSERT_EQ(other.reply_id(), 9);
+        ++served;
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_GT(served, 10);
+    EXPECT_EQ(count(Count::tcp_closed_slow), 1u);
+    EXPECT_EQ(deaf.read_to_the_end(), End::reset);
+    EXPECT_TRUE(connections_are(1));
+    on_worker([this] {
+        EXPECT_LT(std::ranges::count(questions_.seen, 'b', [](const Octets& q) { return q[12]; }),
+                  300)
+            << "nor are its questions read while it does not read the answers";
+    });
+}
+
+TEST_F(TcpServerTest, OneClientGetsNoMoreThanItsConnections) {
+    Limits limits;
+    limits.tcp_connections_per_client_max = 2;
+    start(limits);
+    TcpClient a(port_), b(port_);
+    a.ask(1, 'n');
+    b.ask(1, 'n');
+    EXPECT_EQ(a.reply_id(), 1);
+    EXPECT_EQ(b.reply_id(), 1);
+    TcpClient c(port_);
+    EXPECT_TRUE(c.gone());
+    EXPECT_EQ(count(Count::tcp_refused_limit), 1u);
+    TcpClient neighbour(port_, INADDR_LOOPBACK + 1);
+    neighbour.ask(2, 'n');
+    EXPECT_EQ(neighbour.reply_id(), 2);
+    a.close();
+    ASSERT_TRUE(connections_are(2));
+    TcpClient again(port_);
+    again.ask(3, 'n');
+    EXPECT_EQ(again.reply_id(), 3);
+}
+
+TEST_F(TcpServerTest, AllClientsTogetherGetNoMoreThanTheTotalUntilItIsRaised) {
+    Limits limits;
+    limits.tcp_connections_max = 3;
+    start(limits);
+    std::vector<TcpClient> clients;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        clients.emplace_back(port_, INADDR_LOOPBACK + i);
+        clients.back().ask(1, 'n');
+        EXPECT_EQ(clients.back().reply_id(), 1);
+    }
+    TcpClient refused(port_, INADDR_LOOPBACK + 9);
+    EXPECT_TRUE(refused.gone());
+    EXPECT_EQ(count(Count::tcp_refused_limit), 1u);
+    limits.tcp_connections_max = 4;
+    on_worker([this, limits] { server_->set_limits(limits); });
+    TcpClient fourth(port_, INADDR_LOOPBACK + 9);
+    fourth.ask(4, 'n');
+    EXPECT_EQ(fourth.reply_id(), 4);
+    EXPECT_EQ(count(Count::tcp_connections), 4u);
+}
+
+TEST_F(TcpServerTest, IdleTimeShrinksAndIsToldWhenConnectionsAreScarce) {
+    Limits limits;
+    limits.tcp_connections_max = 4;
+    limits.tcp_idle = 600s;
+    start(limits);
+    std::vector<TcpClient> clients;
+    for (int i = 0; i < 4; ++i) {
+        clients.emplace_back(port_);
+        clients.back().ask(1, 'n');
+        EXPECT_EQ(clients.back().reply_id(), 1);
+    }
+    on_worker([this] {
+        EXPECT_EQ(questions_.keepalives, (std::vector<std::uint16_t>{6000, 6000, 6000, 20}));
+    });
+    EXPECT_TRUE(connections_are(3)) << "no more than is needed";
+    EXPECT_EQ(count(Count::tcp_closed_idle), 1u);
+}
+
+TEST_F(TcpServerTest, StopsReadingWhenTooManyQuestionsWait) {
+    Limits limits;
+    limits.tcp_in_flight_per_connection_max = 4;
+    start(limits);
+    TcpClient client(port_);
+    for (std::uint16_t i = 0; i < 10; ++i) client.ask(i, 'l');
+    client.ask(10, 'n');
+    ASSERT_TRUE(waiting_is(4));
+    TcpClient other(port_);
+    other.ask(99, 'n');
+    EXPECT_EQ(other.reply_id(), 99);
+    EXPECT_TRUE(waiting_is(4)) << "although there is more to read";
+    for (std::uint16_t i = 0; i < 10; ++i) {
+        ASSERT_TRUE(eventually([this, i] { return questions_.deliver(i); }));
+        if (i == 6) {
+            EXPECT_TRUE(eventually([this] { return questions_.seen.size() == 12; }));
+        }
+    }
+    for (int i = 0; i < 10; ++i) {
+        const int id = client.reply_id();
+        EXPECT_EQ(id, i < 7    ? i
+                      : i == 7 ? 10
+                               : i - 1)
+            << "the 10th question went ahead once there was room";
+    }
+}
+
+TEST_F(TcpServerTest, AnswersAClientThatHasFinishedSending) {
+    start();
+    TcpClient client(port_);
+    client.ask(1, 'l');
+    client.ask(2, 'n');
+    client.finish_sending();
+    EXPECT_EQ(client.reply_id(), 2);
+    ASSERT_TRUE(waiting_is(1));
+    EXPECT_TRUE(deliver(1));
+    EXPECT_EQ(client.reply_id(), 1);
+    EXPECT_EQ(client.end(), End::closed);
+}
+
+TEST_F(TcpServerTest, RepliesForClientsThatHaveGoneAreDropped) {
+    start();
+    TcpClient resets(port_), closes(port_), stays(port_);
+    resets.ask(1, 'l');
+    closes.ask(2, 'l');
+    stays.ask(3, 'l');
+    ASSERT_TRUE(waiting_is(3));
+    resets.reset();
+    ASSERT_TRUE(connections_are(2)) << "a reset is seen while the question waits";
+    closes.close();
+    for (const std::uint16_t id : {std::uint16_t{1}, std::uint16_t{2}, std::uint16_t{3}})
+        EXPECT_TRUE(deliver(id));
+    EXPECT_EQ(stays.reply_id(), 3);
+    EXPECT_TRUE(connections_are(1));
+}
+
+TEST_F(TcpServerTest, DrainAnswersWhatWaitsAndClosesTheRest) {
+    start();
+    TcpClient idle(port_), waiting(port_);
+    idle.ask(1, 'n');
+    EXPECT_EQ(idle.reply_id(), 1);
+    waiting.ask(2, 'l');
+    ASSERT_TRUE(waiting_is(1));
+    on_worker([this] {
+        EXPECT_FALSE(server_->drained());
+        server_->begin_drain();
+        server_->begin_drain();
+        EXPECT_FALSE(server_->drained());
+    });
+    EXPECT_EQ(idle.end(), End::closed);
+    EXPECT_FALSE(TcpClient(port_).connected());
+    EXPECT_TRUE(deliver(2));
+    EXPECT_EQ(waiting.reply_id(), 2);
+    EXPECT_EQ(waiting.end(), End::closed);
+    EXPECT_TRUE(eventually([this] { return server_->drained(); }));
+}
+
+TEST_F(TcpServerTest, DrainAnswersQuestionsThatHaveArrivedUnread) {
+    start();
+    TcpClient client(port_);
+    ASSERT_TRUE(connections_are(1));
+    on_worker([&] {
+        client.ask(1, 'n');  // on loopback it has arrived when send returns
+        server_->begin_drain();
+    });
+    EXPECT_EQ(client.reply_id(), 1);
+    EXPECT_EQ(client.end(), End::closed);
+    on_worker([this] { EXPECT_EQ(questions_.keepalives.back(), 0u); });
+}
+
+TEST_F(TcpServerTest, ShutDownClosesEverythingAtOnce) {
+    start();
+    TcpClient idle(port_), waiting(port_), answered(port_);
+    ASSERT_TRUE(connections_are(3));
+    waiting.ask(1, 'l');
+    answered.ask(2, 'l');
+    ASSERT_TRUE(waiting_is(2));
+    on_worker([this] {
+        questions_.deliver(2);
+        server_->shut_down();
+        EXPECT_EQ(server_->connection_count(), 0u);
+    });
+    EXPECT_TRUE(idle.gone());
+    EXPECT_TRUE(waiting.gone());
+    EXPECT_EQ(answered.reply_id(), 2) << "it was delivered before";
+    EXPECT_TRUE(deliver(1)) << "a later reply is harmless";
+    EXPECT_FALSE(TcpClient(port_).connected());
+}
+
+TEST_F(TcpServerTest, HandlersOutliveTheServer) {
+    start();
+    TcpClient a(port_), b(port_);
+    ASSERT_TRUE(connections_are(2));
+    a.ask(1, 'l');
+    ASSERT_TRUE(waiting_is(1));
+    on_worker([&] {
+        b.ask(2, 'n');          // readiness that nobody will act on
+        questions_.deliver(1);  // a posted send
+        server_.reset();
+    });
+    EXPECT_EQ(a.reply_id(), 1);
+    EXPECT_TRUE(b.gone());
+    on_worker([] {});
+}
+
+// Lowers the limit of open files so that no descriptor is left, and restores it.
+class NoDescriptors {
+public:
+    NoDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int lowest_free = ::socket(AF_INET, SOCK_STREAM, 0);
+        ::close(lowest_free);
+        rlimit none = before_;
+        none.rlim_cur = static_cast<rlim_t>(lowest_free);
+        ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+TEST_F(TcpServerTest, WithoutDescriptorsItWaitsInsteadOfSpinningAndGoesOnLater) {
+    start();
+    TcpClient early(port_);
+    early.ask(1, 'n');
+    ASSERT_EQ(early.reply_id(), 1);
+    const auto cpu = [this] {
+        clockid_t clock{};
+        timespec time{};
+        pthread_getcpuclockid(thread_.native_handle(), &clock);
+        ::clock_gettime(clock, &time);
+        return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    };
+    // The client's descriptor is taken first, then the limit closes behind it.
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in there = test::loopback(port_);
+    const auto before = cpu();
+    {
+        const NoDescriptors none;
+        ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&there), sizeof there), 0);
+        std::this_thread::sleep_for(350ms);
+        early.ask(2, 'n');
+        EXPECT_EQ(early.reply_id(), 2) << "who is connected is served";
+        EXPECT_EQ(count(Count::tcp_connections), 1u);
+    }
+    EXPECT_LT(cpu() - before, 150ms);
+    EXPECT_TRUE(eventually([this] { return count(Count::tcp_connections) == 2; }));
+    ::close(fd);
+}
+
+}  // namespace
+}  // namespace peerzone::server

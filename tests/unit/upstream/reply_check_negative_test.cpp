@@ -1,0 +1,272 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "support/upstream_reply.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+using namespace peerzone::test;
+using dns::Rcode;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// Negative answers.
+
+TEST(CheckReply, TakesNxdomainWithItsSoa) {
+    const auto message =
+        reply("x.example", A, kReply | 3).authority("example", SOA, 300, soa("example", 20));
+    const CheckedReply checked = check(message, "x.example", A);
+    EXPECT_EQ(checked.kind, ReplyKind::nxdomain);
+    EXPECT_EQ(checked.rcode, Rcode::nxdomain);
+    EXPECT_TRUE(checked.has_soa);
+    EXPECT_EQ(checked.soa_owner.to_text(), "example");
+    EXPECT_EQ(checked.soa_ttl, 20u) << "the lesser of TTL and MINIMUM";
+    EXPECT_EQ(checked.least_ttl, 20u);
+    EXPECT_THAT(kept(message, "x.example", A), ElementsAre("+example 20 SOA 52"));
+    EXPECT_THAT(kept(message, "x.example", A, {.positive = 100, .negative = 5}),
+                ElementsAre("+example 5 SOA 52"));
+    EXPECT_THAT(kept(message, "x.example", A, {}, false), IsEmpty());
+}
+
+TEST(CheckReply, TakesNodataWithItsSoa) {
+    const auto message = reply("a.example", AAAA, kAuthoritative)
+                             .authority("example", SOA, 7, soa("example", 20))
+                             .authority("example", NS, 300, wire("ns.example"));
+    const CheckedReply checked = check(message, "a.example", AAAA);
+    EXPECT_EQ(checked.kind, ReplyKind::nodata);
+    EXPECT_EQ(checked.soa_ttl, 7u);
+    EXPECT_THAT(kept(message, "a.example", AAAA), ElementsAre("+example 7 SOA 52"));
+}
+
+TEST(CheckReply, BelievesNoSoaThatDoesNotCoverTheTarget) {
+    const auto foreign =
+        reply("x.example", A, kReply | 3).authority("test", SOA, 300, soa("test", 20));
+    EXPECT_EQ(check(foreign, "x.example", A).kind, ReplyKind::nxdomain);
+    EXPECT_FALSE(check(foreign, "x.example", A).has_soa);
+    EXPECT_EQ(check(foreign, "x.example", A).least_ttl, 0u);
+    EXPECT_THAT(kept(foreign, "x.example", A), IsEmpty());
+    const auto below =
+        reply("x.example", A, kReply | 3).authority("y.x.example", SOA, 300, soa("test", 20));
+    EXPECT_FALSE(check(below, "x.example", A).has_soa);
+    const auto in_answer =
+        reply("x.example", A, kReply | 3).answer("example", SOA, 300, soa("example", 20));
+    EXPECT_FALSE(check(in_answer, "x.example", A).has_soa);
+    const auto two = reply("x.a.example", A, kReply | 3)
+                         .authority(".", SOA, 9, soa("test", 9))
+                         .authority("a.example", SOA, 300, soa("test", 20));
+    EXPECT_EQ(check(two, "x.a.example", A).soa_owner.to_text(), "a.example");
+}
+
+TEST(CheckReply, AppliesNxdomainToTheEndOfTheChain) {
+    const auto message = reply("www.example", A, kReply | 3)
+                             .answer("www.example", CNAME, 60, wire("gone.test"))
+                             .authority("example", SOA, 300, soa("example", 20))
+                             .authority("test", SOA, 300, soa("test", 10));
+    const CheckedReply checked = check(message, "www.example", A);
+    EXPECT_EQ(checked.kind, ReplyKind::nxdomain);
+    EXPECT_EQ(checked.links, 1u);
+    EXPECT_EQ(checked.target.to_text(), "gone.test");
+    EXPECT_EQ(checked.soa_owner.to_text(), "test");
+    EXPECT_EQ(checked.soa_ttl, 10u);
+    EXPECT_EQ(checked.least_ttl, 60u);
+    EXPECT_THAT(kept(message, "www.example", A),
+                ElementsAre("www.example 60 CNAME gone.test", "+test 10 SOA 46"));
+    EXPECT_THAT(kept(message, "www.example", A, {}, false),
+                ElementsAre("www.example 60 CNAME gone.test"));
+}
+
+TEST(CheckReply, RejectsNxdomainWithDataOfThatName) {
+    EXPECT_EQ(
+        check(reply("a.example", A, kReply | 3).answer("a.example", A, 9, address("10.0.0.1")),
+              "a.example", A)
+            .kind,
+        ReplyKind::invalid);
+}
+
+TEST(CheckReply, KeepsTheProofOfANegativeAnswer) {
+    const auto message = reply("x.example", A, kReply | 3)
+                             .authority("example", SOA, 300, soa("example", 20))
+                             .authority("example", RRSIG, 300, rrsig(SOA, "example"))
+                             .authority("a.example", NSEC, 10, wire("z.example"))
+                             .authority("a.example", RRSIG, 10, rrsig(NSEC, "example"))
+                             .authority("a.example", RRSIG, 10, rrsig(A, "example"))
+                             .authority("a.test", NSEC, 10, wire("z.test"))
+                             .authority("example", NS, 300, wire("ns.example"));
+    EXPECT_THAT(kept(message, "x.example", A),
+                ElementsAre("+example 20 SOA 52", "+example 20 RRSIG SOA", "+a.example 10 NSEC 11",
+                            "+a.example 10 RRSIG NSEC"));
+}
+
+TEST(CheckReply, TellsALameReferralFromAnEmptyAnswer) {
+    const auto referral = [](unsigned flags) {
+        return reply("a.example", A, flags).authority("example", NS, 300, wire("ns.example"));
+    };
+    EXPECT_EQ(check(referral(kNotRecursive), "a.example", A).kind, ReplyKind::failure);
+    EXPECT_EQ(check(referral(kReply), "a.example", A).kind, ReplyKind::nodata);
+    EXPECT_EQ(check(referral(kAuthoritative), "a.example", A).kind, ReplyKind::nodata);
+    EXPECT_EQ(check(reply("a.example", A, kNotRecursive), "a.example", A).kind, ReplyKind::nodata);
+    EXPECT_EQ(check(referral(kNotRecursive).authority("example", SOA, 9, soa("example", 9)),
+                    "a.example", A)
+                  .kind,
+              ReplyKind::nodata);
+    EXPECT_EQ(
+        check(referral(kNotRecursive).answer("a.example", CNAME, 9, wire("b.test")), "a.example", A)
+            .kind,
+        ReplyKind::nodata)
+        << "the chain itself is an answer";
+}
+
+// Errors, EDNS and extended errors.
+
+TEST(CheckReply, SaysTruncatedEvenWhenTheCutIsWithinARecord) {
+    EXPECT_EQ(check(reply("a.example", A, kReply | 0x200), "a.example", A).kind,
+              ReplyKind::truncated);
+    EXPECT_EQ(
+        check(reply("a.example", A, kReply | 0x200).count(1).raw({1, 'a'}), "a.example", A).kind,
+        ReplyKind::truncated);
+}
+
+TEST(CheckReply, AsksForAQuestionWithoutEdns) {
+    EXPECT_EQ(check(reply("a.example", A, kReply | 1), "a.example", A).kind, ReplyKind::no_edns);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 4), "a.example", A).kind, ReplyKind::no_edns);
+    EXPECT_EQ(check(MessageBuilder(77, kReply | 1), "a.example", A).kind, ReplyKind::no_edns);
+    EXPECT_EQ(check(MessageBuilder(77, kReply | 1).count(0).count(3), "a.example", A).kind,
+              ReplyKind::no_edns)
+        << "a header that counts what is not there";
+    const CheckedReply badvers = check(reply("a.example", A).opt(1), "a.example", A);
+    EXPECT_EQ(badvers.kind, ReplyKind::no_edns);
+    EXPECT_EQ(badvers.rcode, Rcode::badvers);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 1), "a.example", A, false).kind,
+              ReplyKind::failure);
+    EXPECT_EQ(check(reply("a.example", A).opt(1), "a.example", A, false).kind, ReplyKind::failure);
+}
+
+TEST(CheckReply, ReportsFailuresWithTheirRcode) {
+    EXPECT_EQ(check(reply("a.example", A, kReply | 2), "a.example", A).kind, ReplyKind::failure);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 2), "a.example", A).rcode, Rcode::servfail);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 5), "a.example", A).rcode, Rcode::refused);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 6), "a.example", A).kind, ReplyKind::failure)
+        << "YXDOMAIN";
+    EXPECT_EQ(check(reply("a.example", A, kReply | 7).opt(1), "a.example", A).kind,
+              ReplyKind::failure)
+        << "BADCOOKIE";
+    EXPECT_EQ(check(reply("a.example", A, kReply | 3).opt(255), "a.example", A).kind,
+              ReplyKind::failure);
+}
+
+TEST(CheckReply, HandsOverTheExtendedError) {
+    Octets options = edns_option(3, {'n', 's'});
+    append(options, extended_error(22,
+                                   "no\x01 \xc2\x85"
+                                   "peer \xff"
+                                   "d\xc3\xb6"
+                                   "wn\n"));
+    append(options, extended_error(3, "second"));
+    const CheckedReply checked =
+        check(reply("a.example", A, kReply | 2).opt(0, options), "a.example", A);
+    EXPECT_EQ(checked.kind, ReplyKind::failure);
+    EXPECT_TRUE(checked.error.present);
+    EXPECT_EQ(checked.error.code, 22u);
+    EXPECT_EQ(checked.error.text, "no   peer ?d\xc3\xb6wn");
+}
+
+TEST(CheckReply, KeepsExtendedErrorsShortAndWhole) {
+    const auto text = [](const std::string& sent) {
+        return check(reply("a.example", A, kReply | 2).opt(0, extended_error(0, sent)), "a.example",
+                     A)
+            .error.text;
+    };
+    EXPECT_EQ(text(std::string(500, 'x')), std::string(160, 'x'));
+    EXPECT_EQ(text(std::string(159, 'x') + "\xc3\xb6"), std::string(159, 'x'))
+        << "no half a character";
+    EXPECT_EQ(text(""), "");
+    EXPECT_EQ(text(std::string("nul\0", 4)), "nul");
+    EXPECT_EQ(text("\xe2\x82"), "??") << "a character that is cut";
+    EXPECT_EQ(text("\xed\xa0\x80"), "???") << "a surrogate";
+}
+
+// What does not parse.
+
+TEST(CheckReply, RejectsWhatIsNotThisReply) {
+    EXPECT_EQ(check_reply({}, wire("a.example"), A, true).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(reply("a.example", A, 0), "a.example", A).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(reply("b.example", A), "a.example", A).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(reply("a.example", AAAA), "a.example", A).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(MessageBuilder(77, kReply), "a.example", A).kind, ReplyKind::invalid);
+}
+
+TEST(CheckReply, RejectsCountsThatDoNotFitTheOctets) {
+    const auto good = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    ASSERT_EQ(check(good, "a.example", A).kind, ReplyKind::data);
+    for (std::size_t section = 1; section <= 3; ++section)
+        EXPECT_EQ(check(MessageBuilder(good).count(section), "a.example", A).kind,
+                  ReplyKind::invalid)
+            << section;
+    EXPECT_EQ(check(MessageBuilder(good).raw({0}), "a.example", A).kind, ReplyKind::invalid)
+        << "octets behind the end";
+}
+
+TEST(CheckReply, RejectsEveryCut) {
+    const Octets whole =
+        reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1")).opt().octets();
+    for (std::size_t size = 0; size < whole.size(); ++size)
+        EXPECT_EQ(check_reply(Bytes(whole).first(size), wire("a.example"), A, true).kind,
+                  ReplyKind::invalid)
+            << size;
+    EXPECT_EQ(check_reply(whole, wire("a.example"), A, true).kind, ReplyKind::data);
+}
+
+TEST(CheckReply, RejectsDataThatDoesNotFitItsType) {
+    const auto kind = [](unsigned type, const Octets& data) {
+        return check(reply("a.example", A).answer("b.example", type, 60, data), "a.example", A)
+            .kind;
+    };
+    EXPECT_EQ(kind(A, {10, 0, 0}), ReplyKind::invalid);
+    EXPECT_EQ(kind(A, {}), ReplyKind::invalid);
+    EXPECT_EQ(kind(AAAA, address("10.0.0.1")), ReplyKind::invalid);
+    EXPECT_EQ(kind(CNAME, {}), ReplyKind::invalid);
+    EXPECT_EQ(kind(CNAME, {1, 'a', 0, 0}), ReplyKind::invalid) << "more than the name";
+    EXPECT_EQ(kind(CNAME, {1, 'a'}), ReplyKind::invalid) << "a name without its end";
+    EXPECT_EQ(kind(DNAME, {0xc0, 0xff}), ReplyKind::invalid) << "a pointer forwards";
+    EXPECT_EQ(kind(SRV, {0, 1, 0, 1, 0}), ReplyKind::invalid);
+    EXPECT_EQ(kind(SOA, wire("ns.example")), ReplyKind::invalid);
+    EXPECT_EQ(kind(RRSIG, {0, 1, 2}), ReplyKind::invalid);
+    EXPECT_EQ(kind(TXT, {2, 'h', 'i'}), ReplyKind::nodata);
+    EXPECT_EQ(kind(65280, {}), ReplyKind::nodata);
+}
+
+TEST(CheckReply, RejectsBrokenEdns) {
+    const auto kind = [](const MessageBuilder& message) {
+        return check(message, "a.example", A).kind;
+    };
+    EXPECT_EQ(kind(reply("a.example", A).opt()), ReplyKind::nodata);
+    EXPECT_EQ(kind(reply("a.example", A).opt().opt()), ReplyKind::invalid) << "two";
+    EXPECT_EQ(kind(reply("a.example", A).record(1, {0}, 41, 1232, 0, {})), ReplyKind::invalid)
+        << "in answer";
+    EXPECT_EQ(kind(reply("a.example", A).additional("a.example", 41, 0, {})), ReplyKind::invalid)
+        << "owner";
+    EXPECT_EQ(kind(reply("a.example", A).opt(0, {0, 15, 0})), ReplyKind::invalid)
+        << "half an option";
+    EXPECT_EQ(kind(reply("a.example", A).opt(0, {0, 15, 0, 9, 0, 1})), ReplyKind::invalid)
+        << "longer than its record";
+    EXPECT_EQ(kind(reply("a.example", A).opt(0, edns_option(15, {1}))), ReplyKind::nodata)
+        << "EDE without a code is ignored";
+}
+
+TEST(WriteKept, SaysWhenItDoesNotFit) {
+    const auto message = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    const Octets name = wire("a.example");
+    const CheckedReply checked = check(message, "a.example", A);
+    Octets out(512);
+    const std::size_t needed = dns::kHeaderSize + name.size() + 4 + 16;
+    dns::BodyWriter enough(out, needed, name);
+    EXPECT_TRUE(write_kept(message.octets(), name, A, checked, {}, true, enough));
+    dns::BodyWriter small(out, needed - 1, name);
+    EXPECT_FALSE(write_kept(message.octets(), name, A, checked, {}, true, small));
+}
+
+}  // namespace
+}  // namespace peerzone::upstream
