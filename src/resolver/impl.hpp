@@ -81,6 +81,7 @@ struct Resolver::Impl {
     const upstream::Upstream* visit(Walk& walk, Time now);
     void visit_zone(Walk& walk, const zone::Zone& zone);
     bool visit_cache(Walk& walk, Time now);
+    bool visit_chain(Walk& walk, Time now);
     bool take(Walk& walk, const upstream::Upstream& upstream, const upstream::Asked& asked,
               Time now);
     void fail(Walk& walk, std::uint16_t code, std::string text);

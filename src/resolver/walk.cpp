@@ -25,16 +25,16 @@ Seconds negative_cap(const upstream::Upstream& upstream, const cache::Cache& cac
 }
 
 // Whether the chain of an answer that ends without data goes on through our own routes: always
-// where somebody else answers for its end, and with the same upstream when that one did not say
-// that the end has nothing.
+// where somebody else answers for its end; with the same upstream, or where nobody answers, when it
+// was not said that the end has nothing.
 bool goes_on(const view::View& view, const Snapshot& snapshot, const upstream::Upstream& upstream,
              const upstream::CheckedReply& checked) {
     if (checked.kind == ReplyKind::data || checked.links == 0) return false;
     const view::Route* route = view.routes.find(checked.target.folded().wire());
-    if (route == nullptr) return false;
-    const bool same = route->kind == view::Route::Kind::upstream &&
-                      snapshot.upstreams[route->index].get() == &upstream;
-    return !same || (checked.kind == ReplyKind::nodata && !checked.has_soa);
+    const bool elsewhere =
+        route != nullptr && (route->kind == view::Route::Kind::zone ||
+                             snapshot.upstreams[route->index].get() != &upstream);
+    return elsewhere || (checked.kind == ReplyKind::nodata && !checked.has_soa);
 }
 
 }  // namespace
@@ -155,7 +155,8 @@ const upstream::Upstream* Resolver::Impl::visit(Walk& walk, Time now) {
             } else if (visit_cache(walk, now)) {
                 return nullptr;
             }
-            return &next;
+            if (!visit_chain(walk, now)) return &next;
+            continue;
         }
         const unsigned stops = walk.stops;
         visit_zone(walk, *snap.zones[route->index]);
@@ -215,6 +216,29 @@ bool Resolver::Impl::visit_cache(Walk& walk, Time now) {
     return true;
 }
 
+// Aliases that an upstream told before, whose end lies elsewhere. True when the walk stands there
+// now.
+bool Resolver::Impl::visit_chain(Walk& walk, Time now) {
+    const std::uint64_t hash = dns::hash_folded(walk.name.wire());
+    const std::size_t start = body_offset(walk.name.wire());
+    cache::Hit hit;
+    if (!cache.find(key_of(walk.name.wire(), hash, walk.flight->question(), cache::Kind::chain),
+                    now, MutableBytes(scratch).subspan(start), hit))
+        return false;
+    std::memcpy(&scratch[dns::kHeaderSize], walk.name.wire().data(), walk.name.size());
+    const std::size_t before = walk.passed.size();
+    pass(walk, hit.info, true);
+    for (std::size_t i = before; i < walk.passed.size(); ++i) {
+        const dns::ResourceRecord& record = walk.passed[i].record;
+        if (record.type != dns::type::cname) continue;
+        walk.name = dns::Name::from_checked(record.rdata).folded();
+        ++walk.links;
+    }
+    walk.lifetime = std::min(walk.lifetime, hit.remaining);
+    ++walk.stops;
+    return true;
+}
+
 // Judges what an upstream said (DESIGN section 2, step 8) and keeps it. True when the walk is over.
 bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
                           const upstream::Asked& asked, Time now) {
@@ -248,6 +272,12 @@ bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
     if (checked.links != 0 || !negative)
         walk.lifetime = std::min<Duration>(walk.lifetime, Seconds(checked.least_ttl));
     if (on) {
+        const cache::Value chain{.body = writer.body(),
+                                 .info = writer.info(),
+                                 .rcode = Rcode::noerror,
+                                 .source = upstream.id,
+                                 .lifetime = Seconds(checked.least_ttl)};
+        cache.store(key(cache::Kind::chain), chain, now);
         pass(walk, writer.info(), true);
         walk.name = checked.target.folded();
         ++walk.stops;

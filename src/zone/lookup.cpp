@@ -87,7 +87,9 @@ private:
         const Bytes owner = current_.wire().subspan(path.start(cut.head.depth));
         const SetView set = cut.find(type::ns);
         put_set(Section::authority, owner, set);
-        put_additional(set);
+        // Without its glue a referral is no use: what does not fit must be asked for over TCP (RFC
+        // 9471 2.1).
+        if (!put_additional(set)) writer_.mark_truncated();
         result_.target = dns::Name::from_checked(owner);
         return end(Outcome::delegation);
     }
@@ -121,8 +123,9 @@ private:
     }
 
     // The addresses of the hosts that the records name, as far as they are in this zone and fit.
-    void put_additional(const SetView& set) noexcept {
-        if (!has_target(set.head.type) || writer_.info().truncated) return;
+    // False when one did not fit.
+    bool put_additional(const SetView& set) noexcept {
+        if (!has_target(set.head.type) || writer_.info().truncated) return true;
         std::size_t cursor = set.begin();
         for (std::uint32_t i = 0; i < set.head.count; ++i) {
             const RecordView record = set.next(cursor);
@@ -131,8 +134,9 @@ private:
             const Bytes name = record.rdata.subspan(target_offset(set.head.type));
             for (const std::uint16_t address : {type::a, type::aaaa})
                 if (const SetView found = host.find(address))
-                    if (!put_set(Section::additional, name, found)) return;
+                    if (!put_set(Section::additional, name, found)) return false;
         }
+        return true;
     }
 
     const ZoneData& zone_;

@@ -34,7 +34,8 @@ struct Options {
 enum class Kind : std::uint8_t {
     answer = 0,    ///< positive, or NODATA: by name and type
     nxdomain = 1,  ///< by name alone; `type` of the key is 0
-    failure = 2    ///< by name and type
+    failure = 2,   ///< by name and type
+    chain = 3      ///< aliases whose end somebody else knows: by name and type; no answer by itself
 };
 
 /// The whole key: folded name, type, view, DO, CD, kind. The class is always IN.

@@ -38,6 +38,10 @@ public:
     /// Adds `record` of another message, decompressing as needed; `ttl` replaces its own.
     bool add_from(Bytes message, const Record& record, Section section, std::uint32_t ttl) noexcept;
 
+    /// For additional records that the client cannot do without (glue): TC, though nothing before
+    /// them is missing.
+    void mark_truncated() noexcept { info_.truncated = true; }
+
     const BodyInfo& info() const noexcept { return info_; }
     Bytes body() const noexcept { return {message_.data() + start_, info_.size}; }
     /// Forgets everything written.

@@ -43,6 +43,18 @@ TEST_F(Delegation, GivesNsInAuthorityAndGlueInAdditional) {
     }
 }
 
+TEST_F(Delegation, GlueThatDoesNotFitSendsTheClientToTcp) {
+    const Reply whole = ask(zone, "host.sub.ex", "A");
+    EXPECT_FALSE(whole.truncated);
+    bool cut = false;
+    for (std::size_t limit = 200; limit > 80; --limit) {
+        const Reply reply = ask(zone, "host.sub.ex", "A", limit);
+        EXPECT_EQ(reply.truncated, reply.authority.size() + reply.additional.size() < 6) << limit;
+        cut = cut || (reply.authority.size() == 3 && reply.additional.size() < 3);
+    }
+    EXPECT_TRUE(cut) << "no limit fell between NS and glue";
+}
+
 TEST_F(Delegation, HoldsForEveryTypeAtTheCutButDs) {
     for (const char* type : {"NS", "SOA", "ANY", "TXT", "CNAME"})
         EXPECT_EQ(ask(zone, "sub.ex", type).outcome, Outcome::delegation) << type;
