@@ -49,6 +49,7 @@ server=${pids[2]}
 resident() { awk '/^VmRSS/ {print $2}' "/proc/$server/status"; }
 
 load=$build/tests/soak_load
+[ -x "$load" ] || load=build/dev/tests/soak_load # the release preset builds no tests
 "$load" 127.78.0.1 "$port" westus.svc.cluster.local --questions 60000 # warm: the cache is full, pools and buffers have grown
 before=$(resident)
 failed=0

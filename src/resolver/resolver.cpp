@@ -156,7 +156,10 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
         // while.
         name = found.target.folded();
         at = view.routes.find(name.wire());
-        if (at == nullptr) break;
+        if (at == nullptr) {
+            head.error = &kNoRoute;
+            break;
+        }
         if (at->kind == view::Route::Kind::upstream) {
             if (query.recursion_desired()) return Now::later;
             break;

@@ -1,12 +1,21 @@
-// Invariant: Batch::replies[0, to_send) are replies of the current batch; their buffers are touched
-// by nobody until send() returns.
+// A reply is built over the question it answers: answer_now has parsed that into the Request by
+// then.
+//
+// A UDP socket that is in an epoll set pays for every reply sent on it: each buffer the kernel
+// frees wakes the socket's wait queue, which the epoll set is on (0.2 us of 1.7 us). So a socket
+// with a lot to do is taken out of its epoll set until it runs dry.
+//
+// Invariants: Batch::out[0, to_send) are replies of the current batch, whose buffers nobody touches
+// until send() returns. The socket is in epoll_ exactly while `armed_`.
 #include "server/udp_listener.hpp"
 
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -19,15 +28,14 @@ using metrics::Count;
 
 constexpr int kBatch = 64;
 constexpr int kRoundsMax = 16;  // batches per wake-up: then upstreams and streams have their turn
-constexpr std::size_t kQuestionMax = 4096;
-constexpr std::size_t kReplyBuffer = 4096;  // room for a body before it is cut to the client's size
+constexpr int kBusy = 8;        // questions in one batch from which on the socket counts as busy
+constexpr std::size_t kBufferBytes = 4096;  // a question; then a reply, before it is cut to size
 constexpr std::size_t kControlMax = 128;
 
 }  // namespace
 
 struct UdpListener::Batch {
-    std::array<std::array<std::uint8_t, kQuestionMax>, kBatch> questions;
-    std::array<std::array<std::uint8_t, kReplyBuffer>, kBatch> replies;
+    std::array<std::array<std::uint8_t, kBufferBytes>, kBatch> buffers;
     alignas(cmsghdr) std::array<std::array<char, kControlMax>, kBatch> controls;
     std::array<sockaddr_storage, kBatch> clients;
     std::array<iovec, kBatch> in_vectors;
@@ -40,17 +48,19 @@ struct UdpListener::Batch {
 
 UdpListener::UdpListener(boost::asio::io_context& io, Fd socket, resolver::Resolver& resolver,
                          metrics::Counters& counters)
-    : descriptor_(io),
+    : socket_(std::move(socket)),
+      epoll_(io, ::epoll_create1(EPOLL_CLOEXEC)),
       resolver_(resolver),
       counters_(counters),
       batch_(std::make_unique<Batch>()),
-      wildcard_(bound_address(socket).ip.is_unspecified()) {
-    descriptor_.assign(socket.release());
+      wildcard_(bound_address(socket_).ip.is_unspecified()) {
+    prepare(kBatch);
 }
 
 UdpListener::~UdpListener() = default;
 
 void UdpListener::start() {
+    arm();
     wait();
 }
 
@@ -58,31 +68,59 @@ void UdpListener::stop() {
     if (stopped_) return;
     stopped_ = true;
     drain();
-    descriptor_.cancel();
+    epoll_.cancel();
+}
+
+void UdpListener::arm() {
+    if (armed_) return;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    armed_ = ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, socket_.get(), &event) == 0;
+}
+
+void UdpListener::disarm() {
+    if (!armed_) return;
+    ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, socket_.get(), nullptr);
+    armed_ = false;
 }
 
 void UdpListener::wait() {
-    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                           [this](const boost::system::error_code& error) {
-                               if (error || stopped_) return;
-                               drain();
-                               wait();
-                           });
+    epoll_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& error) {
+                          if (!error) turn();
+                      });
 }
 
-void UdpListener::drain() {
-    for (int round = 0; round < kRoundsMax; ++round) {
-        const int received = receive();
-        if (received <= 0) return;
-        answer(received);
-        if (received < kBatch) return;
+// Answers what is there. When there is no end to it, streams and upstreams have their turn in
+// between.
+void UdpListener::turn() {
+    if (stopped_) return;
+    if (drain()) {
+        arm();
+        wait();
+    } else {
+        boost::asio::post(epoll_.get_executor(), [this] { turn(); });
     }
 }
 
-int UdpListener::receive() {
+// True when nothing is left.
+bool UdpListener::drain() {
+    for (int round = 0; round < kRoundsMax; ++round) {
+        const int received = receive();
+        if (received <= 0) return true;
+        if (received >= kBusy) disarm();
+        answer(received);
+        prepare(received);
+        if (armed_ && received < kBatch) return true;  // what came since wakes us
+    }
+    return false;
+}
+
+// Makes the first `count` places of the batch ready to be received into.
+void UdpListener::prepare(int count) {
     Batch& b = *batch_;
-    for (int i = 0; i < kBatch; ++i) {
-        b.in_vectors[i] = {b.questions[i].data(), kQuestionMax};
+    for (int i = 0; i < count; ++i) {
+        b.in_vectors[i] = {b.buffers[i].data(), kBufferBytes};
         b.in[i].msg_hdr = {.msg_name = &b.clients[i],
                            .msg_namelen = sizeof b.clients[i],
                            .msg_iov = &b.in_vectors[i],
@@ -91,10 +129,12 @@ int UdpListener::receive() {
                            .msg_controllen = kControlMax,
                            .msg_flags = 0};
     }
+}
+
+int UdpListener::receive() {
     int received = 0;
     do {
-        received =
-            ::recvmmsg(descriptor_.native_handle(), b.in.data(), kBatch, MSG_DONTWAIT, nullptr);
+        received = ::recvmmsg(socket_.get(), batch_->in.data(), kBatch, MSG_DONTWAIT, nullptr);
     } while (received < 0 && errno == EINTR);
     return received;
 }
@@ -122,8 +162,8 @@ void UdpListener::answer_one(int index, Time now) {
     b.request.udp = true;
     const int slot = b.to_send;
     std::size_t size = 0;
-    const Bytes question(b.questions[index].data(), b.in[index].msg_len);
-    switch (resolver_.answer_now(question, now, b.request, b.replies[slot], size)) {
+    const Bytes question(b.buffers[index].data(), b.in[index].msg_len);
+    switch (resolver_.answer_now(question, now, b.request, b.buffers[index], size)) {
         case resolver::Now::dropped: return;
         case resolver::Now::later:
             to.sink = this;
@@ -131,7 +171,7 @@ void UdpListener::answer_one(int index, Time now) {
             return;
         case resolver::Now::replied: break;
     }
-    b.out_vectors[slot] = {b.replies[slot].data(), size};
+    b.out_vectors[slot] = {b.buffers[index].data(), size};
     // A reply to a wildcard socket leaves from the address that was asked: the control message that
     // came in says it.
     b.out[slot].msg_hdr = {.msg_name = &b.clients[index],
@@ -190,7 +230,7 @@ void UdpListener::note_control(int index, resolver::ReplyTo& to) {
 void UdpListener::send(int count) {
     int sent = 0;
     while (sent < count) {
-        const int n = ::sendmmsg(descriptor_.native_handle(), &batch_->out[sent],
+        const int n = ::sendmmsg(socket_.get(), &batch_->out[sent],
                                  static_cast<unsigned>(count - sent), MSG_DONTWAIT);
         if (n > 0) {
             counters_.add(Count::udp_replies, static_cast<std::uint64_t>(n));
@@ -233,7 +273,7 @@ void UdpListener::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
         }
         header.msg_controllen = CMSG_ALIGN(c->cmsg_len);
     }
-    const bool sent = ::sendmsg(descriptor_.native_handle(), &header, MSG_DONTWAIT) >= 0;
+    const bool sent = ::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0;
     counters_.add(sent ? Count::udp_replies : Count::udp_send_failed);
 }
 

@@ -28,20 +28,26 @@ public:
 private:
     struct Batch;
 
+    void arm();
+    void disarm();
     void wait();
-    void drain();
+    void turn();
+    bool drain();
+    void prepare(int count);
     int receive();
     void answer(int received);
     void answer_one(int index, Time now);
     void send(int count);
     void note_control(int index, resolver::ReplyTo& to);
 
-    boost::asio::posix::stream_descriptor descriptor_;
+    Fd socket_;
+    boost::asio::posix::stream_descriptor epoll_;  // holds socket_ while that has little to do
     resolver::Resolver& resolver_;
     metrics::Counters& counters_;
     std::unique_ptr<Batch> batch_;
     std::uint32_t kernel_drops_ = 0;
     bool wildcard_ = false;
+    bool armed_ = false;
     bool stopped_ = false;
 };
 

@@ -35,13 +35,14 @@ using namespace peerzone;
 constexpr std::size_t kWindow = 32;  // questions in flight per socket
 constexpr std::size_t kSockets = 4;
 constexpr std::size_t kPipeline = 8;
-constexpr Seconds kPatience{8};
+constexpr Millis kPatience{8000};
 constexpr std::uint32_t kWildcardAddress = 0x0a020909;
 
 struct Expected {
     dns::Name name;
     bool exists = true;
     bool damaged = false;
+    bool in_window = true;
     Time sent{};
 };
 
@@ -79,6 +80,7 @@ private:
         Fd fd;
         std::unordered_map<std::uint16_t, Expected> waiting;
         std::uint16_t next_id = 0;
+        std::size_t open = 0;  // of those that wait, how many fill the window
     };
 
     Fd connect(int type) const {
@@ -152,7 +154,7 @@ private:
 
     void fill(Socket& socket) {
         std::array<std::uint8_t, 600> message;
-        while (socket.waiting.size() < kWindow) {
+        while (socket.open < kWindow) {
             const Expected expected = choose();
             while (socket.waiting.contains(socket.next_id)) ++socket.next_id;
             const std::uint16_t id = socket.next_id++;
@@ -160,6 +162,7 @@ private:
             if (expected.damaged) size = damage(message, size);
             if (::send(socket.fd.get(), message.data(), size, 0) < 0) continue;
             socket.waiting.emplace(id, expected);
+            ++socket.open;
             ++(expected.damaged ? sums_.damaged : sums_.asked);
         }
     }
@@ -192,19 +195,28 @@ private:
         }
         const Expected expected = found->second;
         socket.waiting.erase(found);
+        if (expected.in_window) --socket.open;
         if (!expected.damaged) check(message, expected);
     }
 
-    // Damaged questions may get no answer; the others must, in time.
+    // Damaged questions may get no answer, so they leave the window early; the others must get one,
+    // in time.
     void forget_old(Socket& socket) {
         const Time now = Clock::now();
-        std::erase_if(socket.waiting, [&](const auto& item) {
-            const Duration patience =
-                item.second.damaged ? Duration(Millis(50)) : Duration(kPatience);
-            if (now - item.second.sent < patience) return false;
-            sums_.lost += item.second.damaged ? 0 : 1;
-            return true;
-        });
+        for (auto at = socket.waiting.begin(); at != socket.waiting.end();) {
+            Expected& expected = at->second;
+            const Duration waited = now - expected.sent;
+            if (expected.in_window && waited >= (expected.damaged ? Millis(50) : kPatience)) {
+                expected.in_window = false;
+                --socket.open;
+            }
+            if (waited >= kPatience) {
+                sums_.lost += expected.damaged ? 0 : 1;
+                at = socket.waiting.erase(at);
+            } else {
+                ++at;
+            }
+        }
     }
 
     void check(Bytes message, const Expected& expected) {
@@ -233,7 +245,7 @@ private:
     // Several questions at once over one connection; answers in any order.
     void pipeline() {
         const Fd fd = connect(SOCK_STREAM);
-        const timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
+        const timeval patience{.tv_sec = kPatience.count() / 1000, .tv_usec = 0};
         ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         std::vector<std::uint8_t> out;
         std::unordered_map<std::uint16_t, Expected> waiting;

@@ -64,6 +64,7 @@ public:
 
     /// Answers what can be answered at once into `out` (at least dns::kUdpEdnsMax octets for UDP;
     /// kMessageMax for TCP).
+    /// `out` may be the buffer that holds `message`.
     Now answer_now(Bytes message, Time now, Request& request, MutableBytes out,
                    std::size_t& size) noexcept;
 
