@@ -23,7 +23,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr Millis kDrainDeadline{2500};  // longer than any question may take by default
+constexpr Millis kDrainDeadline{4600};  // longer than any question may take
 
 // Everything that runs. Control thread only; workers and the lookup thread reach it through post().
 class Program {

@@ -52,6 +52,20 @@ struct Walk {
     std::uint16_t type() const noexcept { return flight->question().query.type; }
 };
 
+/// What the routes of a view take out of a zone: names with a longer suffix.
+class LongerRoutes final : public zone::Elsewhere {
+public:
+    LongerRoutes(const view::View& view, const view::Route& here) noexcept
+        : routes_(view.routes), here_(here) {}
+    bool owns(const dns::Name& name) const noexcept override {
+        return routes_.find(name.folded().wire()) != &here_;
+    }
+
+private:
+    const view::RouteTable& routes_;
+    const view::Route& here_;
+};
+
 struct Resolver::Impl {
     cache::Cache& cache;
     upstream::Client& client;
@@ -79,7 +93,7 @@ struct Resolver::Impl {
     void answer_later(const Request& request, const ReplyTo& to, Time now);
     upstream::Detached run(Flight& flight);
     const upstream::Upstream* visit(Walk& walk, Time now);
-    void visit_zone(Walk& walk, const zone::Zone& zone);
+    void visit_zone(Walk& walk, const view::Route& route);
     bool visit_cache(Walk& walk, Time now);
     bool visit_chain(Walk& walk, Time now);
     bool take(Walk& walk, const upstream::Upstream& upstream, const upstream::Asked& asked,

@@ -139,8 +139,9 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
     const view::Route* at = &route;
     dns::Name name = dns::Name::from_checked(query.name());
     for (unsigned links = 0;;) {
+        const LongerRoutes elsewhere(view, *at);
         const zone::LookupResult found =
-            snapshot->zones[at->index]->lookup(name, query.type, rotation++, writer);
+            snapshot->zones[at->index]->lookup(name, query.type, rotation++, writer, &elsewhere);
         // AA speaks for the first owner name in the answer section (RFC 1035 4.1.1): that one is
         // ours, but not below a cut.
         if (found.outcome != zone::Outcome::delegation || links != 0) head.flags |= dns::kFlagAa;

@@ -64,8 +64,9 @@ const upstream::Upstream* Resolver::Impl::first_upstream(const Request& request)
         if (route->kind == view::Route::Kind::upstream)
             return snapshot->upstreams[route->index].get();
         dns::BodyWriter writer(scratch, scratch.size(), name.wire());
+        const LongerRoutes elsewhere(view, *route);
         name = snapshot->zones[route->index]
-                   ->lookup(name, request.query.type, 0, writer)
+                   ->lookup(name, request.query.type, 0, writer, &elsewhere)
                    .target.folded();
     }
     return nullptr;
@@ -159,16 +160,19 @@ const upstream::Upstream* Resolver::Impl::visit(Walk& walk, Time now) {
             continue;
         }
         const unsigned stops = walk.stops;
-        visit_zone(walk, *snap.zones[route->index]);
+        visit_zone(walk, *route);
         if (walk.stops == stops) return nullptr;
     }
 }
 
 // Looks walk.name up in a zone of ours: the walk is over then, or it stands at another name and has
 // one stop more.
-void Resolver::Impl::visit_zone(Walk& walk, const zone::Zone& zone) {
+void Resolver::Impl::visit_zone(Walk& walk, const view::Route& route) {
+    const zone::Zone& zone = *walk.flight->snapshot->zones[route.index];
+    const LongerRoutes elsewhere(*walk.view, route);
     dns::BodyWriter writer(scratch, scratch.size(), walk.name.wire());
-    const zone::LookupResult found = zone.lookup(walk.name, walk.type(), rotation++, writer);
+    const zone::LookupResult found =
+        zone.lookup(walk.name, walk.type(), rotation++, writer, &elsewhere);
     if (walk.stops == 0 && found.outcome != zone::Outcome::delegation)
         walk.answer.authoritative = true;
     walk.links += found.links;
@@ -227,12 +231,17 @@ bool Resolver::Impl::visit_chain(Walk& walk, Time now) {
         return false;
     std::memcpy(&scratch[dns::kHeaderSize], walk.name.wire().data(), walk.name.size());
     const std::size_t before = walk.passed.size();
+    const unsigned links = walk.links;
     pass(walk, hit.info, true);
     for (std::size_t i = before; i < walk.passed.size(); ++i) {
         const dns::ResourceRecord& record = walk.passed[i].record;
         if (record.type != dns::type::cname) continue;
         walk.name = dns::Name::from_checked(record.rdata).folded();
         ++walk.links;
+    }
+    if (walk.links == links) {  // no alias in it: it leads nowhere
+        walk.passed.resize(before);
+        return false;
     }
     walk.lifetime = std::min(walk.lifetime, hit.remaining);
     ++walk.stops;

@@ -13,8 +13,13 @@ using dns::Section;
 class Walk {
 public:
     Walk(const ZoneData& zone, const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
-         dns::BodyWriter& writer) noexcept
-        : zone_(zone), current_(name), type_(type), rotation_(rotation), writer_(writer) {}
+         dns::BodyWriter& writer, const Elsewhere* elsewhere) noexcept
+        : zone_(zone),
+          current_(name),
+          type_(type),
+          rotation_(rotation),
+          writer_(writer),
+          elsewhere_(elsewhere) {}
 
     LookupResult run() noexcept {
         while (step()) {
@@ -75,7 +80,8 @@ private:
 
     bool follow(const dns::Name& target) noexcept {
         ++result_.links;
-        if (target.is_under(zone_.origin)) {
+        const bool ours = elsewhere_ == nullptr || !elsewhere_->owns(target);
+        if (ours && target.is_under(zone_.origin)) {
             current_ = target;
             return true;
         }
@@ -144,6 +150,7 @@ private:
     std::uint16_t type_;
     std::uint32_t rotation_;
     dns::BodyWriter& writer_;
+    const Elsewhere* elsewhere_;
     LookupResult result_;
 };
 
@@ -162,10 +169,10 @@ std::size_t Zone::record_count() const noexcept {
 }
 
 LookupResult Zone::lookup(const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
-                          dns::BodyWriter& writer) const noexcept {
+                          dns::BodyWriter& writer, const Elsewhere* elsewhere) const noexcept {
     if (!name.is_under(data_->origin))
         return {.outcome = Outcome::broken, .target = {}, .links = 0};
-    return Walk(*data_, name, type, rotation, writer).run();
+    return Walk(*data_, name, type, rotation, writer, elsewhere).run();
 }
 
 }  // namespace peerzone::zone

@@ -49,6 +49,16 @@ struct LookupResult {
 struct ZoneData;
 struct Draft;
 
+/// Names under a zone's origin that have another owner, such as a peer's zone below ours. An alias
+/// to one of them leads out of the zone.
+class Elsewhere {
+public:
+    virtual bool owns(const dns::Name& name) const noexcept = 0;
+
+protected:
+    ~Elsewhere() = default;
+};
+
 class Zone {
 public:
     Zone(Zone&&) noexcept;
@@ -63,7 +73,8 @@ public:
     /// `rotation` turns the order of A and AAAA sets. Allocates nothing, throws nothing; safe in
     /// any number of threads at once.
     LookupResult lookup(const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
-                        dns::BodyWriter& writer) const noexcept;
+                        dns::BodyWriter& writer,
+                        const Elsewhere* elsewhere = nullptr) const noexcept;
 
 private:
     friend class Builder;
