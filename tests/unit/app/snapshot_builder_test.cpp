@@ -1,0 +1,211 @@
+#include "app/snapshot_builder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support/dns_wire.hpp"
+
+namespace peerzone::app {
+namespace {
+
+namespace fs = std::filesystem;
+using peerzone::testing::name;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using view::Route;
+
+config::Config load(const std::string& yaml, const fs::path& folder = fs::temp_directory_path()) {
+    config::Loaded loaded = config::load_text(yaml, (folder / "test.yaml").string());
+    for (const auto& problem : loaded.problems) ADD_FAILURE() << problem.to_text();
+    return std::move(loaded.config).value();
+}
+
+constexpr const char* kYaml = R"(
+peers:
+  westus: {zones: [westus.svc.cluster.local], endpoints: [10.2.0.10, 10.2.0.11], reverse: [10.2.0.0/16]}
+  north: {zones: [north.svc.cluster.local], endpoints: [10.3.0.10]}
+local: {forward: {endpoints: [10.96.0.10]}}
+zones: {corp.internal: {records: ['db A 10.0.0.5']}}
+forward: {'.': {endpoints: [192.0.2.53]}, example.com: {endpoints: [192.0.2.54]}}
+)";
+
+struct Building : ::testing::Test {
+    SnapshotBuilder builder;
+    HostAddresses hosts;
+    fs::path folder = fs::temp_directory_path() / ("peerzone-build-" + std::to_string(::getpid()));
+    Building() { fs::create_directories(folder); }
+    ~Building() override { fs::remove_all(folder); }
+
+    std::shared_ptr<const resolver::Snapshot> build(const config::Config& config) {
+        EXPECT_TRUE(builder.load_zones(config).has_value());
+        return builder.build(config, hosts);
+    }
+    std::shared_ptr<const resolver::Snapshot> build(const std::string& yaml) {
+        return build(load(yaml));
+    }
+    static std::string label_for(const resolver::Snapshot& snapshot, const std::string& qname) {
+        const Route* route = snapshot.views.front().routes.find(name(qname).wire());
+        if (route == nullptr) return "nobody";
+        return route->kind == Route::Kind::upstream
+                   ? snapshot.upstreams[route->index]->label
+                   : "zone " + snapshot.zones[route->index]->origin().to_text();
+    }
+    void put(const std::string& file, const std::string& text) const {
+        std::ofstream(folder / file) << text;
+    }
+};
+
+TEST_F(Building, RoutesLeadWhereTheConfigurationSays) {
+    const auto snapshot = build(kYaml);
+    ASSERT_EQ(snapshot->views.size(), 1u);
+    EXPECT_TRUE(snapshot->views.front().recursion_available);
+    EXPECT_EQ(label_for(*snapshot, "db.westus.svc.cluster.local"), "peer=westus");
+    EXPECT_EQ(label_for(*snapshot, "db.north.svc.cluster.local"), "peer=north");
+    EXPECT_EQ(label_for(*snapshot, "db.other.svc.cluster.local"), "local");
+    EXPECT_EQ(label_for(*snapshot, "1.0.2.10.in-addr.arpa"), "peer=westus");
+    EXPECT_EQ(label_for(*snapshot, "1.0.4.10.in-addr.arpa"), "zone 10.in-addr.arpa");
+    EXPECT_EQ(label_for(*snapshot, "db.corp.internal"), "zone corp.internal");
+    EXPECT_EQ(label_for(*snapshot, "www.example.com"), "forward=example.com");
+    EXPECT_EQ(label_for(*snapshot, "www.example.org"), "forward=.");
+    EXPECT_EQ(label_for(*snapshot, "x.localhost"), "zone localhost");
+}
+
+TEST_F(Building, WithoutUpstreamsThereIsNoRecursion) {
+    const auto snapshot = build("zones: {corp.internal: {records: ['db A 10.0.0.5']}}\n");
+    EXPECT_FALSE(snapshot->views.front().recursion_available);
+    EXPECT_EQ(label_for(*snapshot, "x.cluster.local"), "zone cluster.local");
+    EXPECT_EQ(label_for(*snapshot, "www.example.com"), "nobody");
+}
+
+TEST_F(Building, ClientsAreThoseOfTheView) {
+    const auto snapshot = build("views: [{name: pods, clients: [10.1.0.0/16]}]\n");
+    EXPECT_TRUE(snapshot->clients.find(IpAddress::parse("10.1.2.3").value()));
+    EXPECT_FALSE(snapshot->clients.find(IpAddress::parse("10.2.2.3").value()));
+    const auto usual = build("zones: {corp.internal: {records: ['db A 10.0.0.5']}}\n");
+    EXPECT_TRUE(usual->clients.find(IpAddress::parse("10.2.2.3").value()));
+    EXPECT_FALSE(usual->clients.find(IpAddress::parse("192.0.2.1").value()));
+}
+
+TEST_F(Building, EndpointsAndNumbersSurviveARebuild) {
+    const auto before = build(kYaml);
+    // Another order, one endpoint gone, one new.
+    const auto after = build(R"(
+peers:
+  north: {zones: [north.svc.cluster.local], endpoints: [10.3.0.10]}
+  westus: {zones: [westus.svc.cluster.local], endpoints: [10.2.0.12, 10.2.0.11]}
+)");
+    const auto& old_west = *before->upstreams[0];
+    const auto& new_west = *after->upstreams[1];
+    ASSERT_EQ(old_west.label, "peer=westus");
+    ASSERT_EQ(new_west.label, "peer=westus");
+    EXPECT_EQ(old_west.id, new_west.id);
+    EXPECT_EQ(before->upstreams[1]->id, after->upstreams[0]->id);
+    ASSERT_EQ(new_west.endpoints.size(), 2u);
+    EXPECT_EQ(new_west.endpoints[1], old_west.endpoints[1])
+        << "the same object, with what it learned";
+    EXPECT_EQ(new_west.endpoints[0]->address().to_text(), "10.2.0.12:53");
+    EXPECT_EQ(before->upstreams[1]->endpoints[0], after->upstreams[0]->endpoints[0]);
+    // What was gone for one build begins anew.
+    const auto again = build(kYaml);
+    EXPECT_NE(again->upstreams[0]->endpoints[0], old_west.endpoints[0]);
+    EXPECT_EQ(again->upstreams[0]->endpoints[1], old_west.endpoints[1]);
+}
+
+TEST_F(Building, NumbersAreNeverUsedTwice) {
+    std::set<std::uint16_t> ids;
+    for (int i = 0; i < 5; ++i) {
+        const auto snapshot = build("peers: {p" + std::to_string(i) +
+                                    ": {zones: [west.cluster.local], endpoints: [10.2.0.10]}}\n");
+        EXPECT_TRUE(ids.insert(snapshot->upstreams.front()->id).second);
+    }
+}
+
+TEST_F(Building, TwoPeersWithOneAddressLearnApart) {
+    const auto snapshot = build(
+        "peers:\n  a: {zones: [a.cluster.local], endpoints: [10.2.0.10, 10.2.0.11]}\n"
+        "  b: {zones: [b.cluster.local], endpoints: [10.2.0.10]}\n");
+    EXPECT_NE(snapshot->upstreams[0]->endpoints[0], snapshot->upstreams[1]->endpoints[0]);
+}
+
+TEST_F(Building, OpenedSpecialNamesAreToldOnce) {
+    build(kYaml);
+    EXPECT_THAT(builder.take_notices(),
+                ElementsAre(HasSubstr("2.10.in-addr.arpa is answered by the configuration")));
+    EXPECT_THAT(builder.take_notices(), IsEmpty());
+    build(kYaml);
+    EXPECT_THAT(builder.take_notices(), IsEmpty());
+    build(
+        "forward: {local: {endpoints: [192.0.2.53]}, 10.in-addr.arpa: {endpoints: [192.0.2.53]}}\n"
+        "zones: {x.invalid: {records: ['db A 10.0.0.5']}}\n");
+    EXPECT_THAT(builder.take_notices(), ::testing::UnorderedElementsAre(
+                                            HasSubstr("local is"), HasSubstr("10.in-addr.arpa is"),
+                                            HasSubstr("x.invalid is")));
+}
+
+TEST_F(Building, HostNamesArePendingUntilTheyAreKnown) {
+    const std::string yaml =
+        "peers: {west: {zones: [west.cluster.local], endpoints: ['dns.example.com:5353', "
+        "10.2.0.10]}}\n";
+    const auto before = build(yaml);
+    EXPECT_EQ(before->upstreams[0]->pending, "dns.example.com: not resolved yet");
+    EXPECT_EQ(before->upstreams[0]->endpoints.size(), 1u);
+    EXPECT_EQ(wanted_hosts(load(yaml)), std::set<std::string>{"dns.example.com"});
+
+    hosts["dns.example.com"] = {IpAddress::parse("10.2.0.20").value(),
+                                IpAddress::parse("fd00::20").value()};
+    const auto after = build(yaml);
+    EXPECT_EQ(after->upstreams[0]->pending, "");
+    ASSERT_EQ(after->upstreams[0]->endpoints.size(), 3u);
+    EXPECT_EQ(after->upstreams[0]->endpoints[0]->address().to_text(), "10.2.0.20:5353");
+    EXPECT_EQ(after->upstreams[0]->endpoints[1]->address().to_text(), "[fd00::20]:5353");
+}
+
+TEST_F(Building, AnEndpointNamedTwiceIsOne) {
+    const std::string yaml =
+        "peers: {west: {zones: [west.cluster.local], endpoints: [dns.example.com, 10.2.0.10]}}\n";
+    hosts["dns.example.com"] = {IpAddress::parse("10.2.0.10").value()};
+    EXPECT_EQ(build(yaml)->upstreams[0]->endpoints.size(), 1u);
+}
+
+TEST_F(Building, ResolvConfGivesEndpointsAndBootstrap) {
+    put("resolv.conf", "search a b\nnameserver 192.0.2.1\nnameserver fd00::1\n");
+    const auto config = load(
+        "bootstrap: ['resolv.conf:resolv.conf', 192.0.2.9]\n"
+        "forward: {'.': {endpoints: ['resolv.conf:resolv.conf']}}\n",
+        folder);
+    const auto snapshot = build(config);
+    ASSERT_EQ(snapshot->upstreams[0]->endpoints.size(), 2u);
+    EXPECT_EQ(snapshot->upstreams[0]->endpoints[0]->address().to_text(), "192.0.2.1:53");
+    const auto servers = bootstrap_servers(config);
+    ASSERT_EQ(servers.size(), 3u);
+    EXPECT_EQ(servers[2].to_text(), "192.0.2.9:53");
+
+    fs::remove(folder / "resolv.conf");
+    const auto without = builder.build(config, hosts);
+    EXPECT_TRUE(without->upstreams[0]->endpoints.empty());
+    EXPECT_THAT(without->upstreams[0]->pending, HasSubstr("resolv.conf"));
+}
+
+TEST_F(Building, AZoneFileIsReadOnlyWhenZonesAreLoaded) {
+    put("corp.zone",
+        "$TTL 60\n@ IN SOA ns host 1 2 3 4 5\n@ IN NS ns\nns IN A 10.0.0.1\ndb IN A 10.0.0.5\n");
+    const auto config = load("zones: {corp.internal: {file: corp.zone}}\n", folder);
+    const auto first = build(config);
+    // A half-written file must not take the zone away when something else causes a rebuild.
+    put("corp.zone", "db IN A 10.0.0.");
+    const auto second = builder.build(config, hosts);
+    EXPECT_EQ(first->zones.back(), second->zones.back());
+    const auto loaded = builder.load_zones(config);
+    ASSERT_FALSE(loaded.has_value());
+    EXPECT_THAT(loaded.error().message, HasSubstr("zone corp.internal: "));
+    EXPECT_EQ(builder.build(config, hosts)->zones.back(), first->zones.back())
+        << "the former zones stay";
+}
+
+}  // namespace
+}  // namespace peerzone::app

@@ -1,0 +1,168 @@
+#include "resolver/in_flight.hpp"
+
+#include "support/resolver_fixture.hpp"
+
+namespace peerzone::resolver {
+namespace {
+
+using test::name;
+
+struct InFlight : ::testing::Test {
+    InFlightTable table;
+    std::shared_ptr<Snapshot> snapshot = std::make_shared<Snapshot>();
+    ReplyTo to;
+
+    static Request request(const std::string& qname, unsigned type = 1,
+                           const itest::Asking& how = {}, view::ViewId view = 0) {
+        Request made;
+        EXPECT_EQ(dns::parse_query(itest::question(qname, type, how), made.query),
+                  dns::Verdict::ok);
+        made.view = view;
+        return made;
+    }
+    Flight* start(const std::string& qname, std::uint16_t upstream = 0) {
+        Flight* flight = nullptr;
+        EXPECT_EQ(table.join(request(qname), to, upstream, snapshot, flight), Join::started);
+        return flight;
+    }
+    Join join(const Request& r, std::uint16_t upstream = 0) {
+        Flight* flight = nullptr;
+        return table.join(r, to, upstream, snapshot, flight);
+    }
+};
+
+TEST_F(InFlight, TheSameQuestionJoinsWhateverItsCaseAndId) {
+    to.session = 1;
+    Flight* const flight = start("a.example");
+    to.session = 2;
+    EXPECT_EQ(join(request("A.ExAmPlE", 1, {.id = 99, .edns = std::nullopt})), Join::joined);
+    EXPECT_EQ(table.size(), 1u);
+    const auto landed = table.finish(*flight);
+    ASSERT_EQ(landed->waiters.size(), 2u);
+    EXPECT_EQ(landed->waiters[0].to.session, 1u);
+    EXPECT_EQ(landed->waiters[1].to.session, 2u);
+    EXPECT_EQ(landed->waiters[1].request.query.id, 99);
+    EXPECT_EQ(dns::name_text(landed->waiters[1].request.query.asked_name()), "A.ExAmPlE");
+    EXPECT_EQ(table.size(), 0u);
+}
+
+TEST_F(InFlight, NameTypeViewDoAndCdTellQuestionsApart) {
+    start("a.example");
+    EXPECT_EQ(join(request("b.example")), Join::started);
+    EXPECT_EQ(join(request("a.example", 28)), Join::started);
+    EXPECT_EQ(join(request("a.example", 1, {}, 1)), Join::started);
+    EXPECT_EQ(join(request("a.example", 1, {.dnssec_ok = true})), Join::started);
+    EXPECT_EQ(join(request("a.example", 1, {.flags = dns::kFlagCd})), Join::started);
+    EXPECT_EQ(table.size(), 6u);
+    EXPECT_EQ(join(request("a.example", 1, {.dnssec_ok = true})), Join::joined);
+    EXPECT_EQ(join(request("a.example", 1, {.recursion = true, .flags = dns::kFlagAd})),
+              Join::joined);
+}
+
+TEST_F(InFlight, AQuestionUnderANewSnapshotDoesNotJoinAnOldOne) {
+    Flight* const old = start("a.example");
+    snapshot = std::make_shared<Snapshot>();
+    Flight* const fresh = start("a.example");
+    EXPECT_NE(old, fresh);
+    EXPECT_EQ(join(request("a.example")), Join::joined);
+    EXPECT_EQ(table.finish(*old)->waiters.size(), 1u);
+    EXPECT_EQ(table.finish(*fresh)->waiters.size(), 2u);
+}
+
+TEST_F(InFlight, FlightsAreBoundedPerUpstream) {
+    snapshot->limits.in_flight_per_upstream_max = 2;
+    Flight* const first = start("a.example", 3);
+    start("b.example", 3);
+    EXPECT_EQ(join(request("c.example"), 3), Join::too_many_flights);
+    EXPECT_EQ(join(request("a.example"), 3), Join::joined) << "no further flight";
+    EXPECT_EQ(join(request("c.example"), 4), Join::started) << "another upstream's share";
+    table.finish(*first);
+    EXPECT_EQ(join(request("d.example"), 3), Join::started);
+}
+
+TEST_F(InFlight, WaitersAreBoundedPerQuestion) {
+    snapshot->limits.waiters_per_question_max = 2;
+    start("a.example");
+    EXPECT_EQ(join(request("a.example")), Join::joined);
+    EXPECT_EQ(join(request("a.example")), Join::too_many_waiters);
+    EXPECT_EQ(join(request("b.example")), Join::started);
+}
+
+TEST_F(InFlight, WaitersAreBoundedPerUpstream) {
+    snapshot->limits.waiters_per_upstream_max = 3;
+    Flight* const first = start("a.example");
+    EXPECT_EQ(join(request("a.example")), Join::joined);
+    start("b.example");
+    EXPECT_EQ(join(request("b.example")), Join::too_many_waiters);
+    EXPECT_EQ(join(request("c.example")), Join::too_many_waiters);
+    EXPECT_EQ(join(request("c.example"), 1), Join::started);
+    table.finish(*first);
+    EXPECT_EQ(join(request("b.example")), Join::joined);
+    EXPECT_EQ(join(request("d.example")), Join::started);
+    EXPECT_EQ(join(request("e.example")), Join::too_many_waiters);
+}
+
+TEST_F(InFlight, WhoJoinsCountsWhereTheFlightIs) {
+    snapshot->limits.waiters_per_upstream_max = 2;
+    start("a.example", 7);
+    EXPECT_EQ(join(request("a.example"), 0), Join::joined);
+    EXPECT_EQ(join(request("a.example"), 0), Join::too_many_waiters);
+    EXPECT_EQ(join(request("b.example"), 0), Join::started);
+    EXPECT_EQ(join(request("c.example"), 0), Join::started);
+}
+
+TEST_F(InFlight, AMovedFlightTakesItsWaitersAlong) {
+    snapshot->limits.waiters_per_upstream_max = 2;
+    Flight* const flight = start("a.example", 0);
+    EXPECT_EQ(join(request("a.example"), 0), Join::joined);
+    EXPECT_EQ(join(request("b.example"), 0), Join::too_many_waiters);
+    EXPECT_TRUE(table.move(*flight, 9));
+    EXPECT_EQ(flight->upstream, 9);
+    EXPECT_EQ(join(request("b.example"), 0), Join::started);
+    EXPECT_EQ(join(request("c.example"), 9), Join::too_many_waiters);
+    EXPECT_TRUE(table.move(*flight, 9)) << "where it is already";
+    table.finish(*flight);
+    EXPECT_EQ(join(request("c.example"), 9), Join::started);
+}
+
+TEST_F(InFlight, AMoveToAFullUpstreamChangesNothing) {
+    snapshot->limits.in_flight_per_upstream_max = 1;
+    Flight* const flight = start("a.example", 0);
+    start("b.example", 1);
+    EXPECT_FALSE(table.move(*flight, 1));
+    EXPECT_EQ(flight->upstream, 0);
+    EXPECT_EQ(join(request("c.example"), 0), Join::too_many_flights);
+    table.finish(*flight);
+    EXPECT_EQ(join(request("c.example"), 0), Join::started);
+}
+
+TEST_F(InFlight, AMoveCountsAllWaitersAgainstTheNewBound) {
+    snapshot->limits.waiters_per_upstream_max = 3;
+    Flight* const flight = start("a.example", 0);
+    EXPECT_EQ(join(request("a.example"), 0), Join::joined);
+    start("b.example", 1);
+    EXPECT_EQ(join(request("b.example"), 1), Join::joined);
+    EXPECT_FALSE(table.move(*flight, 1));
+    EXPECT_EQ(join(request("a.example"), 0), Join::joined);
+}
+
+TEST_F(InFlight, CountsComeBackToNothingAfterManyRounds) {
+    snapshot->limits = {.in_flight_per_upstream_max = 3,
+                        .waiters_per_question_max = 3,
+                        .waiters_per_upstream_max = 9};
+    for (int round = 0; round < 100; ++round) {
+        std::vector<Flight*> flights;
+        for (const char* qname : {"a.example", "b.example", "c.example"}) {
+            flights.push_back(start(qname, 0));
+            EXPECT_EQ(join(request(qname), 0), Join::joined);
+            EXPECT_EQ(join(request(qname), 0), Join::joined);
+        }
+        EXPECT_EQ(join(request("d.example"), 0), Join::too_many_flights);
+        EXPECT_TRUE(table.move(*flights[0], 1));
+        for (Flight* flight : flights) EXPECT_EQ(table.finish(*flight)->waiters.size(), 3u);
+        EXPECT_EQ(table.size(), 0u);
+    }
+}
+
+}  // namespace
+}  // namespace peerzone::resolver

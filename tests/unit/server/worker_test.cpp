@@ -1,0 +1,109 @@
+#include "peerzone/server/worker.hpp"
+
+#include <gtest/gtest.h>
+
+#include "peerzone/server/sockets.hpp"
+#include "support/integration_client.hpp"
+
+namespace peerzone::server {
+namespace {
+
+using itest::Client;
+using metrics::Count;
+using peerzone::testing::name;
+namespace type = dns::type;
+
+struct OneWorker : ::testing::Test {
+    cache::Cache cache{cache::Options{}};
+    Limits limits;
+    Shared shared{cache, limits};
+    SocketAddress address;
+
+    std::unique_ptr<Worker> make() {
+        auto worker = std::make_unique<Worker>(shared, upstream::ClientOptions{});
+        Fd socket = open_udp({IpAddress::v4(0x7f000001), 0, 0}).value();
+        address = bound_address(socket);
+        worker->add_udp(std::move(socket));
+        Fd listening = open_tcp(address).value();
+        worker->add_tcp(std::move(listening));
+        return worker;
+    }
+    static std::shared_ptr<const resolver::Snapshot> snapshot(const std::string& ip) {
+        auto made = std::make_shared<resolver::Snapshot>();
+        made->clients.add(IpPrefix::parse("127.0.0.0/8").value(), 0);
+        made->views.push_back({.name = "all", .routes = {}, .recursion_available = false});
+        zone::LoadResult loaded =
+            zone::load({.origin = name("corp.internal"), .records = {"db A " + ip}, .file = {}});
+        made->zones.push_back(std::move(loaded.zone));
+        made->views[0].routes.add({.suffix = name("corp.internal"),
+                                   .kind = view::Route::Kind::zone,
+                                   .built_in = false,
+                                   .index = 0});
+        return made;
+    }
+    std::string answer() const {
+        const auto lines = Client(address).ask("db.corp.internal", type::a).answers();
+        return lines.empty() ? "" : lines.front();
+    }
+};
+
+TEST_F(OneWorker, AnswersOverBothTransportsFromStartToDrain) {
+    const auto worker = make();
+    worker->start(snapshot("10.0.0.5"));
+    EXPECT_EQ(answer(), "db.corp.internal A 10.0.0.5");
+    EXPECT_EQ(itest::ask_tcp(address, "db.corp.internal", type::a).answers().size(), 1u);
+    worker->drain(Seconds(10));
+    worker->join();
+    EXPECT_EQ(worker->counters().value(Count::udp_queries), 1u);
+    EXPECT_EQ(worker->counters().value(Count::tcp_queries), 1u);
+    EXPECT_EQ(worker->counters().value(Count::answered_zone), 2u);
+}
+
+TEST_F(OneWorker, PublishingReplacesWhatTheNextQuestionSees) {
+    const auto worker = make();
+    worker->start(snapshot("10.0.0.5"));
+    EXPECT_EQ(answer(), "db.corp.internal A 10.0.0.5");
+    for (int i = 6; i < 20; ++i) {
+        worker->publish(snapshot("10.0.0." + std::to_string(i)), limits);
+        EXPECT_EQ(answer(), "db.corp.internal A 10.0.0." + std::to_string(i));
+    }
+}
+
+TEST_F(OneWorker, AnOldSnapshotIsLetGo) {
+    const auto worker = make();
+    auto first = snapshot("10.0.0.5");
+    const std::weak_ptr<const resolver::Snapshot> watch = first;
+    worker->start(std::move(first));
+    worker->publish(snapshot("10.0.0.6"), limits);
+    EXPECT_EQ(answer(), "db.corp.internal A 10.0.0.6");
+    worker->drain(Seconds(1));
+    worker->join();
+    EXPECT_TRUE(watch.expired());
+}
+
+TEST_F(OneWorker, DestroyingARunningWorkerEndsIt) {
+    auto worker = make();
+    worker->start(snapshot("10.0.0.5"));
+    EXPECT_EQ(answer(), "db.corp.internal A 10.0.0.5");
+    worker.reset();
+    EXPECT_TRUE(check_free(address).has_value()) << "its sockets are closed";
+}
+
+TEST_F(OneWorker, DestroyingAWorkerThatNeverRanClosesItsSockets) {
+    auto worker = make();
+    worker.reset();
+    EXPECT_TRUE(check_free(address).has_value());
+}
+
+TEST_F(OneWorker, DrainingTwiceIsDrainingOnce) {
+    const auto worker = make();
+    worker->start(snapshot("10.0.0.5"));
+    worker->drain(Seconds(5));
+    worker->drain(Duration::zero());
+    worker->join();
+    worker->join();
+    SUCCEED();
+}
+
+}  // namespace
+}  // namespace peerzone::server
