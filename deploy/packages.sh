@@ -1,7 +1,7 @@
 # Debian packages, shared by deploy/quickstart.sh and tests/run.sh (sourced, not run).
 
 # What the build needs.
-build_packages="ca-certificates g++ cmake ninja-build pkg-config libboost1.81-dev libc-ares-dev libldns-dev
+build_packages="ca-certificates g++ cmake ninja-build pkg-config libboost1.81-dev libc-ares-dev libldns-dev libssl-dev
     libyaml-cpp-dev libspdlog-dev libcli11-dev"
 
 # need_packages PACKAGE... installs what is missing, or says what to install when we may not.

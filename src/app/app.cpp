@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <memory>
 #include <vector>
@@ -23,6 +24,7 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr Seconds kTlsLook{5};          // how often the certificate's files are looked at
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
 
 // Everything that runs. Control thread only; workers and the lookup thread reach it through post().
@@ -44,6 +46,9 @@ public:
 
 private:
     Result<void> open_address(const SocketAddress& address);
+    Result<void> open_tls();
+    void watch_tls();
+    void publish_tls();
     void start();
     void publish();
     void want_hosts() { lookups_.want(wanted_hosts(config_), bootstrap_servers(config_)); }
@@ -61,6 +66,9 @@ private:
     server::Shared shared_;
     std::vector<std::unique_ptr<server::Worker>> workers_;
     SnapshotBuilder builder_;
+    server::TlsFiles tls_files_;
+    asio::steady_timer tls_timer_{io_};
+    bool serves_tls_ = false;
     HostAddresses hosts_;
     HostLookups lookups_;
 };
@@ -76,7 +84,7 @@ std::size_t raise_descriptor_limit() {
 }
 
 Result<void> Program::open() {
-    if (auto zones = builder_.load_zones(config_); !zones) return zones;
+    if (auto files = builder_.load_files(config_); !files) return files;
     const std::size_t count = config_.workers != 0 ? config_.workers : auto_workers();
     upstream::ClientOptions client;
     client.sockets_max = std::min(client.sockets_max, raise_descriptor_limit() / 2 / count);
@@ -95,7 +103,7 @@ Result<void> Program::open() {
         ++opened;
     }
     if (opened == 0) return fail("there is no address to listen on (listen.dns)");
-    return {};
+    return config_.listen.tls.empty() ? Result<void>{} : open_tls();
 }
 
 Result<void> Program::open_address(const SocketAddress& address) {
@@ -112,6 +120,45 @@ Result<void> Program::open_address(const SocketAddress& address) {
     return {};
 }
 
+Result<void> Program::open_tls() {
+    for (const SocketAddress& address : config_.listen.tls)
+        if (auto free = server::check_free(address, server::Sockets::tcp); !free) return free;
+    if (!tls_files_.look(config_.tls, Clock::now()))
+        return fail("the certificate cannot be used (tls.certificate)");
+    publish_tls();
+    for (const SocketAddress& address : config_.listen.tls) {
+        if (!address.ip.is_v4() && address.ip.is_unspecified() && server::ipv6_missing()) {
+            log::warning("not listening",
+                         {{"address", address.to_text()}, {"why", "this host has no IPv6"}});
+            continue;
+        }
+        for (const auto& worker : workers_) {
+            Result<Fd> socket = server::open_tcp(address);
+            if (!socket) return socket.error();
+            worker->add_tls(std::move(*socket));
+        }
+        log::info("listening", {{"address", address.to_text()},
+                                {"workers", std::to_string(workers_.size())},
+                                {"transport", "tls"}});
+    }
+    serves_tls_ = true;
+    return {};
+}
+
+// Certificates are replaced while we run, by whoever mounts them.
+void Program::watch_tls() {
+    tls_timer_.expires_after(kTlsLook);
+    tls_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        if (tls_files_.look(config_.tls, Clock::now())) publish_tls();
+        watch_tls();
+    });
+}
+
+void Program::publish_tls() {
+    for (const auto& worker : workers_) worker->publish_tls(tls_files_.context());
+}
+
 void Program::start() {
     const auto snapshot = builder_.build(config_, hosts_);
     for (const auto& worker : workers_) worker->start(snapshot);
@@ -122,6 +169,7 @@ void Program::start() {
                           {"zones", std::to_string(config_.zones.size())},
                           {"forwards", std::to_string(config_.forwards.size())}});
     want_hosts();
+    if (serves_tls_) watch_tls();
 }
 
 void Program::publish() {
@@ -165,12 +213,14 @@ void Program::reload() {
                    {{"problems", std::to_string(loaded.problems.size())}});
         return;
     }
-    if (const auto zones = builder_.load_zones(*loaded.config); !zones) {
-        log::error("still serving the old configuration", {{"why", zones.error().message}});
+    if (const auto files = builder_.load_files(*loaded.config); !files) {
+        log::error("still serving the old configuration", {{"why", files.error().message}});
         return;
     }
     if (loaded.config->listen.dns != config_.listen.dns)
         log::warning("listen.dns changed", {{"what", "takes effect after a restart"}});
+    if (loaded.config->listen.tls != config_.listen.tls)
+        log::warning("listen.tls changed", {{"what", "takes effect after a restart"}});
     if (loaded.config->workers != config_.workers)
         log::warning("workers changed", {{"what", "takes effect after a restart"}});
     config_ = std::move(*loaded.config);
@@ -178,6 +228,9 @@ void Program::reload() {
     cache_.configure(config_.cache);
     publish();
     want_hosts();
+    // Without `tls` the listeners that are open keep what they have.
+    if (serves_tls_ && config_.tls.certificate.empty()) config_.tls = tls_files_.options();
+    if (serves_tls_ && tls_files_.look(config_.tls, Clock::now())) publish_tls();
     log::info("configuration reloaded", {{"file", file_}});
 }
 

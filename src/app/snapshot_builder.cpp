@@ -18,6 +18,17 @@ std::string label_of(const upstream::Options& options) {
     return options.name;
 }
 
+// Where its options stand in the configuration.
+std::string tls_path(const upstream::Options& options) {
+    switch (options.kind) {
+        case upstream::Kind::peer: return "peers." + options.name + ".tls";
+        case upstream::Kind::local: return "local.forward.tls";
+        case upstream::Kind::forward:
+            return "forward.\"" + options.zones.front().to_text() + "\".tls";
+    }
+    return "tls";
+}
+
 template <class Visit>
 void each_upstream(const config::Config& config, const Visit& visit) {
     for (const upstream::Options& peer : config.peers) visit(peer);
@@ -34,7 +45,7 @@ std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
 
 }  // namespace
 
-Result<void> SnapshotBuilder::load_zones(const config::Config& config) {
+Result<void> SnapshotBuilder::load_files(const config::Config& config) {
     std::vector<std::shared_ptr<const zone::Zone>> zones;
     for (const zone::Options& options : config.zones) {
         zone::LoadResult loaded = zone::load(options);
@@ -45,6 +56,11 @@ Result<void> SnapshotBuilder::load_zones(const config::Config& config) {
         }
         zones.push_back(std::move(loaded.zone));
     }
+    std::vector<upstream::TlsOptions> wanted;
+    each_upstream(config, [&](const upstream::Options& upstream) {
+        if (upstream.transport == upstream::Transport::tls) wanted.push_back(upstream.tls);
+    });
+    if (auto loaded = tls_.load(wanted); !loaded) return loaded;
     zones_ = std::move(zones);
     return {};
 }
@@ -65,6 +81,7 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(const config::C
         config, [&](const upstream::Options& options) { add_upstream(*snapshot, options, hosts); });
     endpoints_ = std::move(kept_);
     kept_.clear();
+    tls_.drop_unused();
     return snapshot;
 }
 
@@ -127,11 +144,16 @@ std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(const upstrea
 void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
                                     const HostAddresses& hosts) {
     if (spec.address) {
-        add_address(made, *spec.address);
+        add_address(made, *spec.address, "");
     } else if (!spec.resolv_conf.empty()) {
         const auto servers = upstream::read_resolv_conf(spec.resolv_conf);
         if (servers) {
-            for (const SocketAddress& server : *servers) add_address(made, server);
+            for (SocketAddress server : *servers) {
+                // The file names no ports.
+                if (made.options.transport == upstream::Transport::tls)
+                    server.port = upstream::kTlsPort;
+                add_address(made, server, "");
+            }
         } else {
             made.pending = servers.error().message;
             log::warning("endpoints unknown", {{"upstream", made.label}, {"why", made.pending}});
@@ -142,11 +164,14 @@ void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::En
             made.pending = spec.host + ": not resolved yet";
             return;
         }
-        for (const IpAddress& ip : known->second) add_address(made, {.ip = ip, .port = spec.port});
+        for (const IpAddress& ip : known->second)
+            add_address(made, {.ip = ip, .port = spec.port}, spec.host);
     }
 }
 
-void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress& address) {
+// `host`: the name that the endpoint was given by, if it was; its certificate must be for that.
+void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress& address,
+                                  const std::string& host) {
     const Key key{made.label, address};
     if (kept_.contains(key)) return;  // named twice, perhaps by a host name and its address
     const auto known = endpoints_.find(key);
@@ -154,6 +179,12 @@ void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress&
         known != endpoints_.end() ? known->second : std::make_shared<upstream::Endpoint>(address);
     kept_.emplace(key, endpoint);
     made.endpoints.push_back(std::move(endpoint));
+    if (made.options.transport != upstream::Transport::tls) return;
+    const upstream::TlsOptions& tls = made.options.tls;
+    made.tls.push_back(
+        tls_.get(tls, {.label = made.label,
+                       .path = tls_path(made.options),
+                       .server_name = tls.server_name.empty() ? host : tls.server_name}));
 }
 
 std::vector<std::string> SnapshotBuilder::take_notices() {

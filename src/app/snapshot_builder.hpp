@@ -13,6 +13,7 @@
 
 #include "peerzone/config/config.hpp"
 #include "peerzone/resolver/snapshot.hpp"
+#include "peerzone/upstream/tls.hpp"
 
 namespace peerzone::app {
 
@@ -21,11 +22,13 @@ using HostAddresses = std::map<std::string, std::vector<IpAddress>>;
 
 class SnapshotBuilder {
 public:
-    /// Reads the zones of a configuration, to be served from the next build on. All or none: an
-    /// error (a file that changed since the configuration was checked) leaves the former ones.
-    Result<void> load_zones(const config::Config& config);
+    /// Reads the zones of a configuration, and the certificates and keys for its upstreams over
+    /// TLS, to be used from the next build on. All or none: an error (a file that changed since the
+    /// configuration was checked) leaves the former ones.
+    Result<void> load_files(const config::Config& config);
 
-    /// Zones are those of the last load_zones.
+    /// Zones and certificates are those of the last load_files, which must have been for this
+    /// configuration.
     std::shared_ptr<const resolver::Snapshot> build(const config::Config& config,
                                                     const HostAddresses& hosts);
 
@@ -39,7 +42,8 @@ private:
                                                       const HostAddresses& hosts);
     void add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
                        const HostAddresses& hosts);
-    void add_address(upstream::Upstream& made, const SocketAddress& address);
+    void add_address(upstream::Upstream& made, const SocketAddress& address,
+                     const std::string& host);
     void add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
                       const HostAddresses& hosts);
     void add_zones(resolver::Snapshot& snapshot, const config::Config& config);
@@ -49,6 +53,7 @@ private:
     std::vector<std::shared_ptr<const zone::Zone>> zones_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> kept_;  // those of the build under way
+    upstream::TlsIdentities tls_;
     std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
     std::set<std::string> told_;
     std::vector<std::string> notices_;

@@ -65,6 +65,10 @@ void write_summary(const config::Config& config, std::ostream& out) {
     write_section(out, "listen", {joined(config.listen.dns, [](const SocketAddress& address) {
                       return address.to_text();
                   })});
+    if (!config.listen.tls.empty())
+        write_section(out, "tls", {joined(config.listen.tls, [](const SocketAddress& address) {
+                          return address.to_text();
+                      })});
     if (config.local) write_section(out, "local", {to_text(*config.local)});
     std::vector<std::string> peers;
     for (const auto& peer : config.peers) peers.push_back(peer.name + ": " + to_text(peer));

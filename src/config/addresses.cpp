@@ -7,7 +7,6 @@
 namespace peerzone::config {
 namespace {
 
-constexpr std::uint16_t kDnsPort = 53;
 constexpr std::string_view kResolvConf = "resolv.conf:";
 
 bool is_multicast(const IpAddress& ip) {
@@ -34,10 +33,11 @@ std::string masked(std::string_view text) {
     return IpAddress::v6(octets).to_text() + "/" + std::to_string(*length);
 }
 
-Parsed<upstream::EndpointSpec> parse_host(std::string_view text) {
+Parsed<upstream::EndpointSpec> parse_host(std::string_view text, std::uint16_t default_port) {
     const Wrong wrong{in_quotes(text) + " is not an address or host name",
                       "such as 10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53"};
     upstream::EndpointSpec spec;
+    spec.port = default_port;
     std::string_view host = text;
     if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
         const auto port = parse_count(text.substr(colon + 1), 1, 65535);
@@ -62,12 +62,14 @@ Parsed<IpPrefix> parse_prefix(std::string_view text) {
     return Wrong{prefix.error().message, hint};
 }
 
-Parsed<SocketAddress> parse_listen_address(std::string_view text) {
-    const auto address = SocketAddress::parse(text, kDnsPort);
+Parsed<SocketAddress> parse_listen_address(std::string_view text, std::uint16_t port) {
+    const auto address = SocketAddress::parse(text, port);
+    const std::string sample = std::to_string(port);
     if (!address)
-        return Wrong{address.error().message, looks_like_address(text)
-                                                  ? "such as 0.0.0.0:53 or \"[::]:53\""
-                                                  : "an address of this host, not a name"};
+        return Wrong{address.error().message,
+                     looks_like_address(text)
+                         ? "such as 0.0.0.0:" + sample + " or \"[::]:" + sample + "\""
+                         : "an address of this host, not a name"};
     if (is_multicast(address->ip))
         return Wrong{in_quotes(text) + " is a multicast address", "DNS is asked over unicast"};
     return *address;
@@ -88,7 +90,7 @@ Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
         spec.resolv_conf = resolve_path(path, folder);
         return spec;
     }
-    const auto address = SocketAddress::parse(text, kDnsPort);
+    const auto address = SocketAddress::parse(text, kinds.port);
     if (!address) {
         if (looks_like_address(text) || text.empty())
             return Wrong{address.error().message,
@@ -96,7 +98,7 @@ Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
         if (!kinds.hosts)
             return Wrong{in_quotes(text) + " is not an IP address",
                          "host names need somebody to resolve them: write an address here"};
-        return parse_host(text);
+        return parse_host(text, kinds.port);
     }
     if (address->ip.is_unspecified() || is_multicast(address->ip))
         return Wrong{in_quotes(text) + " is not the address of one host", ""};

@@ -125,8 +125,9 @@ bool is_loopback(const IpAddress& ip) {
 
 // An endpoint that is ourselves would ask itself until its deadline.
 void check_loops(Draft& draft) {
+    auto listen = draft.config.listen.dns;
+    listen.insert(listen.end(), draft.config.listen.tls.begin(), draft.config.listen.tls.end());
     for (const auto& endpoint : draft.endpoints) {
-        const auto& listen = draft.config.listen.dns;
         const auto own =
             std::find_if(listen.begin(), listen.end(), [&](const SocketAddress& address) {
                 return address == endpoint.value ||

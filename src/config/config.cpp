@@ -25,6 +25,7 @@ constexpr auto kReaders = std::to_array<Reader>({{"cluster", read_cluster},
                                                  {"workers", read_workers},
                                                  {"bootstrap", read_bootstrap},
                                                  {"listen", read_listen},
+                                                 {"tls", read_tls},
                                                  {"local", read_local},
                                                  {"peers", read_peers},
                                                  {"zones", read_zones},
@@ -50,6 +51,7 @@ void read_document(const TreeNode& root, Draft& draft) {
     for (const Reader& reader : kReaders)
         if (const Value* value = map.get(reader.key)) reader.read(*value, draft);
     check(draft);
+    check_tls(draft);
 }
 
 Loaded failed(const std::string& file, std::string message) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,9 +30,11 @@ struct Draft {
     Problems& problems;
     std::filesystem::path folder;  ///< what relative paths are relative to
 
-    std::vector<Placed<dns::Name>> zones;   ///< of peers, local, forward and ourselves
-    std::vector<Placed<IpPrefix>> reverse;  ///< of peers and local
-    std::vector<Placed<SocketAddress>> listen;
+    std::vector<Placed<dns::Name>> zones;       ///< of peers, local, forward and ourselves
+    std::vector<Placed<IpPrefix>> reverse;      ///< of peers and local
+    std::vector<Placed<SocketAddress>> listen;  ///< listen.dns and listen.tls
+    std::optional<Value> listen_tls;            ///< listen.tls, when it has addresses
+    std::optional<Value> tls_certificate, tls_key, tls_client_ca;
     std::vector<Placed<SocketAddress>>
         endpoints;  ///< of peers, local, forward and bootstrap: those given by address
 };
@@ -39,6 +43,7 @@ struct Draft {
 void read_cluster(const Value& value, Draft& draft);
 void read_workers(const Value& value, Draft& draft);
 void read_listen(const Value& value, Draft& draft);
+void read_tls(const Value& value, Draft& draft);
 void read_views(const Value& value, Draft& draft);
 void read_cache(const Value& value, Draft& draft);
 void read_limits(const Value& value, Draft& draft);
@@ -52,6 +57,13 @@ void read_zones(const Value& value, Draft& draft);
 /// A list of prefixes, each once. `placed`, unless null, gets them with their places.
 void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
                    std::vector<Placed<IpPrefix>>* placed);
+
+/// The `tls` of an upstream, after its transport. `section_path`: "peers.*.tls".
+void read_upstream_tls(const Map& upstream, std::string_view section_path,
+                       upstream::Options& options, Draft& draft);
+
+/// The files of `tls`, when somebody listens with them.
+void check_tls(Draft& draft);
 
 /// Contradictions between values that are each right: overlaps of zones, prefixes and addresses,
 /// and loops to ourselves.

@@ -43,6 +43,25 @@ void reconcile(const Map& limits, std::string_view smaller_key, std::size_t& sma
     }
 }
 
+void read_addresses(const Value& list, std::uint16_t port, std::vector<SocketAddress>& out,
+                    Draft& draft) {
+    const auto items = list.list();
+    if (items.size() > kListenMax) {
+        list.problem("more than " + std::to_string(kListenMax) + " addresses",
+                     "0.0.0.0 and [::] are every address");
+        return;
+    }
+    out.clear();
+    for (const Value& item : items) {
+        SocketAddress address;
+        if (!item.read(address,
+                       [port](std::string_view text) { return parse_listen_address(text, port); }))
+            continue;
+        out.push_back(address);
+        draft.listen.push_back({address, item.mark(), item.path()});
+    }
+}
+
 }  // namespace
 
 void read_cluster(const Value& value, Draft& draft) {
@@ -65,23 +84,17 @@ void read_workers(const Value& value, Draft& draft) {
 }
 
 void read_listen(const Value& value, Draft& draft) {
+    constexpr std::uint16_t kDnsPort = 53;
+    constexpr std::uint16_t kTlsPort = 853;  // RFC 7858 3.1
     const Map map(value, "listen");
-    const Value* dns = map.get("dns");
-    if (dns == nullptr) return;
-    const auto items = dns->list();
-    if (dns->node().kind == TreeNode::Kind::list && items.empty())
-        dns->problem("the list is empty", "leave the key out for 0.0.0.0:53 and [::]:53");
-    if (items.size() > kListenMax) {
-        dns->problem("more than " + std::to_string(kListenMax) + " addresses",
-                     "0.0.0.0 and [::] are every address");
-        return;
+    if (const Value* dns = map.get("dns")) {
+        if (dns->node().kind == TreeNode::Kind::list && dns->node().items.empty())
+            dns->problem("the list is empty", "leave the key out for 0.0.0.0:53 and [::]:53");
+        read_addresses(*dns, kDnsPort, draft.config.listen.dns, draft);
     }
-    draft.config.listen.dns.clear();
-    for (const Value& item : items) {
-        SocketAddress address;
-        if (!item.read(address, parse_listen_address)) continue;
-        draft.config.listen.dns.push_back(address);
-        draft.listen.push_back({address, item.mark(), item.path()});
+    if (const Value* tls = map.get("tls")) {
+        read_addresses(*tls, kTlsPort, draft.config.listen.tls, draft);
+        if (!tls->node().items.empty()) draft.listen_tls = *tls;
     }
 }
 

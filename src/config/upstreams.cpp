@@ -18,10 +18,9 @@ Parsed<upstream::Transport> parse_transport(std::string_view text) {
     static constexpr auto kTransports =
         std::to_array<Choice<upstream::Transport>>({{"auto", upstream::Transport::automatic},
                                                     {"udp", upstream::Transport::udp},
-                                                    {"tcp", upstream::Transport::tcp}});
-    auto parsed = parse_choice<upstream::Transport>(text, kTransports);
-    if (!parsed && text == "tls") return Wrong{parsed.error().message, "tls is not supported yet"};
-    return parsed;
+                                                    {"tcp", upstream::Transport::tcp},
+                                                    {"tls", upstream::Transport::tls}});
+    return parse_choice<upstream::Transport>(text, kTransports);
 }
 
 // `- srv: NAME` and `- kubernetes: {…}` are designed and come later; every other mapping is a slip
@@ -91,13 +90,16 @@ void read_reverse(const Map& map, upstream::Options& options, Draft& draft) {
     read_prefixes(*reverse, options.reverse, &draft.reverse);
 }
 
-// What peers, local and forward have in common.
-void read_common(const Map& map, EndpointKinds kinds, upstream::Options& options, Draft& draft) {
+// What peers, local and forward have in common. The transport comes first: it decides the port.
+void read_common(const Map& map, std::string_view tls_section, EndpointKinds kinds,
+                 upstream::Options& options, Draft& draft) {
+    map.read("transport", options.transport, parse_transport);
+    if (options.transport == upstream::Transport::tls) kinds.port = upstream::kTlsPort;
     if (const Value* endpoints = map.get("endpoints"))
         read_endpoints(*endpoints, kinds, options.endpoints, draft);
     else
         map.missing("endpoints", "at least one address or host name");
-    map.read("transport", options.transport, parse_transport);
+    read_upstream_tls(map, tls_section, options, draft);
     map.read("deadline", options.deadline, [](std::string_view text) {
         return parse_duration(text, kDeadlineMin, kDeadlineMax);
     });
@@ -160,7 +162,7 @@ void read_local(const Value& value, Draft& draft) {
     options.kind = upstream::Kind::local;
     options.zones = {draft.config.cluster_zone};
     draft.zones.push_back({draft.config.cluster_zone, forward->key_mark(), forward->path()});
-    read_common(inner, {}, options, draft);
+    read_common(inner, "local.forward.tls", {}, options, draft);
     read_reverse(inner, options, draft);
     read_negative_ttl(inner, options);
     draft.config.local = std::move(options);
@@ -178,7 +180,7 @@ void read_peers(const Value& value, Draft& draft) {
         options.name = name;
         options.kind = upstream::Kind::peer;
         read_peer_zones(map, options, draft);
-        read_common(map, {.hosts = true, .resolv_conf = false}, options, draft);
+        read_common(map, "peers.*.tls", {.hosts = true, .resolv_conf = false}, options, draft);
         read_reverse(map, options, draft);
         read_negative_ttl(map, options);
         draft.config.peers.push_back(std::move(options));
@@ -197,7 +199,7 @@ void read_forward(const Value& value, Draft& draft) {
         } else {
             forward.problem_at_key(zone.error().message, zone.error().hint);
         }
-        read_common(map, {}, options, draft);
+        read_common(map, "forward.*.tls", {}, options, draft);
         draft.config.forwards.push_back(std::move(options));
     }
 }

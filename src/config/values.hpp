@@ -61,13 +61,14 @@ Parsed<std::string> parse_identifier(std::string_view text);
 
 Parsed<IpPrefix> parse_prefix(std::string_view text);
 
-/// An address to listen on, with port 53 unless it has one.
-Parsed<SocketAddress> parse_listen_address(std::string_view text);
+/// An address to listen on, with `port` unless it has one.
+Parsed<SocketAddress> parse_listen_address(std::string_view text, std::uint16_t port);
 
 /// Which kinds of endpoint a list takes besides addresses.
 struct EndpointKinds {
     bool hosts = true;
     bool resolv_conf = true;
+    std::uint16_t port = upstream::kDnsPort;  ///< of those that name none
 };
 /// "10.2.0.10", "10.2.0.10:5353", "dns.example.com:53", "resolv.conf:/path" (relative to `folder`).
 Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,

@@ -41,7 +41,9 @@ bool take_options(Bytes rdata, Query& query) noexcept {
         if (rdata.size() < 4) return false;
         const std::size_t size = load_u16(&rdata[2]);
         if (rdata.size() - 4 < size) return false;
-        if (load_u16(&rdata[0]) == option::tcp_keepalive) query.tcp_keepalive = true;
+        const std::uint16_t code = load_u16(&rdata[0]);
+        if (code == option::tcp_keepalive) query.tcp_keepalive = true;
+        if (code == option::padding) query.padding = true;
         rdata = rdata.subspan(4 + size);
     }
     return true;
@@ -85,6 +87,7 @@ Query& Query::operator=(const Query& other) noexcept {
     has_edns = other.has_edns;
     dnssec_ok = other.dnssec_ok;
     tcp_keepalive = other.tcp_keepalive;
+    padding = other.padding;
     name_hash = other.name_hash;
     std::memcpy(asked.data(), other.asked.data(), name_size);
     std::memcpy(folded.data(), other.folded.data(), name_size);
@@ -99,7 +102,7 @@ Verdict parse_query(Bytes message, Query& query) noexcept {
     query.flags = header.flags;
     query.type = query.klass = query.edns_size = 0;
     query.name_size = 0;
-    query.has_edns = query.dnssec_ok = query.tcp_keepalive = false;
+    query.has_edns = query.dnssec_ok = query.tcp_keepalive = query.padding = false;
     query.name_hash = 0;
     if (header.opcode() != 0) return Verdict::notimp;    // RFC 8906 3.1.4
     if (header.counts[0] != 1) return Verdict::formerr;  // RFC 9619

@@ -49,10 +49,12 @@ Result<Fd> open_bound(const SocketAddress& address, int type, const char* what,
 
 }  // namespace
 
-Result<void> check_free(const SocketAddress& address) {
+Result<void> check_free(const SocketAddress& address, Sockets which) {
     if (!address.ip.is_v4() && ipv6_missing()) return {};
-    const auto udp = open_bound(address, SOCK_DGRAM, "listen on udp", Sharing::no);
-    if (!udp) return udp.error();
+    if (which == Sockets::udp_and_tcp) {
+        const auto udp = open_bound(address, SOCK_DGRAM, "listen on udp", Sharing::no);
+        if (!udp) return udp.error();
+    }
     const auto tcp = open_bound(address, SOCK_STREAM, "listen on tcp", Sharing::no);
     if (!tcp) return tcp.error();
     return {};

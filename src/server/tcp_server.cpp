@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "peerzone/base/log.hpp"
+#include "server/tls_stream.hpp"
 
 namespace peerzone::server {
 namespace {
@@ -83,8 +84,10 @@ void log_accept_failed(int error, Time now) {
 }  // namespace
 
 struct TcpServer::Listener {
-    Listener(boost::asio::io_context& io, int socket) : fd(socket), descriptor(io), pause(io) {}
+    Listener(boost::asio::io_context& io, int socket, Security kind)
+        : fd(socket), security(kind), descriptor(io), pause(io) {}
     const int fd;
+    const Security security;
     stream_descriptor descriptor;
     boost::asio::steady_timer pause;
     bool open = true;
@@ -92,16 +95,23 @@ struct TcpServer::Listener {
 
 struct TcpServer::Connection {
     Connection(boost::asio::io_context& io, TcpShared& shared, int socket,
-               const SocketAddress& client, std::uint64_t number, Time now)
-        : id(number), fd(socket), descriptor(io), session(shared, socket, client, number, now) {}
+               std::unique_ptr<ByteStream> carrier, const SocketAddress& client,
+               std::uint64_t number, Time now)
+        : id(number),
+          fd(socket),
+          descriptor(io),
+          stream(std::move(carrier)),
+          session(shared, *stream, client, number, now) {}
     const std::uint64_t id;
     const int fd;
     stream_descriptor descriptor;
+    const std::unique_ptr<ByteStream> stream;
     TcpSession session;
     ConnectionLimits::Ticket ticket;
     bool open = false;
     bool awaits_readable = false;
     bool awaits_writable = false;
+    bool reads_soon = false;
     bool delivered = false;  // stands in delivered_
 };
 
@@ -126,8 +136,8 @@ void TcpServer::set_limits(const Limits& limits) {
 
 // ---- listening
 
-void TcpServer::add_listener(int listening_fd) {
-    auto listener = std::make_shared<Listener>(io_, listening_fd);
+void TcpServer::add_listener(int listening_fd, Security security) {
+    auto listener = std::make_shared<Listener>(io_, listening_fd, security);
     error_code error;
     listener->descriptor.assign(listening_fd, error);
     if (error) {
@@ -165,7 +175,7 @@ void TcpServer::accept_some(const ListenerPtr& listener) {
         const int socket = ::accept4(listener->fd, reinterpret_cast<sockaddr*>(&address), &size,
                                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket >= 0) {
-            admit(socket, SocketAddress::from_native(address), now);
+            admit(*listener, socket, SocketAddress::from_native(address), now);
             continue;
         }
         const int error = errno;
@@ -178,7 +188,12 @@ void TcpServer::accept_some(const ListenerPtr& listener) {
     await_clients(listener);
 }
 
-void TcpServer::admit(int socket, const SocketAddress& client, Time now) {
+void TcpServer::admit(const Listener& listener, int socket, const SocketAddress& client, Time now) {
+    const bool over_tls = listener.security == Security::tls;
+    if (over_tls && tls_ == nullptr) {
+        ::close(socket);
+        return;
+    }
     ConnectionLimits::Ticket ticket;
     const auto admission = limits_.open(client.ip, ticket);
     if (admission != ConnectionLimits::Admission::admitted) {
@@ -193,7 +208,13 @@ void TcpServer::admit(int socket, const SocketAddress& client, Time now) {
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 
     const std::uint64_t id = ++last_id_;
-    auto connection = std::make_shared<Connection>(io_, shared_, socket, client, id, now);
+    std::unique_ptr<ByteStream> stream;
+    if (over_tls)
+        stream = std::make_unique<TlsStream>(tls_, socket, client.ip, shared_.counters);
+    else
+        stream = std::make_unique<PlainStream>(socket);
+    auto connection =
+        std::make_shared<Connection>(io_, shared_, socket, std::move(stream), client, id, now);
     error_code error;
     connection->descriptor.assign(socket, error);
     if (error) {
@@ -232,7 +253,10 @@ void TcpServer::follow(const ConnectionPtr& connection) {
         drop(connection, Clock::now());
         return;
     }
-    if (connection->session.wants_read()) await_readable(connection);
+    if (connection->session.holds_input())
+        read_soon(connection);
+    else if (connection->session.wants_read())
+        await_readable(connection);
     if (connection->session.wants_write()) await_writable(connection);
 }
 
@@ -246,6 +270,17 @@ void TcpServer::await_readable(const ConnectionPtr& connection) {
             const Time now = Clock::now();
             turn(connection, [now](TcpSession& session) { session.on_readable(now); });
         });
+}
+
+// TLS has octets that no readiness will announce. They wait for their turn like a socket's.
+void TcpServer::read_soon(const ConnectionPtr& connection) {
+    if (std::exchange(connection->reads_soon, true)) return;
+    boost::asio::post(io_, [this, connection] {
+        connection->reads_soon = false;
+        if (!connection->open) return;
+        const Time now = Clock::now();
+        turn(connection, [now](TcpSession& session) { session.on_readable(now); });
+    });
 }
 
 void TcpServer::await_writable(const ConnectionPtr& connection) {
@@ -302,6 +337,8 @@ void TcpServer::drop(const ConnectionPtr& connection, Time now) {
     } else if (ending == TcpSession::Ending::idle) {
         shared_.counters.add(Count::tcp_closed_idle);
     }
+    if (ending == TcpSession::Ending::done || ending == TcpSession::Ending::idle)
+        connection->stream->say_end();
     connection->open = false;
     connection->ticket.give_back();  // before the client can see the end and come back
     error_code ignored;

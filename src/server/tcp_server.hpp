@@ -1,4 +1,4 @@
-// DNS over TCP for one worker: listening sockets, connections, time-outs. The policy of a
+// DNS over TCP and TLS for one worker: listening sockets, connections, time-outs. The policy of a
 // connection is TcpSession's, the event loop is here. Everything runs and is called on the worker's
 // thread; only the ConnectionLimits are shared.
 #pragma once
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "peerzone/metrics/counters.hpp"
@@ -16,11 +17,14 @@
 #include "server/connection_limits.hpp"
 #include "server/question_handler.hpp"
 #include "server/tcp_session.hpp"
+#include "server/tls_context.hpp"
 
 namespace peerzone::server {
 
 class TcpServer final : public resolver::ReplySink {
 public:
+    enum class Security : std::uint8_t { plain, tls };
+
     /// The references outlive the server, and nobody calls deliver after it is gone.
     TcpServer(boost::asio::io_context& io, QuestionHandler& handler,
               ConnectionLimits& shared_by_all_workers, metrics::Counters& counters,
@@ -30,7 +34,9 @@ public:
     TcpServer& operator=(const TcpServer&) = delete;
 
     /// Takes the socket, which is bound, listens and does not block.
-    void add_listener(int listening_fd);
+    void add_listener(int listening_fd, Security security = Security::plain);
+    /// What new connections over TLS use; without one they are closed.
+    void set_tls(std::shared_ptr<const TlsContext> context) { tls_ = std::move(context); }
     /// Also sets the shared ConnectionLimits.
     void set_limits(const Limits& limits);
 
@@ -56,13 +62,14 @@ private:
     void await_clients(const ListenerPtr& listener);
     void back_off(const ListenerPtr& listener);
     void accept_some(const ListenerPtr& listener);
-    void admit(int socket, const SocketAddress& client, Time now);
+    void admit(const Listener& listener, int socket, const SocketAddress& client, Time now);
     void close_listeners();
 
     template <class Step>
     void turn(const ConnectionPtr& connection, Step step);
     void follow(const ConnectionPtr& connection);
     void await_readable(const ConnectionPtr& connection);
+    void read_soon(const ConnectionPtr& connection);
     void await_writable(const ConnectionPtr& connection);
     void settle_later(Connection& connection);
     void settle_delivered();
@@ -73,6 +80,7 @@ private:
     boost::asio::io_context& io_;
     ConnectionLimits& limits_;
     TcpShared shared_;
+    std::shared_ptr<const TlsContext> tls_;
     std::vector<ListenerPtr> listeners_;
     std::unordered_map<std::uint64_t, ConnectionPtr> connections_;
     std::uint64_t last_id_ = 0;

@@ -4,10 +4,9 @@
 // time-out of ours: the Resolver's deadline ends the wait), neither (idle time-out).
 #include "server/tcp_session.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
+
+#include "server/padding.hpp"
 
 namespace peerzone::server {
 namespace {
@@ -16,10 +15,6 @@ using metrics::Count;
 
 // A connection that rests this long gives its buffers back.
 constexpr Seconds kRest{1};
-
-bool would_block(int error) noexcept {
-    return error == EAGAIN || error == EWOULDBLOCK;
-}
 
 }  // namespace
 
@@ -32,10 +27,10 @@ std::uint16_t TcpShared::keepalive_100ms() const noexcept {
     return static_cast<std::uint16_t>(std::clamp<Seconds::rep>(idle().count(), 0, 6553) * 10);
 }
 
-TcpSession::TcpSession(TcpShared& shared, int socket, const SocketAddress& client, std::uint64_t id,
-                       Time now)
+TcpSession::TcpSession(TcpShared& shared, ByteStream& stream, const SocketAddress& client,
+                       std::uint64_t id, Time now)
     : shared_(shared),
-      socket_(socket),
+      stream_(stream),
       id_(id),
       client_(client),
       last_active_(now),
@@ -60,6 +55,7 @@ void TcpSession::on_readable(Time now) {
 
 void TcpSession::on_writable(Time now) {
     blocked_ = false;
+    if (stream_.input_waits_for_output() && wants_read()) receive(now);
     settle(now);
 }
 
@@ -88,18 +84,16 @@ void TcpSession::settle(Time now) {
 
 // One read per turn; a client that sends more has to wait for the others.
 void TcpSession::receive(Time now) {
-    ssize_t count = 0;
-    do {
-        count = ::recv(socket_, shared_.input.data(), shared_.input.size(), 0);
-    } while (count < 0 && errno == EINTR);
-    if (count > 0) {
-        input_.feed(Bytes{shared_.input}.first(static_cast<std::size_t>(count)));
-        take_questions(now);
-        input_.keep_rest();
-    } else if (count == 0) {
-        no_more_input_ = true;
-    } else if (!would_block(errno)) {
-        ending_ = Ending::broken;
+    std::size_t count = 0;
+    switch (stream_.receive(shared_.input, count)) {
+        case ByteStream::Moved::some:
+            input_.feed(Bytes{shared_.input}.first(count));
+            take_questions(now);
+            input_.keep_rest();
+            break;
+        case ByteStream::Moved::none: break;
+        case ByteStream::Moved::ended: no_more_input_ = true; break;
+        case ByteStream::Moved::broken: ending_ = Ending::broken; break;
     }
 }
 
@@ -132,8 +126,13 @@ void TcpSession::answer(Bytes message, Time now) {
     request.udp = false;
     request.keepalive_100ms = shared_.keepalive_100ms();
     std::size_t size = 0;
-    switch (shared_.handler.answer_now(message, now, request, shared_.reply, size)) {
+    const resolver::Now outcome =
+        shared_.handler.answer_now(message, now, request, shared_.reply, size);
+    // RFC 7830 4: also the later replies to a client that has padded once may be padded.
+    if (request.query.padding && stream_.is_encrypted()) pads_ = true;
+    switch (outcome) {
         case resolver::Now::replied:
+            if (pads_) size = pad_reply(shared_.reply, size);
             enqueue(Bytes{shared_.reply}.first(size));
             last_active_ = now;
             break;
@@ -156,6 +155,10 @@ void TcpSession::deliver(Bytes reply) {
     if (ending_ != Ending::none || in_flight_ == 0) return;
     --in_flight_;
     if (reply.size() > dns::kMessageMax) return;
+    if (pads_) {
+        std::copy(reply.begin(), reply.end(), shared_.reply.begin());
+        reply = Bytes{shared_.reply}.first(pad_reply(shared_.reply, reply.size()));
+    }
     const std::size_t room = shared_.limits.tcp_write_queue_bytes_max;
     const auto too_much = [&] {
         return !replies_.empty() && replies_.size_bytes() + reply.size() > room;
@@ -176,15 +179,11 @@ void TcpSession::enqueue(Bytes reply) {
 void TcpSession::send_queued() {
     if (blocked_ || replies_.empty() || ending_ != Ending::none) return;
     const Bytes pending = replies_.pending();
-    ssize_t count = 0;
-    do {
-        count = ::send(socket_, pending.data(), pending.size(), MSG_NOSIGNAL);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 && !would_block(errno)) {
+    std::size_t sent = 0;
+    if (stream_.send(pending, sent) == ByteStream::Moved::broken) {
         ending_ = Ending::broken;
         return;
     }
-    const std::size_t sent = count > 0 ? static_cast<std::size_t>(count) : 0;
     if (sent > 0) progressed_ = true;
     blocked_ = sent < pending.size();
     replies_.consume(sent);

@@ -1,8 +1,8 @@
-// One TCP connection of a client (RFC 7766, 7828, 9210): reads questions, answers what can be
-// answered at once, sends the other replies in whatever order they come, and decides when the
-// connection has to end. It does the socket's reads and writes, which never block, and knows
-// neither event loop nor clock: its owner says when the socket is ready and what time it is, and
-// closes it.
+// One TCP connection of a client, with or without TLS (RFC 7766, 7828, 7858, 9210): reads
+// questions, answers what can be answered at once, sends the other replies in whatever order they
+// come, and decides when the connection has to end. It does the reads and writes of its stream,
+// which never block, and knows neither event loop nor clock: its owner says when the socket is
+// ready and what time it is, and closes it.
 //
 // One object per connection, used on its worker's thread only. After each call the owner looks at
 // ending(), wants_read() and wants_write().
@@ -18,6 +18,7 @@
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/server/options.hpp"
+#include "server/byte_stream.hpp"
 #include "server/connection_limits.hpp"
 #include "server/framing.hpp"
 #include "server/question_handler.hpp"
@@ -57,9 +58,8 @@ public:
         broken  ///< the socket failed
     };
 
-    /// `socket` is connected and does not block; it stays the owner's, who keeps it open while this
-    /// lives.
-    TcpSession(TcpShared& shared, int socket, const SocketAddress& client, std::uint64_t id,
+    /// `stream` outlives this.
+    TcpSession(TcpShared& shared, ByteStream& stream, const SocketAddress& client, std::uint64_t id,
                Time now);
     TcpSession(const TcpSession&) = delete;
     TcpSession& operator=(const TcpSession&) = delete;
@@ -78,7 +78,11 @@ public:
 
     Ending ending() const noexcept { return ending_; }
     bool wants_read() const noexcept;
-    bool wants_write() const noexcept { return ending_ == Ending::none && !replies_.empty(); }
+    bool wants_write() const noexcept {
+        return ending_ == Ending::none && (!replies_.empty() || stream_.input_waits_for_output());
+    }
+    /// Wants on_readable soon, though the socket may never say so.
+    bool holds_input() const noexcept { return wants_read() && stream_.holds_input(); }
 
     const SocketAddress& client() const noexcept { return client_; }
     std::size_t in_flight() const noexcept { return in_flight_; }
@@ -97,7 +101,7 @@ private:
     void send_queued();
 
     TcpShared& shared_;
-    const int socket_;
+    ByteStream& stream_;
     const std::uint64_t id_;
     const SocketAddress client_;
 
@@ -107,6 +111,7 @@ private:
     Time last_active_;            // the last question came or the last reply went
     Time last_progress_;          // replies_ became non-empty, or the client took octets of it
     bool progressed_ = false;     // one of the two happened and last_progress_ is not set yet
+    bool pads_ = false;           // replies are padded, since the client pads
     bool blocked_ = false;        // the socket takes nothing until on_writable
     bool no_more_input_ = false;  // the client has finished, or we do not want to hear more
     bool refused_ = false;        // a bad frame was seen and counted

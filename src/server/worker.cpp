@@ -80,6 +80,10 @@ void Worker::add_tcp(Fd socket) {
     impl_->tcp.add_listener(socket.release());
 }
 
+void Worker::add_tls(Fd socket) {
+    impl_->tcp.add_listener(socket.release(), TcpServer::Security::tls);
+}
+
 void Worker::start(std::shared_ptr<const resolver::Snapshot> snapshot) {
     impl_->resolver.publish(std::move(snapshot));
     for (const auto& listener : impl_->udp) listener->start();
@@ -90,6 +94,16 @@ void Worker::publish(std::shared_ptr<const resolver::Snapshot> snapshot, const L
     asio::post(impl_->io, [impl = impl_.get(), snapshot = std::move(snapshot), limits]() mutable {
         impl->resolver.publish(std::move(snapshot));
         impl->tcp.set_limits(limits);
+    });
+}
+
+void Worker::publish_tls(std::shared_ptr<const TlsContext> context) {
+    if (!impl_->thread.joinable()) {
+        impl_->tcp.set_tls(std::move(context));
+        return;
+    }
+    asio::post(impl_->io, [impl = impl_.get(), context = std::move(context)]() mutable {
+        impl->tcp.set_tls(std::move(context));
     });
 }
 

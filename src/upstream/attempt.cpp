@@ -56,6 +56,7 @@ void Attempt::begin(Time now) noexcept {
     leave();
     outcome = Outcome::waiting;
     reply = {};
+    why.reset();
     sent_at = now;
     ended_at = now;
     expires_at = now + timeout;

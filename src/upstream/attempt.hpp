@@ -6,6 +6,8 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "peerzone/base/bytes.hpp"
@@ -26,11 +28,13 @@ enum class Outcome : std::uint8_t {
     refused,
     unreachable,
     closed,
+    untrusted,  ///< TLS failed; `why` has the words
     busy,
     shut_down
 };
 
 class Attempt;
+class TlsIdentity;
 
 /// Attempts that wait at one place. `total` counts those of several lists together.
 class AttemptList {
@@ -62,6 +66,7 @@ public:
 
     // What is asked; set before each start.
     SocketAddress to;
+    TlsIdentity* tls = nullptr;  ///< on a stream: null is clear text
     std::uint16_t type = 0;
     bool dnssec_ok = false;
     bool checking_disabled = false;
@@ -75,8 +80,9 @@ public:
 
     // What came of it.
     Outcome outcome = Outcome::waiting;
-    Bytes reply;     ///< outcome reply: in the exchange's buffer until the coroutine waits again
-    Time sent_at{};  ///< when the question left
+    Bytes reply;  ///< outcome reply: in the exchange's buffer until the coroutine waits again
+    std::shared_ptr<const std::string> why;  ///< outcome untrusted
+    Time sent_at{};                          ///< when the question left
     Time ended_at{};
 
     // The exchange's own.

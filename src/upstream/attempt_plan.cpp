@@ -19,7 +19,22 @@ std::string millis_text(Duration d) {
 }
 
 const char* wire_text(Wire wire) {
-    return wire == Wire::udp ? "udp" : "tcp";
+    switch (wire) {
+        case Wire::udp: return "udp";
+        case Wire::tcp: return "tcp";
+        case Wire::tls: return "tls";
+    }
+    return "";
+}
+
+/// Round trips until a reply over this wire may be there: TCP and TLS 1.3 shake hands first.
+int round_trips(Wire wire) {
+    switch (wire) {
+        case Wire::udp: return 1;
+        case Wire::tcp: return 2;
+        case Wire::tls: return 3;
+    }
+    return 1;
 }
 
 }  // namespace
@@ -30,6 +45,7 @@ const char* fault_text(Fault fault) noexcept {
         case Fault::refused: return "connection refused";
         case Fault::unreachable: return "network unreachable";
         case Fault::closed: return "connection closed";
+        case Fault::untrusted: return "failed";
         case Fault::busy: return "no socket free";
     }
     return "failed";
@@ -40,7 +56,7 @@ void AttemptPlan::State::set_tries(Wire wire, unsigned n) noexcept {
     if (wire == Wire::udp) {
         udp_tries = capped & 3u;
     } else {
-        tcp_tries = capped & 3u;
+        stream_tries = capped & 3u;
     }
 }
 
@@ -55,25 +71,27 @@ AttemptPlan::Choice AttemptPlan::choose_automatic(const State& state, const Endp
     const bool stream = endpoint.stream_works(now);
     if (endpoint.datagrams_work(now) || !stream) {
         const bool late = !heard_ && now - start_ >= late_after(deadline_ - start_);
-        if (late && stream && state.tcp_tries == 0) return {true, Wire::tcp};
+        if (late && stream && state.stream_tries == 0) return {true, Wire::tcp};
         if (state.udp_tries < 2) return {true, Wire::udp};
-        if (stream && state.tcp_tries < 1) return {true, Wire::tcp};
+        if (stream && state.stream_tries < 1) return {true, Wire::tcp};
         return {state.udp_tries < kTriesMax, Wire::udp};
     }
-    if (state.tcp_tries < 2) return {true, Wire::tcp};
+    if (state.stream_tries < 2) return {true, Wire::tcp};
     if (state.udp_tries < 1) return {true, Wire::udp};
-    return {state.tcp_tries < kTriesMax, Wire::tcp};
+    return {state.stream_tries < kTriesMax, Wire::tcp};
 }
 
 AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint& endpoint,
                                              Time now) const noexcept {
     if (state.done) return {};
     const Choice udp{state.udp_tries < kTriesMax, Wire::udp};
-    const Choice tcp{state.tcp_tries < kTriesMax, Wire::tcp};
+    const Choice tcp{state.stream_tries < kTriesMax, Wire::tcp};
     const Transport transport = upstream_.options.transport;
+    // Encrypted DNS never falls back to clear text.
+    if (transport == Transport::tls) return {state.stream_tries < kTriesMax, Wire::tls};
     if (state.cut || transport == Transport::tcp) return tcp;
     if (transport == Transport::udp) return udp;
-    if (state.odd_case) return state.tcp_tries < 1 && endpoint.stream_works(now) ? tcp : udp;
+    if (state.odd_case) return state.stream_tries < 1 && endpoint.stream_works(now) ? tcp : udp;
     return choose_automatic(state, endpoint, now);
 }
 
@@ -82,9 +100,9 @@ AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint&
 unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
     const Endpoint& endpoint = *upstream_.endpoints[i];
     const State& state = states_[i];
-    const unsigned tries = unsigned{state.udp_tries} + state.tcp_tries;
+    const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
-        endpoint.is_suspect() || (wire == Wire::tcp && !endpoint.stream_works(now));
+        endpoint.is_suspect() || (wire != Wire::udp && !endpoint.stream_works(now));
     return (tries >= 2 ? 1u : 0u) << 8 | (demoted ? 1u : 0u) << 7 | tries;
 }
 
@@ -124,8 +142,8 @@ bool AttemptPlan::anything_left(Time now) const noexcept {
 void AttemptPlan::set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept {
     const Duration remaining = deadline_ - now;
     const Duration own = endpoint.attempt_timeout();
-    const Duration wanted = step_.wire == Wire::tcp
-                                ? std::max(2 * own, kStreamTimeoutMin)
+    const Duration wanted = step_.wire != Wire::udp
+                                ? std::max(round_trips(step_.wire) * own, kStreamTimeoutMin)
                                 : std::min<Duration>(own * (1 << tries_before), kTimeoutMax);
     step_.timeout = anything_left(now) ? std::min(wanted, remaining) : remaining;
     full_timeout_ = step_.timeout >= own;
@@ -241,20 +259,22 @@ void AttemptPlan::on_case_differs(Time now) noexcept {
     forced_ = step_.endpoint;
 }
 
-bool AttemptPlan::on_fault(Fault fault, Time now) noexcept {
+bool AttemptPlan::on_fault(Fault fault, Time now, const std::string* why) {
     Endpoint& endpoint = *upstream_.endpoints[step_.endpoint];
     State& state = states_[step_.endpoint];
     const bool cut = state.cut && step_.wire == Wire::tcp;
-    if (tell(cut ? Telling::cut : Telling::fault)) {
+    if (fault == Fault::untrusted) {
+        if (tell(Telling::untrusted)) untrusted_ = why != nullptr ? *why : fault_text(fault);
+    } else if (tell(cut ? Telling::cut : Telling::fault)) {
         fault_ = fault;
         fault_known_ = true;
     }
     if (step_.wire == Wire::udp && fault == Fault::timeout) state.silent = true;
-    if (step_.wire == Wire::tcp && (fault == Fault::refused || fault == Fault::closed))
+    const bool said_no = fault == Fault::refused || fault == Fault::untrusted;
+    if (step_.wire != Wire::udp && (said_no || fault == Fault::closed))
         endpoint.note_no_stream(now);
     // Asking again at once what has just said no would change nothing.
-    if (fault == Fault::refused || fault == Fault::unreachable)
-        state.set_tries(step_.wire, kTriesMax);
+    if (said_no || fault == Fault::unreachable) state.set_tries(step_.wire, kTriesMax);
     const bool counts = fault != Fault::busy && (fault != Fault::timeout || full_timeout_);
     if (!counts || state.lost || state.heard) return false;
     state.lost = true;
@@ -272,7 +292,7 @@ Failure AttemptPlan::fault_failure() const {
     if (fault_ == Fault::timeout) last += " " + millis_text(told_.timeout);
     const bool all_tried =
         std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
-                    [](const State& s) { return s.udp_tries + s.tcp_tries > 0; });
+                    [](const State& s) { return s.udp_tries + s.stream_tries > 0; });
     const bool ours = fault_ == Fault::busy;
     if (heard_ || !all_tried || ours)
         return {dns::ede::network_error, upstream_.label + " " + last, ours};
@@ -300,6 +320,9 @@ Failure AttemptPlan::failure() const {
                             (upstream_.pending.empty() ? "has no endpoints" : upstream_.pending)};
             return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
         case Telling::fault: return fault_failure();
+        case Telling::untrusted:
+            return {dns::ede::network_error,
+                    upstream_.label + " " + place(false) + " tls: " + untrusted_};
         case Telling::invalid:
             return {dns::ede::invalid_data, upstream_.label + " " + place(true) + " invalid reply"};
         case Telling::cut: {

@@ -10,6 +10,7 @@
 // over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
 // when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
 // 9520 3.1). The last try there is waits until the deadline: a forwarder may be slow over one name.
+// With transport tls everything goes over TLS, whatever happens.
 #pragma once
 
 #include <array>
@@ -28,6 +29,7 @@ enum class Fault : std::uint8_t {
     refused,      ///< port unreachable, or the connection was refused or reset
     unreachable,  ///< no route, or another error of the network
     closed,       ///< the connection ended before the reply
+    untrusted,    ///< TLS failed
     busy          ///< our own limit: no socket or no room on a connection
 };
 const char* fault_text(Fault fault) noexcept;
@@ -68,7 +70,8 @@ public:
     bool on_reply(const CheckedReply& checked, Duration rtt, Time now);
     void on_case_differs(Time now) noexcept;
     /// True when the endpoint became suspect by it.
-    bool on_fault(Fault fault, Time now) noexcept;
+    /// `why`: the words of Fault::untrusted.
+    bool on_fault(Fault fault, Time now, const std::string* why = nullptr);
 
     Time deadline() const noexcept { return deadline_; }
     /// The most telling of all that went wrong. After next() gave up.
@@ -77,7 +80,7 @@ public:
 private:
     struct State {  // small: a plan lives in the frame of each question
         std::uint8_t udp_tries : 2 = 0;
-        std::uint8_t tcp_tries : 2 = 0;
+        std::uint8_t stream_tries : 2 = 0;
         bool done : 1 = false;      // it answered, and the answer was no use
         bool silent : 1 = false;    // a datagram got no reply
         bool lost : 1 = false;      // a loss is noted, once per question
@@ -87,12 +90,21 @@ private:
         bool without_edns : 1 = false;
 
         unsigned tries(Wire wire) const noexcept {
-            return wire == Wire::udp ? udp_tries : tcp_tries;
+            return wire == Wire::udp ? udp_tries : stream_tries;
         }
         void set_tries(Wire wire, unsigned n) noexcept;
     };
     /// What went wrong, the most telling last.
-    enum class Telling : std::uint8_t { nothing, fault, invalid, cut, lame, failure, explained };
+    enum class Telling : std::uint8_t {
+        nothing,
+        fault,
+        untrusted,
+        invalid,
+        cut,
+        lame,
+        failure,
+        explained
+    };
     struct Choice {
         bool possible = false;
         Wire wire = Wire::udp;
@@ -127,6 +139,7 @@ private:
     bool fault_known_ = false;  // cut: the stream failed too
     dns::Rcode rcode_ = dns::Rcode::noerror;
     Extended explained_;
+    std::string untrusted_;
     std::array<State, kEndpointsMax> states_;
 };
 

@@ -21,6 +21,7 @@ Fault fault_of(Outcome outcome) {
         case Outcome::refused: return Fault::refused;
         case Outcome::unreachable: return Fault::unreachable;
         case Outcome::closed: return Fault::closed;
+        case Outcome::untrusted: return Fault::untrusted;
         default: return Fault::busy;
     }
 }
@@ -38,7 +39,8 @@ struct Client::Impl {
                  const Step& step);
     void start(Attempt& attempt, Wire wire);
     void send_copy(const Upstream& upstream, const Question& question, const Step& step);
-    Detached copy(std::shared_ptr<Endpoint> endpoint, Question question, Step step);
+    Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<TlsIdentity> tls,
+                  Question question, Step step);
     bool judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked);
     void count_fault(Outcome outcome);
     Asked failed(const AttemptPlan& plan) const;
@@ -77,14 +79,18 @@ void Client::Impl::send_copy(const Upstream& upstream, const Question& question,
     own.wire = step.copy_wire;
     own.edns = endpoint->edns_works(now);
     own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
-    own.timeout = AttemptPlan::kTimeoutMax;
-    copy(endpoint, question, own);
+    // With time for the handshakes of TCP and TLS: nobody waits.
+    own.timeout = own.wire == Wire::tls ? 3 * AttemptPlan::kTimeoutMax : AttemptPlan::kTimeoutMax;
+    auto tls = own.wire == Wire::tls ? upstream.tls[step.copy_to] : nullptr;
+    copy(endpoint, std::move(tls), question, own);
 }
 
 /// Nobody waits for this one: its reply says that the endpoint is back.
-Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint, Question question, Step step) {
+Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<TlsIdentity> tls,
+                            Question question, Step step) {
     Attempt attempt;
     prepare(attempt, *endpoint, question, step);
+    attempt.tls = tls.get();
     start(attempt, step.wire);
     co_await attempt;
     if (attempt.outcome == Outcome::reply) {
@@ -110,7 +116,8 @@ bool Client::Impl::judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked
     }
     if (attempt.outcome != Outcome::reply) {
         count_fault(attempt.outcome);
-        if (plan.on_fault(fault_of(attempt.outcome), now)) counters.add(Count::upstream_suspect);
+        if (plan.on_fault(fault_of(attempt.outcome), now, attempt.why.get()))
+            counters.add(Count::upstream_suspect);
         return false;
     }
     asked.checked = check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns);
@@ -162,6 +169,7 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question) {
         const Step step = plan.next(Clock::now(), impl.random.u32());
         if (step.give_up) co_return impl.failed(plan);
         impl.prepare(attempt, *upstream.endpoints[step.endpoint], question, step);
+        attempt.tls = step.wire == Wire::tls ? upstream.tls[step.endpoint].get() : nullptr;
         impl.start(attempt, step.wire);
         if (step.copy_to != Step::kNone) impl.send_copy(upstream, question, step);
         co_await attempt;

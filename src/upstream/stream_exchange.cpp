@@ -19,9 +19,7 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 using metrics::Count;
 
-constexpr std::size_t kReadBytesFirst = 2048;
 constexpr std::size_t kQuestionBytesMax = 512;
-constexpr std::size_t kLengthBytes = 2;  // RFC 1035 4.2.2
 
 tcp::endpoint native_endpoint(const SocketAddress& address) {
     sockaddr_storage native{};
@@ -43,27 +41,6 @@ Outcome outcome_of(const error_code& error) {
 }
 
 }  // namespace
-
-struct StreamExchange::Connection {
-    Connection(boost::asio::io_context& io, const SocketAddress& address, Time now)
-        : to(address), socket(io), opened(now), used(now), heard(now), in(kReadBytesFirst) {}
-
-    SocketAddress to;
-    tcp::socket socket;
-    AttemptList pending;
-    Time opened;
-    Time used;
-    Time heard;
-    bool connected = false;
-    bool retired = false;  // takes no more questions
-    bool closed = false;
-    bool is_writing = false;
-    unsigned replies = 0;
-    unsigned mismatches = 0;
-    std::vector<std::uint8_t> writing, queued;
-    std::vector<std::uint8_t> in;
-    std::size_t have = 0;  // octets in `in`
-};
 
 StreamExchange::SweepNode::SweepNode(StreamExchange& o)
     : TimerNode([](TimerNode& node) { static_cast<SweepNode&>(node).owner.sweep(); }), owner(o) {}
@@ -88,17 +65,16 @@ void StreamExchange::start(Attempt& attempt) {
 }
 
 Outcome StreamExchange::submit(Attempt& attempt, bool fresh, Time now) {
-    const Ref connection = choose(attempt.to, fresh, now);
-    if (connection == nullptr) return Outcome::busy;
+    const Ref connection = choose(attempt, fresh, now);
+    if (connection == nullptr) return attempt.why != nullptr ? Outcome::untrusted : Outcome::busy;
     do attempt.id = random_.u16();
     while (connection->pending.find(attempt.id) != nullptr);
-    std::array<std::uint8_t, kLengthBytes + kQuestionBytesMax>
+    std::array<std::uint8_t, kStreamLengthBytes + kQuestionBytesMax>
         message;  // NOLINT: filled up to size
-    const std::size_t size = attempt.write(MutableBytes(message).subspan(kLengthBytes));
+    const std::size_t size = attempt.write(MutableBytes(message).subspan(kStreamLengthBytes));
     if (size == 0) return Outcome::busy;
     store_u16(message.data(), size);
-    connection->queued.insert(connection->queued.end(), message.begin(),
-                              message.begin() + static_cast<std::ptrdiff_t>(kLengthBytes + size));
+    connection->queue(Bytes(message).first(kStreamLengthBytes + size));
     connection->used = now;
     connection->pending.add(attempt);
     attempt.sent_at = now;
@@ -107,35 +83,39 @@ Outcome StreamExchange::submit(Attempt& attempt, bool fresh, Time now) {
     attempt.exchange = this;
     attempt.on_timeout = &StreamExchange::timed_out;
     timers_.add(attempt, now, attempt.expires_at);
-    counters_.add(Count::upstream_tcp_sent);
+    counters_.add(attempt.tls != nullptr ? Count::upstream_tls_sent : Count::upstream_tcp_sent);
     if (connection->connected) flush(connection);
     return Outcome::waiting;
 }
 
-/// A connection with room, or a new one; null at the limit. `fresh`: none that has been used.
-StreamExchange::Ref StreamExchange::choose(const SocketAddress& to, bool fresh, Time now) {
+/// A connection with room, or a new one; null at the limit, or with attempt.why when TLS has just
+/// failed there. `fresh`: none that has been used.
+StreamExchange::Ref StreamExchange::choose(Attempt& attempt, bool fresh, Time now) {
     std::size_t usable = 0;
-    if (const auto host = hosts_.find(to); host != hosts_.end()) {
+    if (const auto host = hosts_.find({attempt.to, attempt.tls}); host != hosts_.end()) {
         for (const Ref& connection : host->second) {
             if (now - connection->opened >= options_.stream_age_max) connection->retired = true;
             if (connection->retired) continue;
             ++usable;
             if (fresh && connection->connected) continue;
             if (connection->pending.count() < options_.stream_pipelined_max &&
-                connection->queued.size() < kQueuedBytesMax)
+                connection->queued_bytes() < kQueuedBytesMax)
                 return connection;
         }
     }
-    return usable < kPerEndpointMax ? connect(to, now) : nullptr;
+    return usable < kPerEndpointMax ? connect(attempt, now) : nullptr;
 }
 
-StreamExchange::Ref StreamExchange::connect(const SocketAddress& to, Time now) {
+StreamExchange::Ref StreamExchange::connect(Attempt& attempt, Time now) {
+    if (attempt.tls != nullptr) attempt.why = attempt.tls->held(attempt.to, now);
+    if (attempt.why != nullptr) return nullptr;
     if (connections_ >= kConnectionsMax && !make_room()) return nullptr;
-    auto connection = std::make_shared<Connection>(io_, to, now);
-    hosts_[to].push_back(connection);
+    const StreamKey key{attempt.to, attempt.tls};
+    auto connection = std::make_shared<Connection>(io_, key, now);
+    hosts_[key].push_back(connection);
     ++connections_;
     if (!sweep_node_.is_armed()) timers_.add(sweep_node_, now, now + kSweepInterval);
-    connection->socket.async_connect(native_endpoint(to),
+    connection->socket.async_connect(native_endpoint(key.to),
                                      [this, connection](const error_code& error) {
                                          if (!connection->closed) on_connected(connection, error);
                                      });
@@ -144,7 +124,7 @@ StreamExchange::Ref StreamExchange::connect(const SocketAddress& to, Time now) {
 
 /// Closes one connection that nobody waits on.
 bool StreamExchange::make_room() {
-    for (const auto& [address, connections] : hosts_) {
+    for (const auto& [key, connections] : hosts_) {
         for (const Ref& connection : connections) {
             if (!connection->pending.empty()) continue;
             close(*Ref(connection));
@@ -161,20 +141,29 @@ void StreamExchange::on_connected(const Ref& connection, const error_code& error
     }
     error_code ignored;
     connection->socket.set_option(tcp::no_delay(true), ignored);
-    connection->connected = true;
-    // The hand-shake is not part of the endpoint's round trip.
-    const Time now = Clock::now();
-    for (Attempt* a = connection->pending.first(); a != nullptr; a = a->next()) a->sent_at = now;
-    connection->heard = now;
+    connection->heard = Clock::now();
+    if (connection->begin()) on_ready(*connection);
+    if (connection->is_over()) {
+        lose(connection, Outcome::closed);
+        return;
+    }
     flush(connection);
     read(connection);
 }
 
+/// Questions can leave now. The handshake is not part of the endpoint's round trip.
+void StreamExchange::on_ready(Connection& connection) {
+    connection.connected = true;
+    for (Attempt* a = connection.pending.first(); a != nullptr; a = a->next())
+        a->sent_at = connection.heard;
+    if (!connection.is_tls()) return;
+    counters_.add(Count::upstream_tls_handshakes);
+    if (connection.tls().is_resumed()) counters_.add(Count::upstream_tls_resumed);
+}
+
 void StreamExchange::flush(const Ref& connection) {
-    if (connection->is_writing || connection->queued.empty()) return;
+    if (connection->is_writing || !connection->fill_writing()) return;
     connection->is_writing = true;
-    std::swap(connection->writing, connection->queued);
-    connection->queued.clear();
     boost::asio::async_write(connection->socket, boost::asio::buffer(connection->writing),
                              [this, connection](const error_code& error, std::size_t) {
                                  if (connection->closed) return;
@@ -188,39 +177,45 @@ void StreamExchange::flush(const Ref& connection) {
 }
 
 void StreamExchange::read(const Ref& connection) {
-    auto& in = connection->in;
-    connection->socket.async_read_some(
-        boost::asio::buffer(in.data() + connection->have, in.size() - connection->have),
-        [this, connection](const error_code& error, std::size_t n) {
-            if (connection->closed) return;
-            if (error) {
-                lose(connection, Outcome::closed);
-            } else {
-                on_read(connection, n);
-            }
-        });
+    const MutableBytes space = connection->space();
+    connection->socket.async_read_some(boost::asio::buffer(space.data(), space.size()),
+                                       [this, connection](const error_code& error, std::size_t n) {
+                                           if (connection->closed) return;
+                                           if (error) {
+                                               lose(connection, Outcome::closed);
+                                           } else {
+                                               on_read(connection, n);
+                                           }
+                                       });
 }
 
 void StreamExchange::on_read(const Ref& connection, std::size_t n) {
-    connection->have += n;
     connection->heard = Clock::now();
-    std::size_t at = 0;
-    std::size_t needed = kLengthBytes;
-    while (connection->have - at >= kLengthBytes) {
-        needed = kLengthBytes + load_u16(connection->in.data() + at);
-        if (connection->have - at < needed) break;
-        on_frame(*connection,
-                 Bytes(connection->in).subspan(at + kLengthBytes, needed - kLengthBytes));
-        if (connection->closed) return;
-        at += needed;
+    connection->received(n);
+    if (!take_messages(*connection)) return;
+    if (connection->is_over()) {
+        lose(connection, Outcome::closed);
+        return;
     }
-    connection->have -= at;
-    std::memmove(connection->in.data(), connection->in.data() + at, connection->have);
-    if (connection->in.size() < needed) connection->in.resize(needed);
+    flush(connection);
     read(connection);
 }
 
-void StreamExchange::on_frame(Connection& connection, Bytes message) {
+/// False when the connection was closed on the way.
+bool StreamExchange::take_messages(Connection& connection) {
+    for (bool more = true; more;) {
+        more = connection.fill();
+        if (!connection.connected && connection.tls().state() == TlsSession::State::ready)
+            on_ready(connection);
+        while (const auto message = connection.next()) {
+            on_message(connection, *message);
+            if (connection.closed) return false;
+        }
+    }
+    return true;
+}
+
+void StreamExchange::on_message(Connection& connection, Bytes message) {
     Attempt* attempt =
         message.size() < 2 ? nullptr : connection.pending.find(load_u16(message.data()));
     // Letter case is not varied on a stream, so it need not come back.
@@ -231,7 +226,7 @@ void StreamExchange::on_frame(Connection& connection, Bytes message) {
         close_if_done(connection);
         return;
     }
-    counters_.add(Count::upstream_tcp_replies);
+    counters_.add(connection.is_tls() ? Count::upstream_tls_replies : Count::upstream_tcp_replies);
     connection.mismatches = 0;
     ++connection.replies;
     attempt->reply = message;
@@ -244,11 +239,15 @@ void StreamExchange::on_frame(Connection& connection, Bytes message) {
 /// the others it is over.
 void StreamExchange::lose(const Ref& connection, Outcome how) {
     const Time now = Clock::now();
+    connection->cut_off();
+    const TlsReason why = tls_reason(*connection);
+    if (why != nullptr) how = Outcome::untrusted;
     AttemptList again;
     while (Attempt* attempt = connection->pending.first()) {
         attempt->leave();
         const bool used = attempt->on_used_stream || connection->replies > 0;
         attempt->outcome = how;
+        attempt->why = why;
         (how == Outcome::closed && used && !attempt->stream_retried ? again : failed_)
             .add(*attempt);
     }
@@ -262,12 +261,23 @@ void StreamExchange::lose(const Ref& connection, Outcome how) {
     finish_failed();
 }
 
+/// Why TLS is to blame for the loss; null when it is not: the socket failed, or there were replies
+/// before.
+TlsReason StreamExchange::tls_reason(const Connection& connection) {
+    if (!connection.is_tls() || connection.replies > 0) return nullptr;
+    const TlsSession& tls = connection.tls();
+    if (tls.state() != TlsSession::State::failed && connection.pending.empty()) return nullptr;
+    TlsReason why = tls.reason();
+    if (why == nullptr) return nullptr;
+    counters_.add(Count::upstream_tls_failed);
+    connection.key.tls->note_failure(connection.key.to, why, tls.was_refused(), Clock::now());
+    return why;
+}
+
 void StreamExchange::close(Connection& connection) {
-    connection.closed = true;
+    connection.close();
     --connections_;
-    error_code ignored;
-    connection.socket.close(ignored);
-    const auto host = hosts_.find(connection.to);
+    const auto host = hosts_.find(connection.key);
     Connections& all = host->second;
     const auto mine =
         std::find_if(all.begin(), all.end(), [&](const Ref& c) { return c.get() == &connection; });
@@ -299,7 +309,7 @@ void StreamExchange::timed_out(Attempt& attempt) {
 void StreamExchange::sweep() {
     const Time now = Clock::now();
     Connections all;
-    for (const auto& [address, connections] : hosts_)
+    for (const auto& [key, connections] : hosts_)
         all.insert(all.end(), connections.begin(), connections.end());
     for (const Ref& connection : all) {
         if (!connection->pending.empty()) continue;

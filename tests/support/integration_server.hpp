@@ -33,7 +33,7 @@ public:
             add_sockets(*workers_.back(), wanted);
         }
         address_ = wanted;
-        EXPECT_TRUE(builder_.load_zones(config_).has_value());
+        EXPECT_TRUE(builder_.load_files(config_).has_value());
         const auto snapshot = builder_.build(config_, {});
         for (const auto& worker : workers_) worker->start(snapshot);
     }
@@ -44,7 +44,7 @@ public:
 
     void reload(const std::string& yaml) {
         config_ = load(yaml);
-        EXPECT_TRUE(builder_.load_zones(config_).has_value());
+        EXPECT_TRUE(builder_.load_files(config_).has_value());
         cache_.configure(config_.cache);
         const auto snapshot = builder_.build(config_, {});
         for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);

@@ -66,6 +66,7 @@ public:
     ~TcpClient() { close(); }
 
     bool connected() const { return connected_; }
+    int fd() const { return fd_; }
     bool send(const Octets& octets) {
         std::size_t sent = 0;
         while (sent < octets.size()) {

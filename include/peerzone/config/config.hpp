@@ -40,6 +40,7 @@ struct Config {
     std::vector<upstream::EndpointSpec> bootstrap;  ///< bootstrap: who resolves endpoints' host
                                                     ///< names; default resolv.conf:/etc/resolv.conf
     server::ListenOptions listen;
+    server::TlsOptions tls;  ///< tls; file names already relative to the configuration's folder
     std::optional<upstream::Options> local;  ///< local.forward
     std::vector<upstream::Options> peers;    ///< in the file's order
     std::vector<zone::Options>

@@ -21,6 +21,7 @@ struct Query {
     bool has_edns = false;
     bool dnssec_ok = false;
     bool tcp_keepalive = false;                 ///< the client sent edns-tcp-keepalive (RFC 7828)
+    bool padding = false;                       ///< the client sent padding (RFC 7830)
     std::uint64_t name_hash = 0;                ///< hash_folded of the name
     std::array<std::uint8_t, kNameMax> asked;   ///< the name as the client wrote it
     std::array<std::uint8_t, kNameMax> folded;  ///< the same in lower case

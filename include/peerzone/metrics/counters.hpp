@@ -46,6 +46,15 @@ enum class Count : std::uint8_t {
     upstream_error,
     upstream_truncated,
     upstream_suspect,
+    upstream_tls_sent,
+    upstream_tls_replies,
+    upstream_tls_handshakes,  // done, those that went on from an earlier session included
+    upstream_tls_resumed,
+    upstream_tls_failed,
+    tls_handshakes,
+    tls_resumed,
+    tls_handshake_failed,
+    tls_client_refused,
     count
 };
 
@@ -84,7 +93,16 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_timeout",
      "upstream_error",
      "upstream_truncated",
-     "upstream_suspect"};
+     "upstream_suspect",
+     "upstream_tls_sent",
+     "upstream_tls_replies",
+     "upstream_tls_handshakes",
+     "upstream_tls_resumed",
+     "upstream_tls_failed",
+     "tls_handshakes",
+     "tls_resumed",
+     "tls_handshake_failed",
+     "tls_client_refused"};
 
 class alignas(64) Counters {
 public:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "peerzone/base/clock.hpp"
@@ -11,6 +12,16 @@ namespace peerzone::server {
 
 struct ListenOptions {
     std::vector<SocketAddress> dns;  ///< listen.dns: UDP and TCP; default 0.0.0.0:53 and [::]:53
+    std::vector<SocketAddress> tls;  ///< listen.tls: DNS over TLS (RFC 7858); default none
+};
+
+/// PEM files.
+struct TlsOptions {
+    std::string certificate;  ///< tls.certificate: ours, then what leads to its authority
+    std::string key;          ///< tls.key: the certificate's, without a passphrase
+    std::string client_ca;    ///< tls.client_ca: who signs clients' certificates; empty: clients
+                              ///< need none
+    bool operator==(const TlsOptions&) const = default;
 };
 
 struct Limits {

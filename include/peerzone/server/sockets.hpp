@@ -3,16 +3,20 @@
 // (SO_REUSEPORT).
 #pragma once
 
+#include <cstdint>
+
 #include "peerzone/base/fd.hpp"
 #include "peerzone/base/ip.hpp"
 #include "peerzone/base/result.hpp"
 
 namespace peerzone::server {
 
-/// An error when anybody listens on the address already, over UDP or TCP: with SO_REUSEPORT two
+enum class Sockets : std::uint8_t { udp_and_tcp, tcp };
+
+/// An error when anybody listens on the address already: with SO_REUSEPORT two
 /// servers of one user would share its questions without a word. An address family that the host
 /// lacks counts as free.
-Result<void> check_free(const SocketAddress& address);
+Result<void> check_free(const SocketAddress& address, Sockets which = Sockets::udp_and_tcp);
 /// Bound, non-blocking, with a receive buffer of 4 MiB where that is allowed, SO_RXQ_OVFL on, and
 /// packet information on wildcard addresses (replies leave from the address that was asked). An
 /// IPv6 wildcard does not take IPv4.

@@ -10,6 +10,7 @@
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/resolver/snapshot.hpp"
 #include "peerzone/server/options.hpp"
+#include "peerzone/server/tls.hpp"
 #include "peerzone/upstream/client.hpp"
 
 namespace peerzone::server {
@@ -42,11 +43,16 @@ public:
     // Before start(), by the thread that made the worker.
     void add_udp(Fd socket);
     void add_tcp(Fd socket);
+    /// Listens for DNS over TLS.
+    void add_tls(Fd socket);
     void start(std::shared_ptr<const resolver::Snapshot> snapshot);
 
     // Afterwards, by any thread.
     /// Swaps in what the next questions see; questions in flight keep what they began with.
     void publish(std::shared_ptr<const resolver::Snapshot> snapshot, const Limits& limits);
+    /// What new connections over TLS use from now on; those that are open keep theirs. Also before
+    /// start().
+    void publish_tls(std::shared_ptr<const TlsContext> context);
     /// Takes no more questions, answers what is in flight, at most until `deadline`; then the
     /// thread ends.
     void drain(Duration deadline);

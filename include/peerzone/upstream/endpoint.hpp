@@ -13,7 +13,7 @@
 
 namespace peerzone::upstream {
 
-enum class Wire : std::uint8_t { udp, tcp };
+enum class Wire : std::uint8_t { udp, tcp, tls };
 
 class Endpoint {
 public:

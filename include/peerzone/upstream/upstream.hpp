@@ -12,18 +12,22 @@
 #include "peerzone/base/ip.hpp"
 #include "peerzone/dns/name.hpp"
 #include "peerzone/upstream/endpoint.hpp"
+#include "peerzone/upstream/tls.hpp"
 
 namespace peerzone::upstream {
 
 enum class Kind : std::uint8_t { peer, local, forward };
-enum class Transport : std::uint8_t { automatic, udp, tcp };
+enum class Transport : std::uint8_t { automatic, udp, tcp, tls };
+
+inline constexpr std::uint16_t kDnsPort = 53;
+inline constexpr std::uint16_t kTlsPort = 853;  // RFC 7858 3.1
 
 /// One item of an `endpoints` list: exactly one of address, host and resolv_conf is set.
 struct EndpointSpec {
     std::optional<SocketAddress> address;
     std::string host;         ///< resolved once through the bootstrap servers (upstream/lookup.hpp)
     std::string resolv_conf;  ///< "resolv.conf:/path": the nameservers of that file
-    std::uint16_t port = 53;  ///< of host
+    std::uint16_t port = kDnsPort;  ///< of host
 };
 
 struct Options {
@@ -34,7 +38,9 @@ struct Options {
     std::vector<IpPrefix> reverse;  ///< PTR questions for these go here too
     std::vector<EndpointSpec> endpoints;
     Transport transport = Transport::automatic;  ///< auto: UDP, then TCP when cut or silent; udp:
-                                                 ///< TCP only for cut replies; tcp
+                                                 ///< TCP only for cut replies; tcp; tls: nothing
+                                                 ///< else, ever
+    TlsOptions tls;                              ///< transport tls only
     Millis deadline{1800};                ///< the whole question, all attempts; 100ms–4500ms
     std::optional<Seconds> negative_ttl;  ///< cap for NXDOMAIN and NODATA; unset: 1 s for peers and
                                           ///< local, cache's cap for forward
@@ -46,6 +52,8 @@ struct Upstream {
     std::string label;  ///< for people: "peer=westus", "local", "forward=."
     Options options;
     std::vector<std::shared_ptr<Endpoint>> endpoints;
+    /// Transport tls: of each endpoint, at the same place. Otherwise empty.
+    std::vector<std::shared_ptr<TlsIdentity>> tls;
     /// Why there may be no endpoints yet: "dns.example.com: not resolved yet".
     std::string pending;
 };

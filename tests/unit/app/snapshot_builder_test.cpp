@@ -42,7 +42,7 @@ struct Building : ::testing::Test {
     ~Building() override { fs::remove_all(folder); }
 
     std::shared_ptr<const resolver::Snapshot> build(const config::Config& config) {
-        EXPECT_TRUE(builder.load_zones(config).has_value());
+        EXPECT_TRUE(builder.load_files(config).has_value());
         return builder.build(config, hosts);
     }
     std::shared_ptr<const resolver::Snapshot> build(const std::string& yaml) {
@@ -200,7 +200,7 @@ TEST_F(Building, AZoneFileIsReadOnlyWhenZonesAreLoaded) {
     put("corp.zone", "db IN A 10.0.0.");
     const auto second = builder.build(config, hosts);
     EXPECT_EQ(first->zones.back(), second->zones.back());
-    const auto loaded = builder.load_zones(config);
+    const auto loaded = builder.load_files(config);
     ASSERT_FALSE(loaded.has_value());
     EXPECT_THAT(loaded.error().message, HasSubstr("zone corp.internal: "));
     EXPECT_EQ(builder.build(config, hosts)->zones.back(), first->zones.back())

@@ -115,12 +115,12 @@ const Broken kKeys[] = {
       "pz.yaml:4:5: peers.westus.endpoint: unknown key 'endpoint' (hint: did you mean "
       "'endpoints'?)"}},
     {"NotSupportedYet",
-     R"(tls: {certificate: tls.crt}
+     R"(cache: {save: here}
 clusterset: {zone: clusterset.local}
 listen: {admin: "127.0.0.1:9153"}
 local: {kubernetes: {}}
 )",
-     {"pz.yaml:1:1: tls: unknown key 'tls' (hint: not supported yet)",
+     {"pz.yaml:1:9: cache.save: unknown key 'save' (hint: not supported yet)",
       "pz.yaml:2:1: clusterset: unknown key 'clusterset' (hint: not supported yet)",
       "pz.yaml:3:10: listen.admin: unknown key 'admin' (hint: not supported yet)",
       "pz.yaml:4:9: local.kubernetes: unknown key 'kubernetes' (hint: not supported yet)"}},
@@ -337,7 +337,7 @@ const Broken kPeers[] = {
   westus:
     zones: [w.test]
     endpoints: [10.2.0.10]
-    transport: tls
+    transport: dot
     deadline: 5s
     negative_ttl: 2h
   eastus:
@@ -347,11 +347,10 @@ const Broken kPeers[] = {
     deadline: 99ms
     negative_ttl: 500ms
 )",
-     {"pz.yaml:5:16: peers.westus.transport: 'tls' is not one of auto, udp and tcp (hint: tls is "
-      "not supported yet)",
+     {"pz.yaml:5:16: peers.westus.transport: 'dot' is not one of auto, udp, tcp and tls",
       "pz.yaml:6:15: peers.westus.deadline: '5s' is not within 100ms and 4500ms",
       "pz.yaml:7:19: peers.westus.negative_ttl: '2h' is not within 0s and 1h",
-      "pz.yaml:11:16: peers.eastus.transport: 'upd' is not one of auto, udp and tcp (hint: did you "
+      "pz.yaml:11:16: peers.eastus.transport: 'upd' is not one of auto, udp, tcp and tls (hint: did you "
       "mean 'udp'?)",
       "pz.yaml:12:15: peers.eastus.deadline: '99ms' is not within 100ms and 4500ms",
       "pz.yaml:13:19: peers.eastus.negative_ttl: '500ms' is not a whole number of seconds (hint: "

@@ -77,6 +77,23 @@ TEST(Options, Listen) {
         ElementsAre("127.0.0.1:5300", "[::1]:5301", "10.0.0.1:53"));
 }
 
+TEST(Options, ListenTls) {
+    EXPECT_THAT(defaults().listen.tls, IsEmpty());
+    EXPECT_THAT(loaded("listen: {tls: []}\n").listen.tls, IsEmpty());
+    // The port alone is looked at here; what a certificate must be like is in tls_test.cpp.
+    const Loaded result = load_text("listen: {tls: [127.0.0.1, \"[::1]:8853\"]}\n", "pz.yaml");
+    EXPECT_EQ(result.problems.size(), 1u);
+}
+
+TEST(Options, Tls) {
+    EXPECT_EQ(defaults().tls, server::TlsOptions{});
+    const server::TlsOptions tls =
+        loaded("tls: {certificate: tls.crt, key: /etc/tls.key, client_ca: ../ca.crt}\n").tls;
+    EXPECT_EQ(tls.certificate, "conf/tls.crt");
+    EXPECT_EQ(tls.key, "/etc/tls.key");
+    EXPECT_EQ(tls.client_ca, "ca.crt");
+}
+
 TEST(Options, LocalForward) {
     EXPECT_FALSE(defaults().local.has_value());
     EXPECT_FALSE(loaded("local: {}\n").local.has_value());

@@ -127,6 +127,8 @@ TEST(ParseEdns, KnownOptionsOfOthersAreIgnored) {
 
 TEST(ParseEdns, KeepaliveIsSeenAnywhereAmongTheOptions) {
     EXPECT_TRUE(with_options({0, 11, 0, 0}).query.tcp_keepalive);
+    EXPECT_FALSE(with_options({0, 11, 0, 0}).query.padding);
+    EXPECT_TRUE(with_options({0, 11, 0, 0, 0, 12, 0, 2, 0, 0}).query.padding);
     EXPECT_TRUE(with_options({0, 3, 0, 0, 0, 11, 0, 0}).query.tcp_keepalive);
     EXPECT_TRUE(with_options({0, 11, 0, 2, 0, 100, 0, 3, 0, 0}).query.tcp_keepalive);
     EXPECT_FALSE(with_options({0, 3, 0, 4, 0, 11, 0, 0}).query.tcp_keepalive)

@@ -35,8 +35,9 @@ protected:
     }
 
     void restart() {
+        stream_ = std::make_unique<PlainStream>(sockets_[0]);
         session_ = std::make_unique<TcpSession>(
-            shared_, sockets_[0], SocketAddress{IpAddress::v4(0x7f000001), 999}, 42, now_);
+            shared_, *stream_, SocketAddress{IpAddress::v4(0x7f000001), 999}, 42, now_);
     }
     void deliver(const resolver::ReplyTo& to, Bytes reply) noexcept override {
         EXPECT_EQ(to.session, 42u);
@@ -78,6 +79,7 @@ protected:
     metrics::Counters counters_;
     ConnectionLimits connections_;
     TcpShared shared_;
+    std::unique_ptr<PlainStream> stream_;
     std::unique_ptr<TcpSession> session_;
 };
 

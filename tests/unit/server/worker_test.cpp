@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "peerzone/server/sockets.hpp"
 #include "support/integration_client.hpp"
 
@@ -21,12 +23,17 @@ struct OneWorker : ::testing::Test {
 
     std::unique_ptr<Worker> make() {
         auto worker = std::make_unique<Worker>(shared, upstream::ClientOptions{});
-        Fd socket = open_udp({IpAddress::v4(0x7f000001), 0, 0}).value();
-        address = bound_address(socket);
-        worker->add_udp(std::move(socket));
-        Fd listening = open_tcp(address).value();
-        worker->add_tcp(std::move(listening));
-        return worker;
+        // The port that the kernel gives for UDP may be taken for TCP: then another one.
+        for (int tries = 0; tries < 50; ++tries) {
+            Fd socket = open_udp({IpAddress::v4(0x7f000001), 0, 0}).value();
+            address = bound_address(socket);
+            Result<Fd> listening = open_tcp(address);
+            if (!listening) continue;
+            worker->add_udp(std::move(socket));
+            worker->add_tcp(std::move(*listening));
+            return worker;
+        }
+        throw std::runtime_error("no port is free for both UDP and TCP");
     }
     static std::shared_ptr<const resolver::Snapshot> snapshot(const std::string& ip) {
         auto made = std::make_shared<resolver::Snapshot>();

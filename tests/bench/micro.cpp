@@ -1,0 +1,143 @@
+// The steps of a hit, each alone: what the large benchmark cannot tell apart.   bench_micro
+// [--benchmark_filter=…]
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "peerzone/cache/cache.hpp"
+#include "peerzone/dns/answer.hpp"
+#include "peerzone/dns/query.hpp"
+#include "peerzone/view/view.hpp"
+#include "peerzone/zone/zone.hpp"
+
+namespace peerzone {
+namespace {
+
+constexpr std::size_t kNames = 10000;
+
+std::string text_of(std::size_t number) {
+    return "pod-" + std::to_string(10000 + number) + ".cockroachdb.westus.svc.cluster.local";
+}
+
+dns::Name name_of(std::size_t number) {
+    return dns::Name::from_text(text_of(number)).value();
+}
+
+std::vector<std::uint8_t> question_of(std::size_t number) {
+    std::array<std::uint8_t, 512> out;
+    const dns::Name name = name_of(number);
+    const std::size_t size = dns::write_question(out, 7, {.name = name.wire(), .type = 1}, true);
+    return {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(size)};
+}
+
+dns::Query query_of(std::size_t number) {
+    dns::Query query;
+    dns::parse_query(question_of(number), query);
+    return query;
+}
+
+// As many queries as names, in an order that no prefetcher guesses.
+const std::vector<dns::Query>& queries() {
+    static const std::vector<dns::Query> all = [] {
+        std::vector<dns::Query> made;
+        for (std::size_t i = 0; i < kNames; ++i) made.push_back(query_of(i * 7919 % kNames));
+        return made;
+    }();
+    return all;
+}
+
+void parse_query(benchmark::State& state) {
+    const auto question = question_of(1);
+    dns::Query query;
+    for (auto _ : state) benchmark::DoNotOptimize(dns::parse_query(question, query));
+}
+BENCHMARK(parse_query);
+
+void hash_of_key(benchmark::State& state) {
+    const dns::Query query = query_of(1);
+    for (auto _ : state) benchmark::DoNotOptimize(dns::hash_folded(query.name()));
+}
+BENCHMARK(hash_of_key);
+
+void find_route(benchmark::State& state) {
+    view::RouteTable routes;
+    for (const char* suffix :
+         {"cluster.local", "westus.svc.cluster.local", "westus2.svc.cluster.local",
+          "centralus.svc.cluster.local", "northeurope.svc.cluster.local",
+          "uksouth.svc.cluster.local", "corp.example", "10.in-addr.arpa"})
+        routes.add({.suffix = dns::Name::from_text(suffix).value()});
+    std::size_t i = 0;
+    for (auto _ : state) benchmark::DoNotOptimize(routes.find(queries()[++i % kNames].name()));
+}
+BENCHMARK(find_route);
+
+cache::Key key_of(const dns::Query& query) {
+    return {query.name(), query.name_hash, query.type, 0, false, false, cache::Kind::answer};
+}
+
+void fill(cache::Cache& cache, Time now) {
+    std::array<std::uint8_t, 1232> message;
+    for (const dns::Query& query : queries()) {
+        dns::BodyWriter writer(message, message.size(), query.asked_name());
+        constexpr std::array<std::uint8_t, 4> kAddress = {10, 1, 2, 3};
+        writer.add(dns::Section::answer, query.asked_name(), 1, 3600, kAddress);
+        cache.store(key_of(query),
+                    {.body = writer.body(),
+                     .info = writer.info(),
+                     .rcode = dns::Rcode::noerror,
+                     .lifetime = Seconds(3600)},
+                    now);
+    }
+}
+
+void find_in_cache(benchmark::State& state) {
+    cache::Cache cache({});
+    const Time now = Clock::now();
+    fill(cache, now);
+    std::array<std::uint8_t, 1232> out;
+    std::size_t i = 0, found = 0;
+    for (auto _ : state) {
+        cache::Hit hit;
+        found += cache.find(key_of(queries()[++i % kNames]), now + Seconds(5), out, hit);
+    }
+    if (found != i) state.SkipWithError("not everything was found");
+}
+BENCHMARK(find_in_cache);
+
+void finish_reply(benchmark::State& state) {
+    const dns::Query query = query_of(1);
+    std::array<std::uint8_t, 1232> message;
+    dns::BodyWriter writer(message, message.size(), query.asked_name());
+    constexpr std::array<std::uint8_t, 4> kAddress = {10, 1, 2, 3};
+    writer.add(dns::Section::answer, query.asked_name(), 1, 3600, kAddress);
+    for (auto _ : state)
+        benchmark::DoNotOptimize(
+            dns::finish_reply(message, query, writer.info(), {}, dns::size_limit(query, true)));
+}
+BENCHMARK(finish_reply);
+
+void look_up_in_zone(benchmark::State& state) {
+    zone::Options options;
+    options.origin = dns::Name::from_text("westus.svc.cluster.local").value();
+    for (std::size_t i = 0; i < kNames; ++i)
+        options.records.push_back(text_of(i) + ". 300 IN A 10.0.0.1");
+    const auto loaded = zone::load(options);
+    if (!loaded.zone) return state.SkipWithError("the zone does not load");
+    std::array<std::uint8_t, 1232> message;
+    std::vector<dns::Name> names;
+    for (std::size_t i = 0; i < kNames; ++i) names.push_back(name_of(i * 7919 % kNames));
+    std::size_t i = 0;
+    for (auto _ : state) {
+        const dns::Name& name = names[++i % kNames];
+        dns::BodyWriter writer(message, message.size(), name.wire());
+        benchmark::DoNotOptimize(loaded.zone->lookup(name, 1, 0, writer).outcome);
+    }
+}
+BENCHMARK(look_up_in_zone);
+
+}  // namespace
+}  // namespace peerzone
+
+BENCHMARK_MAIN();

@@ -1,0 +1,103 @@
+// Upstreams over TLS in the snapshot: who each endpoint must be, and what a reload keeps.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "app/snapshot_builder.hpp"
+#include "support/upstream_tls_files.hpp"
+#include "upstream/tls_identity.hpp"
+
+namespace peerzone::app {
+namespace {
+
+using testing::HasSubstr;
+
+struct TlsUpstreams : testing::Test {
+    test::TempFolder folder;
+    test::Authority authority;
+    SnapshotBuilder builder;
+    HostAddresses hosts;
+
+    TlsUpstreams() { folder.write("ca.crt", authority.pem()); }
+
+    config::Config load(const std::string& yaml) const {
+        config::Loaded loaded = config::load_text(yaml, folder.path("pz.yaml"));
+        for (const auto& problem : loaded.problems) ADD_FAILURE() << problem.to_text();
+        return std::move(loaded.config).value();
+    }
+    std::shared_ptr<const upstream::Upstream> build(const config::Config& config) {
+        const auto loaded = builder.load_files(config);
+        EXPECT_TRUE(loaded) << loaded.error().message;
+        return builder.build(config, hosts)->upstreams.at(0);
+    }
+    static std::string peer(const std::string& rest) {
+        return "peers: {westus: {zones: [w.test], transport: tls, " + rest + "}}";
+    }
+};
+
+TEST_F(TlsUpstreams, EachEndpointMustBeWhatItWasGivenBy) {
+    hosts["dns.example.com"] = {IpAddress::v4(0x0a020014), IpAddress::v4(0x0a020015)};
+    const auto made =
+        build(load(peer("endpoints: [10.2.0.10, dns.example.com], tls: {ca: ca.crt}")));
+    ASSERT_EQ(made->endpoints.size(), 3u);
+    ASSERT_EQ(made->tls.size(), 3u);
+    EXPECT_EQ(made->endpoints[1]->address().to_text(), "10.2.0.20:853");
+    const auto expected = [&](std::size_t i) {
+        return made->tls[i]->expected_name(made->endpoints[i]->address());
+    };
+    EXPECT_EQ(expected(0), "10.2.0.10");
+    EXPECT_EQ(expected(1), "dns.example.com");
+    EXPECT_EQ(made->tls[1], made->tls[2]);
+    EXPECT_EQ(made->tls[0]->names().path, "peers.westus.tls");
+    EXPECT_EQ(made->tls[0]->names().label, "peer=westus");
+}
+
+TEST_F(TlsUpstreams, AServerNameIsForAllOfThem) {
+    hosts["dns.example.com"] = {IpAddress::v4(0x0a020014)};
+    const auto made = build(load(peer(
+        "endpoints: [10.2.0.10, dns.example.com], tls: {ca: ca.crt, server_name: dns.westus}")));
+    ASSERT_EQ(made->tls.size(), 2u);
+    EXPECT_EQ(made->tls[0], made->tls[1]);
+    EXPECT_EQ(made->tls[0]->expected_name(made->endpoints[0]->address()), "dns.westus");
+}
+
+TEST_F(TlsUpstreams, ForwardersNameTheirPathAndTakePort853FromResolvConf) {
+    folder.write("resolv.conf", "nameserver 192.0.2.53\n");
+    const auto made = build(
+        load("forward: {.: {transport: tls, endpoints: ['resolv.conf:resolv.conf'], tls: {ca: "
+             "ca.crt}}}"));
+    ASSERT_EQ(made->endpoints.size(), 1u);
+    EXPECT_EQ(made->endpoints[0]->address().to_text(), "192.0.2.53:853");
+    EXPECT_EQ(made->tls.at(0)->names().path, "forward.\".\".tls");
+}
+
+TEST_F(TlsUpstreams, OthersHaveNone) {
+    const auto made =
+        build(load("peers: {westus: {zones: [w.test], endpoints: [10.2.0.10], transport: tcp}}"));
+    EXPECT_TRUE(made->tls.empty());
+}
+
+TEST_F(TlsUpstreams, AReloadKeepsTheIdentityUntilItsFilesChange) {
+    const config::Config config = load(peer("endpoints: [10.2.0.10], tls: {ca: ca.crt}"));
+    const auto first = build(config)->tls.at(0);
+    EXPECT_EQ(build(config)->tls.at(0), first);
+    EXPECT_EQ(builder.build(config, hosts)->upstreams.at(0)->tls.at(0), first);
+    folder.write("ca.crt", test::Authority("new CA").pem());
+    EXPECT_NE(build(config)->tls.at(0), first);
+}
+
+TEST_F(TlsUpstreams, FilesThatBreakAfterTheCheckLeaveTheFormerOnes) {
+    const config::Config config = load(peer("endpoints: [10.2.0.10], tls: {ca: ca.crt}"));
+    const auto first = build(config)->tls.at(0);
+    config::Config next = load(peer("endpoints: [10.2.0.11], tls: {ca: ca.crt}"));
+    std::filesystem::remove(folder.path("ca.crt"));
+    const auto loaded = builder.load_files(next);
+    ASSERT_FALSE(loaded);
+    EXPECT_THAT(loaded.error().message, HasSubstr("cannot be read"));
+    EXPECT_EQ(builder.build(config, hosts)->upstreams.at(0)->tls.at(0), first);
+}
+
+}  // namespace
+}  // namespace peerzone::app
