@@ -41,13 +41,13 @@ TEST(Sockets, ALateReplyLeavesFromTheAddressThatWasAsked) {
     const Server four(yaml, "0.0.0.0");
     for (const char* ip : {"127.0.0.2", "127.0.0.3"})
         EXPECT_EQ(Client(at(ip, four.port())).ask("a.westus", type::a).from, at(ip, four.port()));
-    if (!has_ipv6_loopback()) GTEST_SKIP() << "no ::1 here";
+    if (!has_ipv6_loopback()) GTEST_SKIP() << "SKIPPED: no ::1 here";
     const Server six(yaml, "::");
     EXPECT_EQ(Client(at("::1", six.port())).ask("a.westus", type::a).from, at("::1", six.port()));
 }
 
 TEST(Sockets, IPv6IsServedOverBothTransports) {
-    if (!has_ipv6_loopback()) GTEST_SKIP() << "no ::1 here";
+    if (!has_ipv6_loopback()) GTEST_SKIP() << "SKIPPED: no ::1 here";
     for (const char* listen : {"::1", "::"}) {
         const Server server(kZones, listen);
         const Reply reply = Client(at("::1", server.port())).ask("db.corp.internal", type::a);
@@ -60,7 +60,7 @@ TEST(Sockets, IPv6IsServedOverBothTransports) {
 }
 
 TEST(Sockets, AnIPv6WildcardLeavesIPv4ToItsOwnSocket) {
-    if (!has_ipv6_loopback()) GTEST_SKIP() << "no ::1 here";
+    if (!has_ipv6_loopback()) GTEST_SKIP() << "SKIPPED: no ::1 here";
     const Server six(kZones, "::");
     EXPECT_TRUE(server::open_udp(at("0.0.0.0", six.port())).has_value());
     EXPECT_TRUE(server::open_tcp(at("0.0.0.0", six.port())).has_value());

@@ -44,7 +44,7 @@ TEST(ListenSockets, WildcardsTellWhereADatagramWasSentTo) {
     const auto four = open_udp(at("0.0.0.0", 0));
     ASSERT_TRUE(four.has_value());
     EXPECT_EQ(option(*four, IPPROTO_IP, IP_PKTINFO), 1);
-    if (ipv6_missing()) GTEST_SKIP() << "no IPv6 here";
+    if (ipv6_missing()) GTEST_SKIP() << "SKIPPED: no IPv6 here";
     const auto six = open_udp(at("::", 0));
     ASSERT_TRUE(six.has_value());
     EXPECT_EQ(option(*six, IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);

@@ -58,7 +58,8 @@ TEST_F(Listening, ATurnIsBoundedAndTheRestComesInTheNext) {
     int room = 0;
     socklen_t size = sizeof room;
     ::getsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &room, &size);
-    if (room < 4 << 20) GTEST_SKIP() << "an ordinary user's receive buffer does not hold that many";
+    if (room < 4 << 20)
+        GTEST_SKIP() << "SKIPPED: an ordinary user's receive buffer does not hold that many";
     for (std::uint64_t i = 0; i < kSent; ++i) asker.send("db.corp.internal", type::a);
     listen();
     io.run_one();
