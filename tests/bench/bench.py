@@ -1,6 +1,6 @@
 """peerzone beside other DNS servers. run.sh builds what this needs and calls it; see README.md here.
 
-    bench.py --peerzone PROGRAM --tools FOLDER --out FOLDER [--rounds N] [--seconds S] [--names N] [--servers a,b] [WORKLOAD...]"""
+    bench.py --peerzone PROGRAM --tools FOLDER --out FOLDER [--rounds N] [--seconds S] [--names N] [--flood N] [--servers a,b] [WORKLOAD...]"""
 
 import argparse
 import json
@@ -27,6 +27,7 @@ class Setup:
 
     def __init__(self, arguments, tools, work):
         self.rounds, self.seconds, self.names, self.progress = arguments.rounds, arguments.seconds, arguments.names, not arguments.quiet
+        self.flood = arguments.flood
         self.started = time.monotonic()
         cores = sorted(os.sched_getaffinity(0))
         self.server_core, self.load_core = cores[0], cores[min(1, len(cores) - 1)]
@@ -104,6 +105,7 @@ def parse(argv):
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10, help="of each round; user time is sampled at 100 Hz")
     parser.add_argument("--names", type=int, default=500_000, help="of the memory workload")
+    parser.add_argument("--flood", type=int, default=1_000_000, help="new names of the flood workload")
     parser.add_argument("--servers", help="only these, by comma")
     parser.add_argument("--readme", action="store_true", help="put the tables into README.md here")
     parser.add_argument("--quiet", action="store_true", help="no progress")

@@ -1,7 +1,7 @@
 """The servers that are measured: where they are, which version they are, and how each is started with its file in servers/.
 
 A file there is a template: $name is filled in, and a line `#when TAG: rest` (in Lua `--when`, in named.conf `//when`) counts only when
-the workload has that tag (`!TAG`: has it not)."""
+the workload has that tag (`!TAG`: has it not); the rest may be such a line again."""
 
 import os
 import pathlib
@@ -39,11 +39,11 @@ class Contestant:
 def render(template, tags, values):
     lines = []
     for line in template.splitlines():
-        condition = CONDITION.match(line)
-        if condition is None:
+        counts = True
+        while counts and (condition := CONDITION.match(line)):
+            counts, line = (condition[2] in tags) != bool(condition[1]), condition[3]
+        if counts:
             lines.append(line)
-        elif (condition[2] in tags) != bool(condition[1]):
-            lines.append(condition[3])
     return string.Template("\n".join(lines) + "\n").substitute(values)
 
 

@@ -28,6 +28,15 @@ def cpu(group):
     return user / TICK, system / TICK
 
 
+def thread_times(pid):
+    """{thread: nanoseconds on a core} of one process: finer than ticks."""
+    times = {}
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/schedstat" % (pid, thread), encoding="ascii") as stat:
+            times[thread] = int(stat.read().split()[0])
+    return times
+
+
 def resident(group):
     """Octets."""
     return sum(int(fields[21]) * PAGE for fields in _stats(group))

@@ -14,6 +14,7 @@ namespace {
 constexpr std::array kSearchList = {".default.svc.cluster.local", ".svc.cluster.local",
                                     ".cluster.local", ".corp.example"};
 constexpr char kHexDigits[] = "0123456789abcdef";
+constexpr unsigned kNewInRow = 9;  // runner.py counts on it
 
 Question make_question(const std::string& name, std::uint16_t type, bool edns) {
     Question question;
@@ -75,15 +76,16 @@ std::optional<Questions> Questions::make(std::string_view set, const QuestionOpt
     const auto add = [&](const std::string& name, std::uint16_t type) {
         made.questions_.push_back(make_question(name, type, options.edns));
     };
-    if (set == "hit" || set == "zipf") {
+    made.new_ = make_question("n00000000.pods.westus.svc.cluster.local", kTypeA, options.edns);
+    made.number_ = options.first;
+    if (set == "hit" || set == "zipf" || set == "flood") {
         const unsigned count = set == "hit" ? 1000 : 10000;
         for (unsigned i = 0; i < count; ++i)
             add(numbered("pod-%05u.cockroachdb.westus.svc.cluster.local", i), kTypeA);
-        if (set == "zipf" && !options.in_order) made.order_ = zipf_order(count);
+        if (set != "hit" && !options.in_order) made.order_ = zipf_order(count);
+        if (set == "flood") made.new_in_row_ = kNewInRow;
     } else if (set == "miss") {
-        add("n00000000.pods.westus.svc.cluster.local", kTypeA);
-        made.numbered_ = true;
-        made.number_ = options.first;
+        return made;
     } else if (set == "search_list") {
         for (unsigned i = 0; i < 200; ++i) {
             const std::string name = numbered("pod-%05u.cockroachdb.westus.svc.cluster.local", i);
@@ -102,14 +104,20 @@ std::optional<Questions> Questions::make(std::string_view set, const QuestionOpt
     return made;
 }
 
+const Question& Questions::next_new() noexcept {
+    std::uint32_t rest = number_++;
+    for (std::size_t digit = 8; digit > 0; --digit, rest >>= 4)
+        new_.octets[kHeader + 1 + digit] = static_cast<std::uint8_t>(kHexDigits[rest & 15]);
+    return new_;
+}
+
 const Question& Questions::next() noexcept {
-    if (numbered_) {
-        Question& question = questions_.front();
-        std::uint32_t rest = number_++;
-        for (std::size_t digit = 8; digit > 0; --digit, rest >>= 4)
-            question.octets[kHeader + 1 + digit] = static_cast<std::uint8_t>(kHexDigits[rest & 15]);
-        return question;
+    if (questions_.empty()) return next_new();
+    if (new_left_ != 0) {
+        --new_left_;
+        return next_new();
     }
+    new_left_ = new_in_row_;
     const std::size_t index = order_.empty() ? at_ : order_[at_];
     if (++at_ == (order_.empty() ? questions_.size() : order_.size())) at_ = 0;
     return questions_[index];

@@ -36,8 +36,8 @@ def ratio(mine, other, key):
     return statistics.median(pairs) if pairs else None
 
 
-KEYS = {"cpu": "cpu_us", "latency": "p50", "memory": "bytes_per_name", "start": "start_ms"}
-UNITS = {"cpu": "µs CPU per answer", "latency": "µs, p50", "memory": "octets per name", "start": "ms"}
+KEYS = {"cpu": "cpu_us", "latency": "p50", "memory": "bytes_per_name", "flood": "missed", "spread": "per_second", "start": "start_ms"}
+UNITS = {"cpu": "µs CPU per answer", "latency": "µs, p50", "memory": "octets per name", "flood": "% of the hot questions missed", "start": "ms"}
 
 
 def number(value, form="%.2f"):
@@ -64,6 +64,10 @@ def rows(workload, entries):
               "latency": ["server", "p50 µs: min / **median** / max", "p99", "p99.9", "× floor p50", "peerzone ÷ it", "sender's lag p99",
                           "lost", "remarks"],
               "memory": ["server", "octets per name", "resident MiB, empty", "resident MiB, full", "peerzone ÷ it", "still cached",
+                         "remarks"],
+              "flood": ["server", "hit rate before", "during", "after", "missed during, peerzone ÷ it", "new names", "asked upstream for each",
+                        "resident MiB", "remarks"],
+              "spread": ["peerzone", "answers/s: min / **median** / max", "× the first", "µs CPU per answer", "of it the busiest thread", "lost",
                          "remarks"],
               "start": ["server", "ms: min / **median** / max", "peerzone ÷ it", "remarks"]}[workload.kind]
     out = []
@@ -100,6 +104,13 @@ def rows(workload, entries):
             last = entry.rounds[-1]
             out.append([entry.name, "%.0f" % last[key], "%.1f" % (last["base"] / 2**20), "%.1f" % (last["resident"] / 2**20), of_us,
                         "%.1f %%" % (100 * last["kept"]), remark])
+        elif workload.kind == "flood":
+            last = entry.rounds[-1]
+            out.append([entry.name, *("%.2f %%" % (100 * last[phase]) for phase in ("before", "during", "after")), of_us,
+                        str(last["new"]), "%.3f" % last["per_new"], "%.1f" % (last["resident"] / 2**20), remark])
+        elif workload.kind == "spread":
+            out.append([entry.name, triple(entry, key, "%.0f"), number(ratio(entry, entries[0], key)), number(median(entry, "cpu_us")),
+                        "%.0f %%" % (100 * median(entry, "busiest")), lost, remark])
         else:
             out.append([entry.name, triple(entry, key), of_us, remark])
     return header, out
@@ -109,6 +120,8 @@ def summary(results):
     """One line a workload: peerzone, × floor, and the best other server."""
     out = []
     for workload, entries in results:
+        if workload.variants:
+            continue  # nobody to compare with
         named, key = {entry.name: entry for entry in entries}, KEYS[workload.kind]
         us, floor = named.get("peerzone"), named.get("floor")
         if us is None or invalid(us):

@@ -1,7 +1,8 @@
 // The DNS server behind the servers under test: answers every name (saying.hpp) over UDP and TCP,
 // fast, from one core that it shares with the load.   bench_responder ADDRESS PORT
 // `count.bench A` tells how many questions it has answered: how often a cache has asked; `count.tcp
-// A`, how many of these over TCP.
+// A`, how many of these over TCP; `count.known A`, how many of these for names that are asked again
+// and again (pod-…).
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -29,7 +30,11 @@ constexpr std::size_t kMessageMax = 2048;
 constexpr std::size_t kConnectionsMax = 500;
 constexpr auto kSpin = std::chrono::milliseconds(1);
 
-std::uint32_t answered = 0, answered_over_tcp = 0;
+std::uint32_t answered = 0, answered_over_tcp = 0, answered_known = 0;
+
+std::uint32_t counter(std::uint8_t initial) noexcept {
+    return initial == 't' ? answered_over_tcp : initial == 'k' ? answered_known : answered;
+}
 
 // Appends records to a message of at most kMessageMax octets; what the names of this bench need is
 // far below that.
@@ -109,7 +114,7 @@ std::size_t answer(std::uint8_t* message, std::size_t size) noexcept {
     unsigned answers = 0, authorities = 0, additionals = edns ? 1 : 0;
     switch (saying) {
         case Saying::count:
-            writer.address(kHeader, name[sizeof "count"] == 3 ? answered_over_tcp : answered);
+            writer.address(kHeader, counter(name[sizeof "count" + 1]));
             answers = 1;
             break;
         case Saying::address: writer.address(kHeader, address_of(name)), answers = 1; break;
@@ -134,6 +139,7 @@ std::size_t answer(std::uint8_t* message, std::size_t size) noexcept {
     write16(message + 8, static_cast<std::uint16_t>(authorities));
     write16(message + 10, static_cast<std::uint16_t>(additionals));
     if (saying != Saying::count) ++answered;
+    if ((name[1] | 0x20) == 'p') ++answered_known;
     return writer.at();
 }
 

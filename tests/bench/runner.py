@@ -12,13 +12,16 @@ import report
 import wire
 
 WARM_TRIES = 8
+NEW_IN_ROW = 9  # questions.cpp: new names behind each hot one
+HOT_LEARNED, HOT_ASKED = 100_000, 10_000  # questions: to tell the popular names, and to measure
 
 
 class Entry:
     """A server in a workload, and what was measured."""
 
-    def __init__(self, contestant):
-        self.contestant, self.name = contestant, contestant.name
+    def __init__(self, contestant, name=None, tags=(), options=()):
+        self.contestant, self.name = contestant, name or contestant.name
+        self.tags, self.options = list(tags), list(options)
         self.rounds, self.skipped, self.server, self.address = [], None, None, None
 
 
@@ -43,7 +46,7 @@ class Runner:
                         "/CN=bench", "-out", self.certificate[0], "-keyout", self.certificate[1]], check=True, capture_output=True)
 
     def asked(self, how="bench"):
-        """How many questions the responder has answered; how="tcp": over TCP."""
+        """How many questions the responder has answered; how="tcp": over TCP; how="known": for names of a set, not new ones."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(5)
             client.connect(self.backend.address)
@@ -56,9 +59,9 @@ class Runner:
 
     # One load
 
-    def load(self, workload, address, *options, mode=None, echo=False):
+    def load(self, workload, address, *options, mode=None, questions=None, echo=False):
         command = self._pinned(self.setup.load_core, [self.tools / "bench_load", mode or workload.mode, address[0], str(address[1]),
-                                                      workload.questions, *workload.options, *options])
+                                                      questions or workload.questions, *workload.options, *options])
         if echo:
             command += ["--echo", "1"]
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
@@ -73,10 +76,13 @@ class Runner:
     # A workload
 
     def run(self, workload):
-        entries = [Entry(c) for c in self.setup.contestants]
+        if workload.variants:
+            entries = [Entry(c, *v) for c in self.setup.contestants if c.name == "peerzone" for v in workload.variants]
+        else:
+            entries = [Entry(c) for c in self.setup.contestants]
         for entry in entries:
             try:
-                if entry.contestant.udp_only and (not workload.udp or workload.kind == "memory"):
+                if entry.contestant.udp_only and (not workload.udp or workload.at_once):
                     raise harness.Skip(report.NOT_ITS_WORK)
                 if workload.tls and not entry.contestant.tls:
                     raise harness.Skip("no DNS over TLS")
@@ -89,7 +95,7 @@ class Runner:
             if entry.server is not None:
                 entry.server.silence()  # until it is its turn: nobody else runs on its core, or asks the responder
         running = [entry for entry in entries if entry.skipped is None]
-        if workload.kind != "memory":
+        if not workload.at_once:
             for number in range(self.setup.rounds):
                 # Whoever is first changes: nobody always follows the same neighbour.
                 turn = number % max(1, len(running))
@@ -114,16 +120,17 @@ class Runner:
     def _tell(self, entry):
         last = entry.rounds[-1] or {}
         return entry.name + "".join("  %s %.2f" % (key, last[key]) for key in
-                                    ("cpu_us", "user_us", "p50", "p99", "start_ms", "bytes_per_name") if key in last)
+                                    ("cpu_us", "user_us", "p50", "p99", "start_ms", "bytes_per_name", "per_second", "before", "during", "after") if key in last)
 
     def say(self, text):
         if self.setup.progress:
             print("[%5.0f s] %s" % (time.monotonic() - self.setup.started, text), flush=True)
 
     def _start(self, workload, entry, *more_tags):
-        tags = [*workload.tags, *more_tags]
+        tags = [*workload.tags, *entry.tags, *more_tags]
         command, address, tls_address = contestants.configure(self.test, entry.contestant, tags, self.backend.address, self.certificate)
-        entry.server = self.test.start(entry.name, self._pinned(self.setup.server_core, command), address, "ready.westus.svc.cluster.local",
+        cores = self.setup.server_core if "two" not in tags else "%d,%d" % (self.setup.server_core, self.setup.load_core)
+        entry.server = self.test.start(entry.name, self._pinned(cores, command), address, "ready.westus.svc.cluster.local",
                                        self.setup.environment(entry.contestant))
         entry.address = tls_address if workload.tls else address
 
@@ -156,7 +163,7 @@ class Runner:
 
     def _round_cpu(self, workload, entry):
         group = entry.server.process.pid
-        options = ["--seconds", str(self.setup.seconds)]
+        options = [*entry.options, "--seconds", str(self.setup.seconds)]
         if not workload.warm:
             options += ["--first", str(self.take_names(int(self.setup.seconds * 2_000_000)))]
         asked, streamed, before = self.asked(), self.asked("tcp"), process.cpu(group)
@@ -169,6 +176,17 @@ class Runner:
         told["user_us"], told["system_us"] = user * 1e6 / told["answers"], system * 1e6 / told["answers"]
         told["cpu_us"] = told["user_us"] + told["system_us"]
         told["per_second"] = told["answers"] / min(told["seconds"], self.setup.seconds)  # without the wait for the last replies
+        return told
+
+    # How hits spread over workers
+
+    _begin_spread = _begin_cpu
+
+    def _round_spread(self, workload, entry):
+        before = process.thread_times(entry.server.process.pid)
+        told = self._round_cpu(workload, entry)
+        used = [ns - before.get(thread, 0) for thread, ns in process.thread_times(entry.server.process.pid).items()]
+        told["busiest"] = max(used) / max(1, sum(used))
         return told
 
     # Latency
@@ -200,6 +218,36 @@ class Runner:
         entry.rounds.append({"bytes_per_name": (full - base) / max(1, answers), "base": base, "resident": full, "answers": answers,
                              "wrong": wrong, "lost": names - answers, "kept": max(0.0, 1 - missing)})
         self.say("memory " + self._tell(entry))
+        self._end(entry)
+
+    # A flood of names that nobody asks for again
+
+    def _begin_flood(self, workload, entry):
+        self._start(workload, entry)
+        self._warm(workload, entry)
+        told = {"answers": 0, "wrong": 0, "lost": 0}
+
+        def hit_rate(count, questions="zipf"):
+            new = NEW_IN_ROW if questions == "flood" else 0
+            asked, known = self.asked(), self.asked("known")
+            part = self.load(workload, entry.address, "--window", "16", "--seconds", "600", "--count", str(count), "--first",
+                             str(self.take_names(count)), questions=questions)
+            for key in ("answers", "wrong", "lost"):
+                told[key] += part[key]
+            hot, missed = -(-part["sent"] // (new + 1)), self.asked("known") - known
+            return hot, missed, (self.asked() - asked - missed) / max(1, part["sent"] - hot)
+
+        hit_rates = {}
+        hit_rate(HOT_LEARNED)
+        for phase, count, questions in (("before", HOT_ASKED, "zipf"), ("during", self.setup.flood * (NEW_IN_ROW + 1) // NEW_IN_ROW, "flood"),
+                                        ("after", HOT_ASKED, "zipf")):
+            hot, missed, per_new = hit_rate(count, questions)
+            hit_rates[phase] = 1 - missed / hot
+            if phase == "during":
+                # One at least: what was not seen to miss has no ratio.
+                told["missed"], told["per_new"], told["new"] = 100 * max(1, missed) / hot, per_new, count - hot
+        entry.rounds.append({**told, **hit_rates, "resident": process.resident(entry.server.process.pid)})
+        self.say("flood " + self._tell(entry))
         self._end(entry)
 
     # Start

@@ -16,10 +16,11 @@ import report  # noqa: E402
 import workloads  # noqa: E402
 
 NAMES = 3000
+FLOOD = 9000  # nowhere near the bound: that it runs, not how well the cache does
 
 
 def check_round(test, what, workload, entry, counted):
-    if workload.kind in ("cpu", "latency"):
+    if workload.kind in ("cpu", "spread", "latency"):
         answered_or_not = counted["answers"] + counted["lost"] + counted["cut"]
         test.check(counted["answers"] > 0, what + ": there are answers")
         test.equal(answered_or_not, counted["sent"], what + ": each question was answered, lost or cut")
@@ -32,6 +33,12 @@ def check_round(test, what, workload, entry, counted):
     if workload.kind == "memory":
         test.equal(counted["answers"], NAMES, what + ": each name was answered")
         test.check(counted["kept"] > 0.99, what + ": they are in the cache")
+    if workload.kind == "spread":
+        test.check(0 < counted["busiest"] <= 1, what + ": the busiest thread has a part of the work")
+    if workload.kind == "flood":
+        test.equal((counted["wrong"], counted["new"]), (0, FLOOD), what + ": wrong answers, new names")
+        test.check(counted["before"] > 0.99 and counted["during"] > 0.9 and counted["after"] > 0.9, what + ": the hot names stay")
+        test.check(counted["per_new"] > 0.99, what + ": the new names were new")
     if workload.kind == "start":
         test.check(counted["start_ms"] > 0, what + ": it started")
     if entry == "peerzone" and workload.kind == "cpu":
@@ -80,7 +87,7 @@ def run(test):
     check_judgement(test, tools)
     with tempfile.TemporaryDirectory(prefix="peerzone-bench-") as folder:
         results = bench.run(["--peerzone", test.peerzone, "--tools", str(tools), "--out", folder, "--rounds", "1", "--seconds", "0.7",
-                             "--names", str(NAMES), "--servers", "floor,peerzone", "--quiet"])
+                             "--names", str(NAMES), "--flood", str(FLOOD), "--servers", "floor,peerzone", "--quiet"])
         check_files(test, pathlib.Path(folder), len(workloads.ALL))
     for workload, entries in results:
         for entry in entries:

@@ -8,7 +8,9 @@ setSecurityPollSuffix("")
 setMaxUDPOutstanding(65535)
 setMaxTCPClientThreads(1)
 setVerboseHealthChecks(false)
-local cache = newPacketCache(1000000, {numberOfShards=1, maxTTL=86400, minTTL=0, maxNegativeTTL=30})
+--when !bounded: local names = 1000000
+--when bounded: local names = 130000
+local cache = newPacketCache(names, {numberOfShards=1, maxTTL=86400, minTTL=0, maxNegativeTTL=30})
 local function pool(name)
     newServer({address="$backend:$backend_port", pool=name, sockets=8, healthCheckMode="up", maxInFlight=64})
     getPool(name):setCache(cache)

@@ -9,7 +9,10 @@ modules.unload('ta_signal_query')
 modules.unload('priming')
 modules.unload('detect_time_skew')
 modules.unload('detect_time_jump')
-cache.open(512 * MB, 'lmdb://$folder')
+--when !bounded: cache.open(512 * MB, 'lmdb://$folder')
+-- Without its collector a full cache is emptied.
+--when bounded: cache.open(26 * MB, 'lmdb://$folder')
+--when bounded: os.execute('kres-cache-gc -c $folder -d 100 > /dev/null 2>&1 &')
 cache.max_ttl(86400)
 net.ipv6 = false
 option('NO_MINIMIZE', true)
