@@ -106,6 +106,21 @@ void find_in_cache(benchmark::State& state) {
 }
 BENCHMARK(find_in_cache);
 
+// What workers cost each other: the names are the same, so every shard and entry is everybody's.
+void find_in_shared_cache(benchmark::State& state) {
+    static cache::Cache cache({});
+    const Time now = Clock::now();
+    if (state.thread_index() == 0) fill(cache, now);
+    std::array<std::uint8_t, 1232> out;
+    std::size_t i = static_cast<std::size_t>(state.thread_index()) * kNames / 2;
+    for (auto _ : state) {
+        cache::Hit hit;
+        benchmark::DoNotOptimize(
+            cache.find(key_of(queries()[++i % kNames]), now + Seconds(5), out, hit));
+    }
+}
+BENCHMARK(find_in_shared_cache)->Threads(1)->Threads(2);
+
 void finish_reply(benchmark::State& state) {
     const dns::Query query = query_of(1);
     std::array<std::uint8_t, 1232> message;
