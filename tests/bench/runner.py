@@ -228,24 +228,25 @@ class Runner:
         told = {"answers": 0, "wrong": 0, "lost": 0}
 
         def hit_rate(count, questions="zipf"):
-            new = NEW_IN_ROW if questions == "flood" else 0
+            row = 1 + NEW_IN_ROW if questions == "flood" else 1
             asked, known = self.asked(), self.asked("known")
             part = self.load(workload, entry.address, "--window", "16", "--seconds", "600", "--count", str(count), "--first",
                              str(self.take_names(count)), questions=questions)
             for key in ("answers", "wrong", "lost"):
                 told[key] += part[key]
-            hot, missed = -(-part["sent"] // (new + 1)), self.asked("known") - known
-            return hot, missed, (self.asked() - asked - missed) / max(1, part["sent"] - hot)
+            hot, missed = -(-part["sent"] // row), self.asked("known") - known
+            new = part["sent"] - hot
+            return hot, missed, new, (self.asked() - asked - missed) / max(1, new)
 
         hit_rates = {}
         hit_rate(HOT_LEARNED)
-        for phase, count, questions in (("before", HOT_ASKED, "zipf"), ("during", self.setup.flood * (NEW_IN_ROW + 1) // NEW_IN_ROW, "flood"),
-                                        ("after", HOT_ASKED, "zipf")):
-            hot, missed, per_new = hit_rate(count, questions)
+        flood = self.setup.flood * (NEW_IN_ROW + 1) // NEW_IN_ROW
+        for phase, count, questions in (("before", HOT_ASKED, "zipf"), ("during", flood, "flood"), ("after", HOT_ASKED, "zipf")):
+            hot, missed, new, per_new = hit_rate(count, questions)
             hit_rates[phase] = 1 - missed / hot
             if phase == "during":
                 # One at least: what was not seen to miss has no ratio.
-                told["missed"], told["per_new"], told["new"] = 100 * max(1, missed) / hot, per_new, count - hot
+                told.update(missed=100 * max(1, missed) / hot, new=new, per_new=per_new)
         entry.rounds.append({**told, **hit_rates, "resident": process.resident(entry.server.process.pid)})
         self.say("flood " + self._tell(entry))
         self._end(entry)
