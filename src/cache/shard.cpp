@@ -51,20 +51,15 @@ bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out
                  Hit& hit) noexcept {
     const std::lock_guard lock(mutex_);
     Entry* entry = lookup(key, tag);
-    if (entry == nullptr) {
-        ++stats_.misses;
-        return false;
-    }
+    if (entry == nullptr) return false;
     if (entry->expired(now)) {
         // It was asked for again all the same, which is what the queues want to know of a record
         // with a short TTL.
         if (entry->frequency == 0) entry->frequency = 1;
-        ++stats_.misses;
         return false;
     }
     entry->copy_to(now, out, hit);
     entry->count_use();
-    ++stats_.hits;
     return true;
 }
 
@@ -253,8 +248,6 @@ void Shard::add_to(Stats& sum) const noexcept {
     const std::lock_guard lock(mutex_);
     sum.entries += index_.count();
     sum.bytes += used_bytes();
-    sum.hits += stats_.hits;
-    sum.misses += stats_.misses;
     sum.stored += stats_.stored;
     sum.evicted_probation += stats_.evicted_probation;
     sum.evicted_main += stats_.evicted_main;

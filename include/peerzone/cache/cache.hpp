@@ -73,12 +73,11 @@ struct Hit {
     std::uint32_t uses;
 };
 
-/// Sums over all shards, for metrics.
+/// Sums over all shards, for metrics. Hits and misses are in the workers' counters: here they would
+/// be one more line of memory that all workers write for each question.
 struct Stats {
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t hits = 0;
-    std::uint64_t misses = 0;
     std::uint64_t stored = 0;
     std::uint64_t evicted_probation = 0;  ///< evicted before they were asked for again
     std::uint64_t evicted_main = 0;

@@ -13,9 +13,8 @@ namespace {
 using ::testing::ElementsAre;
 struct CacheTest : Fixture {};
 
-TEST_F(CacheTest, AnEmptyCacheFindsNothingAndCountsIt) {
+TEST_F(CacheTest, AnEmptyCacheFindsNothing) {
     EXPECT_FALSE(find(Question("a.example").key()));
-    EXPECT_EQ(cache.stats().misses, 1u);
     EXPECT_EQ(cache.stats().entries, 0u);
 }
 
@@ -42,7 +41,6 @@ TEST_F(CacheTest, WhatWasStoredComesBackOctetForOctet) {
     EXPECT_EQ(hit.uses, 0u);
     ASSERT_TRUE(find(question.key()));
     EXPECT_EQ(hit.uses, 1u);
-    EXPECT_EQ(cache.stats().hits, 2u);
     EXPECT_EQ(cache.stats().stored, 1u);
     EXPECT_EQ(cache.stats().entries, 1u);
 }
@@ -198,7 +196,6 @@ TEST_F(CacheTest, AnExpiredEntryIsAMissAndCanBeReplaced) {
     cache.store(question.key(), PlainA(2).value(2s), now);
     now += 2s;
     EXPECT_FALSE(find(question.key()));
-    EXPECT_EQ(cache.stats().misses, 1u);
     cache.store(question.key(), PlainA(2).value(2s), now);
     EXPECT_TRUE(find(question.key()));
     EXPECT_EQ(cache.stats().entries, 1u);
