@@ -36,8 +36,8 @@ def ratio(mine, other, key):
     return statistics.median(pairs) if pairs else None
 
 
-KEYS = {"cpu": "cpu_us", "latency": "p50", "memory": "bytes_per_name", "flood": "missed", "spread": "per_second", "start": "start_ms"}
-UNITS = {"cpu": "µs CPU per answer", "latency": "µs, p50", "memory": "octets per name", "flood": "% of the hot questions missed", "start": "ms"}
+KEYS = {"cpu": "cpu_us", "latency": "p50", "memory": "bytes_per_name", "flood": "per_hit", "spread": "per_second", "start": "start_ms"}
+UNITS = {"cpu": "µs CPU per answer", "latency": "µs, p50", "memory": "octets per name", "flood": "hot questions per hit", "start": "ms"}
 
 
 def number(value, form="%.2f"):
@@ -65,7 +65,7 @@ def rows(workload, entries):
                           "lost", "remarks"],
               "memory": ["server", "octets per name", "resident MiB, empty", "resident MiB, full", "peerzone ÷ it", "still cached",
                          "remarks"],
-              "flood": ["server", "hit rate before", "during", "after", "missed during, peerzone ÷ it", "new names", "asked upstream for each",
+              "flood": ["server", "hit rate before", "during", "after", "peerzone ÷ it", "new names", "asked upstream for each",
                         "resident MiB", "remarks"],
               "spread": ["peerzone", "answers/s: min / **median** / max", "× the first", "µs CPU per answer", "of it the busiest thread", "lost",
                          "remarks"],

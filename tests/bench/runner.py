@@ -245,8 +245,7 @@ class Runner:
             hot, missed, new, per_new = hit_rate(count, questions)
             hit_rates[phase] = 1 - missed / hot
             if phase == "during":
-                # One at least: what was not seen to miss has no ratio.
-                told.update(missed=100 * max(1, missed) / hot, new=new, per_new=per_new)
+                told.update(per_hit=hot / max(1, hot - missed), new=new, per_new=per_new)
         entry.rounds.append({**told, **hit_rates, "resident": process.resident(entry.server.process.pid)})
         self.say("flood " + self._tell(entry))
         self._end(entry)
