@@ -4,6 +4,7 @@
 #include "peerzone/dns/answer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace peerzone::dns {
@@ -263,6 +264,35 @@ std::size_t write_question(MutableBytes out, std::uint16_t id, const UpstreamQue
     return size;
 }
 
+namespace {
+
+// Turns `part` left by `turn` octets: the shorter side waits on the stack meanwhile.
+void turn_left(MutableBytes part, std::size_t turn) noexcept {
+    std::array<std::uint8_t, 2048> aside;  // NOLINT: filled up to the shorter side
+    const std::size_t rest = part.size() - turn;
+    if (std::min(turn, rest) > aside.size()) {
+        std::rotate(part.begin(), part.begin() + static_cast<std::ptrdiff_t>(turn), part.end());
+    } else if (turn <= rest) {
+        std::memcpy(aside.data(), part.data(), turn);
+        std::memmove(part.data(), part.data() + turn, rest);
+        std::memcpy(part.data() + rest, aside.data(), turn);
+    } else {
+        std::memcpy(aside.data(), part.data() + turn, rest);
+        std::memmove(part.data() + rest, part.data(), turn);
+        std::memcpy(part.data(), aside.data(), rest);
+    }
+}
+
+// Does a record with the same owner (a pointer), type and size as the one at `run`, which takes
+// `stride` octets, stand at `at`?
+bool goes_on(Bytes message, std::size_t run, std::size_t at, std::size_t stride) noexcept {
+    constexpr std::size_t kRdataSizeAt = 10;  // behind owner (2), type (2), class (2) and TTL (4)
+    return at + stride <= message.size() && std::memcmp(&message[run], &message[at], 4) == 0 &&
+           load_u16(&message[run + kRdataSizeAt]) == load_u16(&message[at + kRdataSizeAt]);
+}
+
+}  // namespace
+
 void rotate_addresses(MutableBytes message, std::size_t body_offset, const BodyInfo& info,
                       std::uint32_t steps) noexcept {
     if (info.counts[0] < 2 || info.truncated) return;
@@ -274,6 +304,11 @@ void rotate_addresses(MutableBytes message, std::size_t body_offset, const BodyI
     Reader reader(message, body_offset);
     for (unsigned i = 0; i < info.counts[0]; ++i) {
         const std::size_t at = reader.offset();
+        if (run_count != 0 && goes_on(message, run, at, stride)) {
+            ++run_count;
+            reader = Reader(message, at + stride);
+            continue;
+        }
         std::uint16_t type = 0;
         std::uint16_t rdata_size = 0;
         std::uint32_t ttl = 0;
@@ -289,18 +324,12 @@ void rotate_addresses(MutableBytes message, std::size_t body_offset, const BodyI
             run_count = 0;
             continue;
         }
-        if (run_count != 0 && size == stride && std::memcmp(&message[run], &message[at], 4) == 0) {
-            ++run_count;
-        } else {
-            run = at;
-            run_count = 1;
-            stride = size;
-        }
+        run = at;
+        run_count = 1;
+        stride = size;
     }
     if (run_count < 2) return;
-    const auto first = message.begin() + static_cast<std::ptrdiff_t>(run);
-    const auto turn = static_cast<std::ptrdiff_t>(steps % run_count * stride);
-    std::rotate(first, first + turn, first + static_cast<std::ptrdiff_t>(run_count * stride));
+    turn_left(message.subspan(run, run_count * stride), steps % run_count * stride);
 }
 
 }  // namespace peerzone::dns
