@@ -1,8 +1,8 @@
 #include "peerzone/view/view.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <string_view>
+#include <array>
+#include <bit>
 
 namespace peerzone::view {
 
@@ -25,43 +25,96 @@ std::optional<ViewId> ClientTable::find(const IpAddress& client) const noexcept 
     return std::nullopt;
 }
 
-std::size_t RouteTable::Hash::operator()(std::string_view name) const noexcept {
-    return std::hash<std::string_view>{}(name);
+namespace {
+
+constexpr std::uint64_t kRootHash = 0x9e3779b97f4a7c15;
+
+// The hash of a suffix with one more label in front: folding a name's labels in from the root
+// hashes all its suffixes in one pass.
+std::uint64_t with_label(std::uint64_t hash, Bytes label) noexcept {
+    constexpr std::uint64_t kPrime = 0xa0761d6478bd642f;
+    std::uint64_t word = label.size();
+    std::size_t in_word = 1;
+    for (const std::uint8_t octet : label) {
+        word = word << 8 | octet;
+        if (++in_word % 8 == 0) hash = (hash ^ word) * kPrime ^ hash >> 29;
+    }
+    hash = (hash ^ word) * kPrime;
+    return hash ^ hash >> 32;
+}
+
+// Where each label of `name` begins; returns how many there are.
+std::size_t find_labels(Bytes name, std::array<std::uint8_t, dns::kLabelsMax>& starts) noexcept {
+    std::size_t count = 0;
+    for (std::size_t at = 0; name[at] != 0; at += name[at] + 1u)
+        starts[count++] = static_cast<std::uint8_t>(at);
+    return count;
+}
+
+Bytes label_at(Bytes name, std::size_t start) noexcept {
+    return name.subspan(start + 1, name[start]);
+}
+
+std::uint64_t hash_of(const dns::Name& suffix) noexcept {
+    std::array<std::uint8_t, dns::kLabelsMax> starts;  // NOLINT: filled up to the count
+    std::uint64_t hash = kRootHash;
+    for (std::size_t i = find_labels(suffix.wire(), starts); i-- > 0;)
+        hash = with_label(hash, label_at(suffix.wire(), starts[i]));
+    return hash;
+}
+
+}  // namespace
+
+const Route* RouteTable::probe(std::uint64_t hash, Bytes suffix) const noexcept {
+    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].route != kNone;
+         at = (at + 1) & (slots_.size() - 1)) {
+        if (slots_[at].hash != hash) continue;
+        const std::uint32_t route = slots_[at].route;
+        if (std::ranges::equal(folded_[route].wire(), suffix)) return &routes_[route];
+    }
+    return nullptr;
+}
+
+void RouteTable::insert(std::uint64_t hash, std::uint32_t route) noexcept {
+    std::size_t at = hash & (slots_.size() - 1);
+    while (slots_[at].route != kNone) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = {hash, route};
 }
 
 void RouteTable::add(const Route& route) {
-    const dns::Name suffix = route.suffix.folded();
-    const auto [at, inserted] =
-        by_suffix_.emplace(std::string(suffix.view()), static_cast<std::uint32_t>(routes_.size()));
-    if (inserted) {
-        routes_.push_back(route);
-    } else {
-        routes_[at->second] = route;
+    if (const Route* there = find_exact(route.suffix)) {
+        routes_[static_cast<std::size_t>(there - routes_.data())] = route;
+        return;
     }
-    labels_max_ = std::max(labels_max_, suffix.label_count());
+    routes_.push_back(route);
+    folded_.push_back(route.suffix.folded());
+    const std::size_t labels = route.suffix.label_count();
+    if (labels >= at_depth_.size()) at_depth_.resize(labels + 1);
+    at_depth_[labels] = true;
+    slots_.assign(std::bit_ceil(2 * routes_.size()), {});
+    for (std::size_t i = 0; i < routes_.size(); ++i)
+        insert(hash_of(folded_[i]), static_cast<std::uint32_t>(i));
 }
 
+// From the root towards the whole name, no further than any route goes: the last suffix that has a
+// route is the longest.
 const Route* RouteTable::find(Bytes name) const noexcept {
-    // Suffixes from the longest that any route has down to the root: the first that is there is the
-    // longest match.
-    std::size_t labels = 0;
-    for (std::size_t at = 0; name[at] != 0; at += name[at] + 1u) ++labels;
-    std::size_t at = 0;
-    for (; labels > labels_max_; --labels) at += name[at] + 1u;
-    for (;;) {
-        const std::string_view suffix(reinterpret_cast<const char*>(name.data()) + at,
-                                      name.size() - at);
-        if (const auto found = by_suffix_.find(suffix); found != by_suffix_.end())
-            return &routes_[found->second];
-        if (name[at] == 0) return nullptr;
-        at += name[at] + 1u;
+    std::array<std::uint8_t, dns::kLabelsMax> starts;  // NOLINT: filled up to `labels`
+    const std::size_t labels = find_labels(name, starts);
+    const Route* found = nullptr;
+    std::uint64_t hash = kRootHash;
+    for (std::size_t depth = 0; depth < at_depth_.size() && depth <= labels; ++depth) {
+        const std::size_t start = depth == 0 ? name.size() - 1 : starts[labels - depth];
+        if (depth != 0) hash = with_label(hash, label_at(name, start));
+        if (!at_depth_[depth]) continue;
+        if (const Route* route = probe(hash, name.subspan(start))) found = route;
     }
+    return found;
 }
 
 const Route* RouteTable::find_exact(const dns::Name& suffix) const noexcept {
     const dns::Name folded = suffix.folded();
-    const auto found = by_suffix_.find(folded.view());
-    return found == by_suffix_.end() ? nullptr : &routes_[found->second];
+    return slots_.empty() ? nullptr : probe(hash_of(folded), folded.wire());
 }
 
 }  // namespace peerzone::view

@@ -18,6 +18,7 @@
 namespace peerzone::dns {
 
 inline constexpr std::size_t kNameMax = 255;
+inline constexpr std::size_t kLabelsMax = 127;  ///< of one octet each, without the root
 inline constexpr std::size_t kLabelMax = 63;
 
 /// ASCII upper case to lower case; every other octet as it is. Length octets (0–63) are not

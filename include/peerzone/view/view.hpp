@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -59,13 +58,18 @@ public:
     const std::vector<Route>& routes() const noexcept { return routes_; }
 
 private:
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view name) const noexcept;
+    static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+    struct Slot {
+        std::uint64_t hash = 0;
+        std::uint32_t route = kNone;
     };
+    const Route* probe(std::uint64_t hash, Bytes suffix) const noexcept;
+    void insert(std::uint64_t hash, std::uint32_t route) noexcept;
+
     std::vector<Route> routes_;
-    std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>> by_suffix_;
-    std::size_t labels_max_ = 0;  // of the longest suffix: longer ones of a question are not probed
+    std::vector<dns::Name> folded_;  // their suffixes
+    std::vector<Slot> slots_;     // open addressing; a power of two, at most half full
+    std::vector<bool> at_depth_;  // whether a suffix of so many labels is there
 };
 
 struct View {
