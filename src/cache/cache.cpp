@@ -98,8 +98,9 @@ void Cache::configure(const Options& options) {
 }
 
 Cache::Place Cache::place_of(const Key& key) const noexcept {
+    // The kinds that go by name and type share a place, so that a probe for one tells of all.
     const std::uint64_t rest = std::uint64_t{key.type} | std::uint64_t{key.view} << 16 |
-                               std::uint64_t{static_cast<std::uint8_t>(key.kind)} << 32 |
+                               std::uint64_t{key.kind == Kind::nxdomain} << 32 |
                                std::uint64_t{key.dnssec_ok} << 40 |
                                std::uint64_t{key.checking_disabled} << 41;
     const std::uint64_t hash = mix((key.name_hash ^ seed_) + rest * 0x9e3779b97f4a7c15u);
@@ -112,17 +113,19 @@ bool Cache::find(const Key& key, Time now, MutableBytes out, Hit& hit) noexcept 
     return place.shard.find(key, place.tag, moment_of(now), out, hit);
 }
 
-void Cache::store(const Key& key, const Value& value, Time now) {
+bool Cache::store(const Key& key, const Value& value, Time now) {
     constexpr Millis longest(std::numeric_limits<std::uint32_t>::max());  // 49 days
     const Duration cap =
         std::min<Duration>(longest, std::min(max_ttl(), Seconds(longest.count() / 1000)));
     const auto lifetime = std::chrono::floor<Millis>(std::min(value.lifetime, cap));
-    if (lifetime <= Millis(0)) return;
+    if (lifetime <= Millis(0)) return false;
     const Place place = place_of(key);
     const Moment moment = moment_of(now);
     EntryPtr entry =
         make_entry(key, place.tag, value, static_cast<std::uint32_t>(lifetime.count()), moment);
-    if (entry) place.shard.store(key, std::move(entry), moment);
+    if (!entry) return false;
+    place.shard.store(key, std::move(entry), moment);
+    return true;
 }
 
 Duration Cache::store_failure(const Key& key, std::string_view text, dns::Rcode rcode,

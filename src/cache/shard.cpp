@@ -38,10 +38,12 @@ Shard::~Shard() {
     clear();
 }
 
-Entry* Shard::lookup(const Key& key, std::uint32_t tag) const noexcept {
+// `others` is set when entries that do not match have this tag.
+Entry* Shard::lookup(const Key& key, std::uint32_t tag, bool* others) const noexcept {
     std::size_t slot = index_.first(tag);
     while (Entry* entry = index_.at(slot, tag)) {
         if (entry->matches(key)) return entry;
+        if (others != nullptr) *others = true;
         ++slot;
     }
     return nullptr;
@@ -50,12 +52,14 @@ Entry* Shard::lookup(const Key& key, std::uint32_t tag) const noexcept {
 bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
                  Hit& hit) noexcept {
     const std::lock_guard lock(mutex_);
-    Entry* entry = lookup(key, tag);
+    hit.kin = false;
+    Entry* entry = lookup(key, tag, &hit.kin);
     if (entry == nullptr) return false;
     if (entry->expired(now)) {
         // It was asked for again all the same, which is what the queues want to know of a record
         // with a short TTL.
         if (entry->frequency == 0) entry->frequency = 1;
+        hit.kin = true;
         return false;
     }
     entry->copy_to(now, out, hit);
@@ -191,8 +195,14 @@ void Shard::put(EntryPtr fresh, Entry* old, Moment now, Removed& removed) noexce
 void Shard::store(const Key& key, EntryPtr fresh, Moment now) noexcept {
     Removed removed;
     const std::lock_guard lock(mutex_);
-    Entry* old = lookup(key, static_cast<std::uint32_t>(fresh->tag));
+    const auto tag = static_cast<std::uint32_t>(fresh->tag);
+    bool others = false;
+    Entry* old = lookup(key, tag, &others);
     put(std::move(fresh), old, now, removed);
+    if (key.kind != Kind::answer || !(others || old != nullptr)) return;
+    Key failure = key;
+    failure.kind = Kind::failure;
+    if (Entry* entry = lookup(failure, tag)) remove(entry, removed);
 }
 
 std::uint64_t Shard::store_failure(const Key& key, EntryPtr fresh, Moment now) noexcept {

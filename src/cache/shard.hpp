@@ -47,7 +47,7 @@ private:
         void add(Entry* entry) noexcept;
     };
 
-    Entry* lookup(const Key& key, std::uint32_t tag) const noexcept;
+    Entry* lookup(const Key& key, std::uint32_t tag, bool* others = nullptr) const noexcept;
     Queue& queue_of(const Entry& entry) noexcept { return entry.in_main ? main_ : probation_; }
     void enqueue(Entry* entry) noexcept;
     void unlink(Entry* entry) noexcept;

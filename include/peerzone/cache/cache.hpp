@@ -71,6 +71,9 @@ struct Hit {
     Duration remaining;  ///< until it expires
     /// How often this value was found before (stops at 65535); for failures: how many in a row.
     std::uint32_t uses;
+    /// Set when nothing was found: there may be another kind under this name and type (answer,
+    /// failure, chain). False means that there is none.
+    bool kin = true;
 };
 
 /// Sums over all shards, for metrics. Hits and misses are in the workers' counters: here they would
@@ -98,8 +101,9 @@ public:
 
     /// Keeps (or replaces) a value. Records whose lifetime is not above zero (times are kept in
     /// whole milliseconds) are not kept, nor is a body that does not walk as `info` says or that
-    /// holds an OPT. A value too large is refused and counted.
-    void store(const Key& key, const Value& value, Time now);
+    /// holds an OPT. A value too large is refused and counted. False: it
+    /// was no value to keep.
+    bool store(const Key& key, const Value& value, Time now);
 
     /// Keeps a failure: `body` is the text of its extended error (for people, at most 200 octets),
     /// `rcode` what clients get. The first failure lives 1 s, each further one in a row twice as
@@ -110,7 +114,7 @@ public:
     /// will be remembered. `key.kind` is taken as failure.
     Duration store_failure(const Key& key, std::string_view text, dns::Rcode rcode,
                            std::uint16_t source, Time now);
-    void forget_failure(const Key& key) noexcept;
+    void forget_failure(const Key& key) noexcept;  ///< storing an answer does it, too
 
     /// Drops one key, e.g. an NXDOMAIN when a positive answer came.
     void erase(const Key& key) noexcept;

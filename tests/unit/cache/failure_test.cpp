@@ -39,6 +39,23 @@ TEST_F(FailureTest, IsFoundWithItsTextUntilItExpires) {
     EXPECT_FALSE(find(question.key(Kind::failure)));
 }
 
+TEST_F(FailureTest, AProbeForTheAnswerTellsWhetherThereIsAFailure) {
+    EXPECT_FALSE(find(question.key(Kind::answer)));
+    EXPECT_FALSE(hit.kin);
+    fail();
+    EXPECT_FALSE(find(question.key(Kind::answer)));
+    EXPECT_TRUE(hit.kin);
+}
+
+TEST_F(FailureTest, StoringAnAnswerForgetsIt) {
+    for (int round = 0; round < 2; ++round) {  // a new answer, then one that takes its place
+        fail();
+        cache.store(question.key(), PlainA().value(60s), now);
+        EXPECT_FALSE(find(question.key(Kind::failure)));
+        EXPECT_TRUE(find(question.key()));
+    }
+}
+
 TEST_F(FailureTest, BacksOffToFiveSeconds) {
     EXPECT_EQ(row(6), (std::vector<Duration>{1s, 2s, 4s, 5s, 5s, 5s}));
     fail();
