@@ -91,7 +91,7 @@ struct Resolver::Impl {
 
     // walk.cpp
     void answer_later(const Request& request, const ReplyTo& to, Time now);
-    upstream::Detached run(Flight& flight);
+    upstream::Detached run(Flight& flight, Time now);
     const upstream::Upstream* visit(Walk& walk, Time now);
     void visit_zone(Walk& walk, const view::Route& route);
     bool visit_cache(Walk& walk, Time now);

@@ -50,7 +50,7 @@ Join InFlightTable::join(const Request& request, const ReplyTo& to, std::uint16_
     Load& load = load_of(upstream);
     if (load.flights >= limits.in_flight_per_upstream_max) return Join::too_many_flights;
     if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
-    auto made = std::make_unique<Flight>();
+    auto made = take_spare();
     made->key_hash = hash;
     made->upstream = upstream;
     made->snapshot = snapshot;
@@ -60,6 +60,21 @@ Join InFlightTable::join(const Request& request, const ReplyTo& to, std::uint16_
     ++load.flights;
     ++load.waiters;
     return Join::started;
+}
+
+std::unique_ptr<Flight> InFlightTable::take_spare() {
+    if (spare_.empty()) return std::make_unique<Flight>();
+    std::unique_ptr<Flight> taken = std::move(spare_.back());
+    spare_.pop_back();
+    return taken;
+}
+
+void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
+    if (spare_.capacity() == 0) spare_.reserve(kSpareMax);
+    if (spare_.size() == kSpareMax || flight->waiters.capacity() > kSpareWaitersMax) return;
+    flight->snapshot.reset();
+    flight->waiters.clear();
+    spare_.push_back(std::move(flight));
 }
 
 bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {

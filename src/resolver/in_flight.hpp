@@ -48,6 +48,8 @@ public:
     bool move(Flight& flight, std::uint16_t upstream);
     /// Takes the flight out of the table.
     std::unique_ptr<Flight> finish(Flight& flight);
+    /// Keeps a finished one for the next question, so that a miss need not allocate.
+    void recycle(std::unique_ptr<Flight> flight) noexcept;
 
     std::size_t size() const noexcept { return flights_.size(); }
 
@@ -56,9 +58,14 @@ private:
         std::size_t flights = 0;
         std::size_t waiters = 0;
     };
+    static constexpr std::size_t kSpareMax = 256;
+    static constexpr std::size_t kSpareWaitersMax = 4;  // more of them are given back
+
     Load& load_of(std::uint16_t upstream);
+    std::unique_ptr<Flight> take_spare();
 
     std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
+    std::vector<std::unique_ptr<Flight>> spare_;
     std::vector<Load> loads_;  // by Upstream::id
 };
 

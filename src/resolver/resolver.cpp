@@ -67,6 +67,7 @@ Now Resolver::answer_now(Bytes message, Time now, Request& request, MutableBytes
     Impl& self = *impl_;
     const Snapshot& snapshot = *self.snapshot;
     dns::Query& query = request.query;
+    request.kin = true;
 
     // 1. Parse; drop what must be dropped, refuse what must be refused.
     switch (dns::parse_query(message, query)) {
@@ -101,7 +102,7 @@ Now Resolver::answer_now(Bytes message, Time now, Request& request, MutableBytes
     if (query.type == dns::type::axfr || query.type == dns::type::ixfr) return refuse(kNoTransfer);
 
     // 4. and 5. The longest suffix in this view; names that must not leak have built-in zones.
-    const view::Route* route = view.routes.find(query.name());
+    const view::Route* route = request.route = view.routes.find(query.name());
     if (route == nullptr) return refuse(kNoRoute);
 
     // 6. Our own zone answers; for the others the cache may.
@@ -186,7 +187,9 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     dns::ReplyHead head;
     head.flags = view.recursion_available ? dns::kFlagRa : 0;
     if (query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
-    if (found(cache::Kind::answer) || found(cache::Kind::nxdomain)) {
+    const bool answered = found(cache::Kind::answer);
+    request.kin = hit.kin;
+    if (answered || found(cache::Kind::nxdomain)) {
         counters.add(Count::answered_cache);
         head.rcode = hit.rcode;
         if (hit.authentic_data && wants_ad(query)) head.flags |= dns::kFlagAd;
@@ -196,7 +199,7 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
         if (buffer[2] & dns::kFlagTc >> 8) counters.add(Count::truncated);
         return Now::replied;
     }
-    if (!found(cache::Kind::failure)) return Now::later;
+    if (!request.kin || !found(cache::Kind::failure)) return Now::later;
     counters.add(Count::answered_failure_cached);
     std::array<char, 256> text;
     const dns::ExtendedError extended{

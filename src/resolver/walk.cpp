@@ -44,7 +44,7 @@ void Resolver::Impl::answer_later(const Request& request, const ReplyTo& to, Tim
     if (first == nullptr) return;  // answer_now would not have sent it here
     Flight* flight = nullptr;
     switch (const Join joined = table.join(request, to, first->id, snapshot, flight)) {
-        case Join::started: run(*flight); break;
+        case Join::started: run(*flight, now); break;
         case Join::joined: break;
         case Join::too_many_flights:
         case Join::too_many_waiters:
@@ -59,7 +59,7 @@ const upstream::Upstream* Resolver::Impl::first_upstream(const Request& request)
     const view::View& view = snapshot->views[request.view];
     dns::Name name = dns::Name::from_checked(request.query.name());
     for (unsigned stop = 0; stop <= kLinksMax; ++stop) {
-        const view::Route* route = view.routes.find(name.wire());
+        const view::Route* route = stop == 0 ? request.route : view.routes.find(name.wire());
         if (route == nullptr) return nullptr;
         if (route->kind == view::Route::Kind::upstream)
             return snapshot->upstreams[route->index].get();
@@ -105,12 +105,12 @@ void Resolver::Impl::shed(const Request& request, const ReplyTo& to,
     reply_to({to, request}, snapshot->views[request.view], answer);
 }
 
-upstream::Detached Resolver::Impl::run(Flight& flight) {
+upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
     Walk walk{.flight = &flight,
               .view = &flight.snapshot->views[flight.question().view],
               .name = dns::Name::from_checked(flight.question().query.name())};
     for (;;) {
-        const upstream::Upstream* next = visit(walk, Clock::now());
+        const upstream::Upstream* next = visit(walk, now);
         if (next == nullptr) break;
         if (!table.move(flight, next->id)) {
             counters.add(Count::shed_in_flight);
@@ -122,12 +122,14 @@ upstream::Detached Resolver::Impl::run(Flight& flight) {
             .type = walk.type(),
             .dnssec_ok = flight.question().query.dnssec_ok,
             .checking_disabled = flight.question().query.checking_disabled()};
-        upstream::Task<upstream::Asked> asking = client.ask(*next, question);
+        upstream::Task<upstream::Asked> asking = client.ask(*next, question, now);
         const upstream::Asked asked = co_await asking;
-        if (take(walk, *next, asked, Clock::now())) break;
+        now = asked.ended_at;
+        if (take(walk, *next, asked, now)) break;
     }
-    const std::unique_ptr<Flight> landed = table.finish(flight);
-    finish(*landed, walk, Clock::now());
+    std::unique_ptr<Flight> landed = table.finish(flight);
+    finish(*landed, walk, now);
+    table.recycle(std::move(landed));
 }
 
 // Goes on from walk.name as far as that needs no waiting. Returns whom to ask, or null when the
@@ -139,7 +141,8 @@ const upstream::Upstream* Resolver::Impl::visit(Walk& walk, Time now) {
             fail_chain(walk);
             return nullptr;
         }
-        const view::Route* route = walk.view->routes.find(walk.name.wire());
+        const view::Route* route = walk.stops == 0 ? walk.flight->question().route
+                                                   : walk.view->routes.find(walk.name.wire());
         if (route == nullptr) {  // the chain ends where nobody is known: the client gets the chain
             walk.cacheable = false;
             walk.answer.error_code = dns::ede::not_authoritative;
@@ -223,6 +226,7 @@ bool Resolver::Impl::visit_cache(Walk& walk, Time now) {
 // Aliases that an upstream told before, whose end lies elsewhere. True when the walk stands there
 // now.
 bool Resolver::Impl::visit_chain(Walk& walk, Time now) {
+    if (walk.stops == 0 && !walk.flight->question().kin) return false;
     const std::uint64_t hash = dns::hash_folded(walk.name.wire());
     const std::size_t start = body_offset(walk.name.wire());
     cache::Hit hit;
@@ -252,7 +256,8 @@ bool Resolver::Impl::visit_chain(Walk& walk, Time now) {
 bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
                           const upstream::Asked& asked, Time now) {
     const Request& request = walk.flight->question();
-    const std::uint64_t hash = dns::hash_folded(walk.name.wire());
+    const std::uint64_t hash =
+        walk.stops == 0 ? request.query.name_hash : dns::hash_folded(walk.name.wire());
     const auto key = [&](cache::Kind kind) {
         return key_of(walk.name.wire(), hash, request, kind);
     };
@@ -272,7 +277,7 @@ bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
     const upstream::TtlCaps caps{.positive = static_cast<std::uint32_t>(cache.max_ttl().count()),
                                  .negative = static_cast<std::uint32_t>(cap.count())};
     dns::BodyWriter writer(scratch, scratch.size(), walk.name.wire());
-    if (!upstream::write_kept(asked.message, walk.name.wire(), walk.type(), checked, caps, !on,
+    if (!upstream::write_kept(*asked.index, walk.name.wire(), walk.type(), checked, caps, !on,
                               writer)) {
         fail(walk, dns::ede::invalid_data, upstream.label + " reply too large to be kept");
         return true;
@@ -311,8 +316,9 @@ bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
                              .authentic_data = walk.answer.authentic_data,
                              .source = upstream.id,
                              .lifetime = lifetime};
-    cache.store(key(bare_nxdomain ? cache::Kind::nxdomain : cache::Kind::answer), value, now);
-    cache.forget_failure(key(cache::Kind::failure));
+    const bool kept =
+        cache.store(key(bare_nxdomain ? cache::Kind::nxdomain : cache::Kind::answer), value, now);
+    if (bare_nxdomain || !kept) cache.forget_failure(key(cache::Kind::failure));
     cache.erase(key(bare_nxdomain ? cache::Kind::answer : cache::Kind::nxdomain));
     assemble(walk);
     return true;

@@ -6,7 +6,8 @@
 // with a lot to do is taken out of its epoll set until it runs dry.
 //
 // Invariants: Batch::out[0, to_send) are replies of the current batch, whose buffers nobody touches
-// until send() returns. The socket is in epoll_ exactly while `armed_`.
+// until send() returns. Late::out[0, count) are replies that wait for the Cork. The socket is in
+// epoll_ exactly while `armed_`.
 #include "server/udp_listener.hpp"
 
 #include <netinet/in.h>
@@ -18,6 +19,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "peerzone/server/sockets.hpp"
 
@@ -46,13 +48,25 @@ struct UdpListener::Batch {
     resolver::Request request;
 };
 
-UdpListener::UdpListener(boost::asio::io_context& io, Fd socket, resolver::Resolver& resolver,
-                         metrics::Counters& counters)
-    : socket_(std::move(socket)),
+/// Replies to questions that had to wait, until they leave together.
+struct UdpListener::Late {
+    std::array<std::array<std::uint8_t, dns::kUdpEdnsMax>, kBatch> replies;
+    alignas(cmsghdr) std::array<std::array<char, kControlMax>, kBatch> controls;
+    std::array<sockaddr_storage, kBatch> clients;
+    std::array<iovec, kBatch> vectors;
+    std::array<mmsghdr, kBatch> out;
+    int count = 0;
+};
+
+UdpListener::UdpListener(boost::asio::io_context& io, Cork& cork, Fd socket,
+                         resolver::Resolver& resolver, metrics::Counters& counters)
+    : cork_(cork),
+      socket_(std::move(socket)),
       epoll_(io, ::epoll_create1(EPOLL_CLOEXEC)),
       resolver_(resolver),
       counters_(counters),
       batch_(std::make_unique<Batch>()),
+      late_(std::make_unique<Late>()),
       wildcard_(bound_address(socket_).ip.is_unspecified()) {
     prepare(kBatch);
 }
@@ -140,10 +154,11 @@ int UdpListener::receive() {
 }
 
 void UdpListener::answer(int received) {
+    const Cork::Scope scope(cork_);
     const Time now = Clock::now();
     batch_->to_send = 0;
     for (int i = 0; i < received; ++i) answer_one(i, now);
-    send(batch_->to_send);
+    send(batch_->out.data(), batch_->to_send);
     counters_.add(Count::udp_queries, static_cast<std::uint64_t>(received));
 }
 
@@ -227,10 +242,10 @@ void UdpListener::note_control(int index, resolver::ReplyTo& to) {
     header.msg_controllen = CMSG_ALIGN(size);
 }
 
-void UdpListener::send(int count) {
+void UdpListener::send(mmsghdr* messages, int count) noexcept {
     int sent = 0;
     while (sent < count) {
-        const int n = ::sendmmsg(socket_.get(), &batch_->out[sent],
+        const int n = ::sendmmsg(socket_.get(), messages + sent,
                                  static_cast<unsigned>(count - sent), MSG_DONTWAIT);
         if (n > 0) {
             counters_.add(Count::udp_replies, static_cast<std::uint64_t>(n));
@@ -243,38 +258,47 @@ void UdpListener::send(int count) {
 }
 
 void UdpListener::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
-    sockaddr_storage client;
-    iovec vector{const_cast<std::uint8_t*>(reply.data()), reply.size()};
-    msghdr header{};
-    header.msg_name = &client;
-    header.msg_namelen = to.client.to_native(client);
-    header.msg_iov = &vector;
-    header.msg_iovlen = 1;
-    alignas(cmsghdr) std::array<char, kControlMax> control{};
-    if (wildcard_) {
-        header.msg_control = control.data();
-        header.msg_controllen = control.size();
-        cmsghdr* c = CMSG_FIRSTHDR(&header);
-        if (to.local.is_v4()) {
-            in_pktinfo four{};
-            four.ipi_spec_dst.s_addr = htonl(to.local.v4_value());
-            c->cmsg_level = IPPROTO_IP;
-            c->cmsg_type = IP_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof four);
-            std::memcpy(CMSG_DATA(c), &four, sizeof four);
-        } else {
-            in6_pktinfo six{};
-            std::memcpy(&six.ipi6_addr, to.local.bytes().data(), 16);
-            six.ipi6_ifindex = to.interface;
-            c->cmsg_level = IPPROTO_IPV6;
-            c->cmsg_type = IPV6_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof six);
-            std::memcpy(CMSG_DATA(c), &six, sizeof six);
-        }
-        header.msg_controllen = CMSG_ALIGN(c->cmsg_len);
+    Late& l = *late_;
+    if (l.count == kBatch) flush();
+    const auto at = static_cast<std::size_t>(l.count++);
+    const std::size_t size = std::min(reply.size(), l.replies[at].size());
+    std::memcpy(l.replies[at].data(), reply.data(), size);
+    l.vectors[at] = {l.replies[at].data(), size};
+    char* const control = l.controls[at].data();
+    l.out[at].msg_hdr = {.msg_name = &l.clients[at],
+                         .msg_namelen = to.client.to_native(l.clients[at]),
+                         .msg_iov = &l.vectors[at],
+                         .msg_iovlen = 1,
+                         .msg_control = wildcard_ ? control : nullptr,
+                         .msg_controllen = wildcard_ ? write_control(to, control) : 0,
+                         .msg_flags = 0};
+    cork_.gather(*this);
+}
+
+void UdpListener::flush() noexcept {
+    send(late_->out.data(), std::exchange(late_->count, 0));
+}
+
+// The address that was asked is the one that the reply leaves from.
+std::size_t UdpListener::write_control(const resolver::ReplyTo& to, char* control) const noexcept {
+    cmsghdr head{};
+    const auto write = [&](int level, int type, const auto& info) {
+        head.cmsg_level = level;
+        head.cmsg_type = type;
+        head.cmsg_len = CMSG_LEN(sizeof info);
+        std::memcpy(control, &head, sizeof head);
+        std::memcpy(control + CMSG_LEN(0), &info, sizeof info);
+        return CMSG_SPACE(sizeof info);
+    };
+    if (to.local.is_v4()) {
+        in_pktinfo four{};
+        four.ipi_spec_dst.s_addr = htonl(to.local.v4_value());
+        return write(IPPROTO_IP, IP_PKTINFO, four);
     }
-    const bool sent = ::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0;
-    counters_.add(sent ? Count::udp_replies : Count::udp_send_failed);
+    in6_pktinfo six{};
+    std::memcpy(&six.ipi6_addr, to.local.bytes().data(), 16);
+    six.ipi6_ifindex = to.interface;
+    return write(IPPROTO_IPV6, IPV6_PKTINFO, six);
 }
 
 }  // namespace peerzone::server

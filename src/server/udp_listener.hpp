@@ -1,21 +1,25 @@
 // One UDP socket of one worker: reads a batch, answers every hit of it in place, sends the batch
-// (DESIGN section 2). Used on the worker's thread only.
+// (DESIGN section 2). Replies that come later gather while the Cork is in. Used on the worker's
+// thread only.
 #pragma once
+
+#include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
 
+#include "peerzone/base/cork.hpp"
 #include "peerzone/base/fd.hpp"
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/resolver/resolver.hpp"
 
 namespace peerzone::server {
 
-class UdpListener final : public resolver::ReplySink {
+class UdpListener final : public resolver::ReplySink, private Cork::Sender {
 public:
     /// The socket is from open_udp. Reading starts with start().
-    UdpListener(boost::asio::io_context& io, Fd socket, resolver::Resolver& resolver,
+    UdpListener(boost::asio::io_context& io, Cork& cork, Fd socket, resolver::Resolver& resolver,
                 metrics::Counters& counters);
     ~UdpListener();
 
@@ -27,6 +31,7 @@ public:
 
 private:
     struct Batch;
+    struct Late;
 
     void arm();
     void disarm();
@@ -37,14 +42,18 @@ private:
     int receive();
     void answer(int received);
     void answer_one(int index, Time now);
-    void send(int count);
+    void send(mmsghdr* messages, int count) noexcept;
+    void flush() noexcept override;
+    std::size_t write_control(const resolver::ReplyTo& to, char* control) const noexcept;
     void note_control(int index, resolver::ReplyTo& to);
 
+    Cork& cork_;
     Fd socket_;
     boost::asio::posix::stream_descriptor epoll_;  // holds socket_ while that has little to do
     resolver::Resolver& resolver_;
     metrics::Counters& counters_;
     std::unique_ptr<Batch> batch_;
+    std::unique_ptr<Late> late_;
     std::uint32_t kernel_drops_ = 0;
     bool wildcard_ = false;
     bool armed_ = false;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "peerzone/base/cork.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "server/connection_limits.hpp"
 #include "server/question_handler.hpp"
@@ -31,6 +32,7 @@ struct Worker::Impl {
     asio::io_context io{1};
     asio::executor_work_guard<asio::io_context::executor_type> keep_running{io.get_executor()};
     metrics::Counters counters;
+    Cork cork;
     upstream::Client client;
     resolver::Resolver resolver;
     ResolverQuestions handler{resolver};
@@ -42,7 +44,7 @@ struct Worker::Impl {
 
     Impl(cache::Cache& cache, ConnectionLimits& connections, const Limits& limits,
          const upstream::ClientOptions& options)
-        : client(io, counters, options),
+        : client(io, cork, counters, options),
           resolver(cache, client, counters),
           tcp(io, handler, connections, counters, limits) {}
 
@@ -72,7 +74,7 @@ Worker::~Worker() {
 }
 
 void Worker::add_udp(Fd socket) {
-    impl_->udp.push_back(std::make_unique<UdpListener>(impl_->io, std::move(socket),
+    impl_->udp.push_back(std::make_unique<UdpListener>(impl_->io, impl_->cork, std::move(socket),
                                                        impl_->resolver, impl_->counters));
 }
 

@@ -5,6 +5,7 @@
 namespace peerzone::upstream {
 
 void AttemptList::add(Attempt& attempt) noexcept {
+    attempt.leave_list();
     attempt.list_ = this;
     attempt.next_ = first_;
     attempt.link_ = &first_;
@@ -66,6 +67,10 @@ void Attempt::begin(Time now) noexcept {
 
 void Attempt::leave() noexcept {
     cancel();
+    leave_list();
+}
+
+void Attempt::leave_list() noexcept {
     if (list_ == nullptr) return;
     *link_ = next_;
     if (next_ != nullptr) next_->link_ = link_;

@@ -43,6 +43,7 @@ public:
     AttemptList(const AttemptList&) = delete;
     AttemptList& operator=(const AttemptList&) = delete;
 
+    /// Takes the attempt out of the list that it is in.
     void add(Attempt& attempt) noexcept;
     Attempt* first() const noexcept { return first_; }
     std::size_t count() const noexcept { return count_; }
@@ -109,6 +110,7 @@ public:
 private:
     friend class AttemptList;
     static void expired(TimerNode& node);
+    void leave_list() noexcept;
 
     std::coroutine_handle<> waiter_;
     AttemptList* list_ = nullptr;

@@ -5,6 +5,7 @@
 #include "upstream/attempt.hpp"
 #include "upstream/attempt_plan.hpp"
 #include "upstream/random.hpp"
+#include "upstream/reply_index.hpp"
 #include "upstream/stream_exchange.hpp"
 #include "upstream/timers.hpp"
 #include "upstream/udp_exchange.hpp"
@@ -29,28 +30,30 @@ Fault fault_of(Outcome outcome) {
 }  // namespace
 
 struct Client::Impl {
-    Impl(boost::asio::io_context& io, metrics::Counters& c, const ClientOptions& options)
+    Impl(boost::asio::io_context& io, Cork& cork, metrics::Counters& c,
+         const ClientOptions& options)
         : counters(c),
           timers(io),
-          udp(io, timers, random, c, options),
-          stream(io, timers, random, c, options) {}
+          udp(io, cork, timers, random, c, options),
+          stream(io, cork, timers, random, c, options) {}
 
     void prepare(Attempt& attempt, const Endpoint& endpoint, const Question& question,
                  const Step& step);
-    void start(Attempt& attempt, Wire wire);
-    void send_copy(const Upstream& upstream, const Question& question, const Step& step);
+    void start(Attempt& attempt, Wire wire, Time now);
+    void send_copy(const Upstream& upstream, const Question& question, const Step& step, Time now);
     Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<TlsIdentity> tls,
-                  Question question, Step step);
+                  Question question, Step step, Time now);
     bool judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked);
     void count_fault(Outcome outcome);
-    Asked failed(const AttemptPlan& plan) const;
-    Asked shutting_down(const Upstream& upstream) const;
+    Asked failed(const AttemptPlan& plan, Time now) const;
+    Asked shutting_down(const Upstream& upstream, Time now) const;
 
     metrics::Counters& counters;
     Random random;
     Timers timers;
     UdpExchange udp;
     StreamExchange stream;
+    ReplyIndex index;  // of the reply that was judged last
 };
 
 void Client::Impl::prepare(Attempt& attempt, const Endpoint& endpoint, const Question& question,
@@ -64,17 +67,17 @@ void Client::Impl::prepare(Attempt& attempt, const Endpoint& endpoint, const Que
     attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
 }
 
-void Client::Impl::start(Attempt& attempt, Wire wire) {
+void Client::Impl::start(Attempt& attempt, Wire wire, Time now) {
     if (wire == Wire::udp) {
-        udp.start(attempt);
+        udp.start(attempt, now);
     } else {
-        stream.start(attempt);
+        stream.start(attempt, now);
     }
 }
 
-void Client::Impl::send_copy(const Upstream& upstream, const Question& question, const Step& step) {
+void Client::Impl::send_copy(const Upstream& upstream, const Question& question, const Step& step,
+                             Time now) {
     const std::shared_ptr<Endpoint>& endpoint = upstream.endpoints[step.copy_to];
-    const Time now = Clock::now();
     Step own;
     own.wire = step.copy_wire;
     own.edns = endpoint->edns_works(now);
@@ -82,16 +85,16 @@ void Client::Impl::send_copy(const Upstream& upstream, const Question& question,
     // With time for the handshakes of TCP and TLS: nobody waits.
     own.timeout = own.wire == Wire::tls ? 3 * AttemptPlan::kTimeoutMax : AttemptPlan::kTimeoutMax;
     auto tls = own.wire == Wire::tls ? upstream.tls[step.copy_to] : nullptr;
-    copy(endpoint, std::move(tls), question, own);
+    copy(endpoint, std::move(tls), question, own, now);
 }
 
 /// Nobody waits for this one: its reply says that the endpoint is back.
 Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<TlsIdentity> tls,
-                            Question question, Step step) {
+                            Question question, Step step, Time now) {
     Attempt attempt;
     prepare(attempt, *endpoint, question, step);
     attempt.tls = tls.get();
-    start(attempt, step.wire);
+    start(attempt, step.wire, now);
     co_await attempt;
     if (attempt.outcome == Outcome::reply) {
         endpoint->note_reply(attempt.ended_at - attempt.sent_at, step.wire);
@@ -120,35 +123,38 @@ bool Client::Impl::judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked
             counters.add(Count::upstream_suspect);
         return false;
     }
-    asked.checked = check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns);
+    asked.checked = check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
     if (asked.checked.kind == ReplyKind::truncated) counters.add(Count::upstream_truncated);
     if (asked.checked.kind == ReplyKind::invalid) counters.add(Count::upstream_invalid);
     if (!plan.on_reply(asked.checked, now - attempt.sent_at, now)) return false;
     asked.ok = true;
     asked.message = attempt.reply;
+    asked.index = &index;
     return true;
 }
 
-Asked Client::Impl::failed(const AttemptPlan& plan) const {
+Asked Client::Impl::failed(const AttemptPlan& plan, Time now) const {
     Failure failure = plan.failure();
     Asked asked;
+    asked.ended_at = now;
     asked.error_code = failure.code;
     asked.error_text = std::move(failure.text);
     asked.cacheable = !failure.ours;
     return asked;
 }
 
-Asked Client::Impl::shutting_down(const Upstream& upstream) const {
+Asked Client::Impl::shutting_down(const Upstream& upstream, Time now) const {
     Asked asked;
+    asked.ended_at = now;
     asked.error_code = dns::ede::other;
     asked.error_text = upstream.label + " shutting down";
     asked.cacheable = false;
     return asked;
 }
 
-Client::Client(boost::asio::io_context& io, metrics::Counters& counters,
+Client::Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& counters,
                const ClientOptions& options)
-    : impl_(std::make_unique<Impl>(io, counters, options)) {}
+    : impl_(std::make_unique<Impl>(io, cork, counters, options)) {}
 
 Client::~Client() {
     shut_down();
@@ -160,20 +166,21 @@ void Client::shut_down() {
     impl_->timers.stop();
 }
 
-Task<Asked> Client::ask(const Upstream& upstream, const Question& question) {
+Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now) {
     Impl& impl = *impl_;
-    AttemptPlan plan(upstream, Clock::now());
+    AttemptPlan plan(upstream, now);
     Attempt attempt;
     Asked asked;
     for (;;) {
-        const Step step = plan.next(Clock::now(), impl.random.u32());
-        if (step.give_up) co_return impl.failed(plan);
+        const Step step = plan.next(now, impl.random.u32());
+        if (step.give_up) co_return impl.failed(plan, now);
         impl.prepare(attempt, *upstream.endpoints[step.endpoint], question, step);
         attempt.tls = step.wire == Wire::tls ? upstream.tls[step.endpoint].get() : nullptr;
-        impl.start(attempt, step.wire);
-        if (step.copy_to != Step::kNone) impl.send_copy(upstream, question, step);
+        impl.start(attempt, step.wire, now);
+        if (step.copy_to != Step::kNone) impl.send_copy(upstream, question, step, now);
         co_await attempt;
-        if (attempt.outcome == Outcome::shut_down) co_return impl.shutting_down(upstream);
+        now = asked.ended_at = attempt.ended_at;
+        if (attempt.outcome == Outcome::shut_down) co_return impl.shutting_down(upstream, now);
         if (impl.judge(plan, attempt, asked)) co_return std::move(asked);
     }
 }

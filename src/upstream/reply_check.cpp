@@ -333,13 +333,13 @@ Match match_reply(Bytes message, std::uint16_t id, Bytes name, std::uint16_t typ
     return dns::equal_folded(asked, name) ? Match::case_differs : Match::other;
 }
 
-CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns) {
+CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns,
+                         ReplyIndex& index) {
     CheckedReply checked;
     const auto question = Name::from_wire(name);
     if (!question) return checked;
     checked.target = *question;
-    ReplyIndex index;
-    const bool whole = index.read(message, ReplyIndex::Data::checked);
+    const bool whole = index.read(message);
     const std::uint16_t flags = index.header().flags;
     if (!(flags & dns::kFlagQr)) return checked;  // also without a header
     checked.error = index.extended();
@@ -362,11 +362,11 @@ CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sen
     return checked;
 }
 
-bool write_kept(Bytes message, Bytes name, std::uint16_t type, const CheckedReply& checked,
-                const TtlCaps& caps, bool with_soa, dns::BodyWriter& writer) {
+bool write_kept(const ReplyIndex& index, Bytes name, std::uint16_t type,
+                const CheckedReply& checked, const TtlCaps& caps, bool with_soa,
+                dns::BodyWriter& writer) {
     const auto question = Name::from_wire(name);
-    ReplyIndex index;
-    if (!question || !index.read(message, ReplyIndex::Data::unchecked)) return false;
+    if (!question) return false;
     const Chain chain = follow(index, *question, type);
     if (chain.end == End::invalid) return false;
     const std::uint32_t set_ttl = data_ttl(index, chain, type);

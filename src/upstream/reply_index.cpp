@@ -65,14 +65,21 @@ std::uint64_t owner_hash(const dns::Name& name) noexcept {
     return dns::hash_folded(name.folded().wire());
 }
 
-bool ReplyIndex::read(Bytes message, Data data) {
+bool ReplyIndex::read(Bytes message) {
     message_ = message;
+    header_ = {};
+    entries_.clear();
+    answer_count_ = 0;
+    has_signatures_ = has_opt_ = false;
+    extended_rcode_ = 0;
+    extended_.present = false;
+    extended_.text.clear();
     dns::Reader reader(message);
     if (!reader.read_header(header_) || header_.counts[0] > 1) return false;
     if (has_question() && !reader.read_question(question_, question_type_, question_class_))
         return false;
     for (std::size_t section = 1; section <= 3; ++section) {
-        if (!read_section(reader, section, data)) return false;
+        if (!read_section(reader, section)) return false;
         if (section == 1) answer_count_ = entries_.size();
     }
     return reader.at_end();
@@ -84,21 +91,21 @@ bool ReplyIndex::asks(const dns::Name& name, std::uint16_t type) const noexcept 
 }
 
 // A count that promises more than the octets hold ends at the first record that is not there.
-bool ReplyIndex::read_section(dns::Reader& reader, std::size_t section, Data data) {
+bool ReplyIndex::read_section(dns::Reader& reader, std::size_t section) {
     for (unsigned i = 0; i < header_.counts[section]; ++i) {
         const std::size_t at = reader.offset();
         dns::Record record;
-        if (!reader.read_record(record) || !add(record, at, section, data)) return false;
+        if (!reader.read_record(record) || !add(record, at, section)) return false;
     }
     return true;
 }
 
-bool ReplyIndex::add(const dns::Record& record, std::size_t at, std::size_t section, Data data) {
+bool ReplyIndex::add(const dns::Record& record, std::size_t at, std::size_t section) {
     if (record.type == dns::type::opt) return read_opt(record, section);
     // What other classes mean by their data is not known here; none of their records is kept.
     if (record.klass != dns::klass::in) return true;
     Bytes expanded;
-    if (data == Data::checked && !expand(record, expanded)) return false;
+    if (!expand(record, expanded)) return false;
     const bool signature = record.type == dns::type::rrsig;
     if (signature && record.rdata_size < kSignatureMin) return false;
     if (section == 3) return true;

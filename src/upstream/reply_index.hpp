@@ -27,14 +27,11 @@ struct Entry {
 
 class ReplyIndex {
 public:
-    enum class Data : bool {
-        unchecked,  ///< the message was read with `checked` before
-        checked     ///< the data of every record must fit its type
-    };
-
-    /// Reads the whole message, which must outlive the index. False when it does not parse to its
-    /// last octet; what was understood until then (header, OPT) can be asked for all the same.
-    bool read(Bytes message, Data data);
+    /// Reads the whole message, which must live as long as anything is asked of the index; forgets
+    /// the one before. False when it does not parse to its
+    /// last octet, or data does not fit its type; what was understood until then (header, OPT) can
+    /// be asked for all the same.
+    bool read(Bytes message);
 
     const dns::Header& header() const noexcept { return header_; }
     bool has_question() const noexcept { return header_.counts[0] != 0; }
@@ -65,8 +62,8 @@ public:
     }
 
 private:
-    bool read_section(dns::Reader& reader, std::size_t section, Data data);
-    bool add(const dns::Record& record, std::size_t at, std::size_t section, Data data);
+    bool read_section(dns::Reader& reader, std::size_t section);
+    bool add(const dns::Record& record, std::size_t at, std::size_t section);
     bool read_opt(const dns::Record& record, std::size_t section);
 
     Bytes message_;

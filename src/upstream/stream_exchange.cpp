@@ -45,9 +45,11 @@ Outcome outcome_of(const error_code& error) {
 StreamExchange::SweepNode::SweepNode(StreamExchange& o)
     : TimerNode([](TimerNode& node) { static_cast<SweepNode&>(node).owner.sweep(); }), owner(o) {}
 
-StreamExchange::StreamExchange(boost::asio::io_context& io, Timers& timers, Random& random,
-                               metrics::Counters& counters, const ClientOptions& options)
+StreamExchange::StreamExchange(boost::asio::io_context& io, Cork& cork, Timers& timers,
+                               Random& random, metrics::Counters& counters,
+                               const ClientOptions& options)
     : io_(io),
+      cork_(cork),
       timers_(timers),
       random_(random),
       counters_(counters),
@@ -58,8 +60,7 @@ StreamExchange::~StreamExchange() {
     shut_down();
 }
 
-void StreamExchange::start(Attempt& attempt) {
-    const Time now = Clock::now();
+void StreamExchange::start(Attempt& attempt, Time now) {
     attempt.begin(now);
     attempt.outcome = shut_down_ ? Outcome::shut_down : submit(attempt, false, now);
 }
@@ -190,6 +191,7 @@ void StreamExchange::read(const Ref& connection) {
 }
 
 void StreamExchange::on_read(const Ref& connection, std::size_t n) {
+    const Cork::Scope scope(cork_);
     connection->heard = Clock::now();
     connection->received(n);
     if (!take_messages(*connection)) return;

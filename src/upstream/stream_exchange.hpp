@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "peerzone/base/cork.hpp"
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/upstream/client.hpp"
 #include "upstream/attempt.hpp"
@@ -22,7 +23,7 @@ namespace peerzone::upstream {
 
 class StreamExchange {
 public:
-    StreamExchange(boost::asio::io_context& io, Timers& timers, Random& random,
+    StreamExchange(boost::asio::io_context& io, Cork& cork, Timers& timers, Random& random,
                    metrics::Counters& counters, const ClientOptions& options);
     ~StreamExchange();
     StreamExchange(const StreamExchange&) = delete;
@@ -32,7 +33,7 @@ public:
     /// be; attempt.timeout covers both. It may have ended when this returns (its outcome says so);
     /// await it otherwise. A question that was put on a used connection which the server then
     /// closes is sent again on a fresh one, once.
-    void start(Attempt& attempt);
+    void start(Attempt& attempt, Time now);
     /// Every attempt ends with shut_down, within this call; later ones at once.
     void shut_down();
     std::size_t connection_count() const noexcept { return connections_; }
@@ -78,6 +79,7 @@ private:
     };
 
     boost::asio::io_context& io_;
+    Cork& cork_;
     Timers& timers_;
     Random& random_;
     metrics::Counters& counters_;

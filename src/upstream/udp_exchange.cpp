@@ -1,7 +1,8 @@
 // Invariants: every attempt in a socket's list has an ID that no other there has. A socket is in
-// exactly one of its pool's `active` and `retired`; only active ones get questions. A closed socket
-// outlives the wake-up that closed it. No member is touched after a coroutine was resumed unless it
-// was looked up again: it may have asked more, which opens and closes sockets.
+// exactly one of its pool's `active` and `retired`; only active ones get questions. A pool is in
+// filling_ exactly while its `filling` is set, and only that socket has unsent attempts. A closed
+// socket outlives the wake-up that closed it. No member is touched after a coroutine was resumed
+// unless it was looked up again: it may have asked more, which opens and closes sockets.
 #include "upstream/udp_exchange.hpp"
 
 #include <sys/epoll.h>
@@ -20,7 +21,7 @@ namespace {
 
 using metrics::Count;
 
-constexpr std::size_t kBufferBytes = 65535;
+constexpr std::size_t kReplyBytes = 65535;
 constexpr std::size_t kQuestionBytesMax = 512;
 constexpr std::size_t kSocketsFew = 4;  // even one question at a time leaves from one of these
 constexpr std::size_t kOneEachUntil =
@@ -46,28 +47,57 @@ std::size_t AddressHash::operator()(const SocketAddress& address) const noexcept
     return mixed ^ mixed >> 32;
 }
 
+// One system call's worth of replies, and of questions. The reply buffers are large and mostly
+// untouched: a page costs memory only once a reply has reached it.
+struct UdpExchange::Buffers {
+    std::unique_ptr<std::uint8_t[]> replies =
+        std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveMax * kReplyBytes);
+    std::array<iovec, kReceiveMax> in_vectors;
+    std::array<mmsghdr, kReceiveMax> in{};
+    std::array<std::array<std::uint8_t, kQuestionBytesMax>, kRunMax> questions;
+    std::array<iovec, kRunMax> out_vectors;
+    std::array<mmsghdr, kRunMax> out{};
+
+    Buffers() noexcept {  // NOLINT: the octets are filled before they are read
+        for (std::size_t i = 0; i < kReceiveMax; ++i) {
+            in_vectors[i] = {&replies[i * kReplyBytes], kReplyBytes};
+            in[i].msg_hdr.msg_iov = &in_vectors[i];
+            in[i].msg_hdr.msg_iovlen = 1;
+        }
+        for (std::size_t i = 0; i < kRunMax; ++i) {
+            out[i].msg_hdr.msg_iov = &out_vectors[i];
+            out[i].msg_hdr.msg_iovlen = 1;
+        }
+    }
+};
+
 UdpExchange::Socket::Socket(Fd descriptor, Pool& owner, Time now)
-    : fd(std::move(descriptor)), pool(&owner), pending(&owner.in_flight), opened(now), used(now) {}
+    : fd(std::move(descriptor)),
+      pool(&owner),
+      pending(&owner.in_flight),
+      unsent(&owner.in_flight),
+      opened(now),
+      used(now) {}
 
 UdpExchange::SweepNode::SweepNode(UdpExchange& o)
     : TimerNode([](TimerNode& node) { static_cast<SweepNode&>(node).owner.sweep(); }), owner(o) {}
 
-UdpExchange::UdpExchange(boost::asio::io_context& io, Timers& timers, Random& random,
+UdpExchange::UdpExchange(boost::asio::io_context& io, Cork& cork, Timers& timers, Random& random,
                          metrics::Counters& counters, const ClientOptions& options)
-    : timers_(timers),
+    : cork_(cork),
+      timers_(timers),
       random_(random),
       counters_(counters),
       options_(options),
       sweep_node_(*this),
-      buffer_(kBufferBytes),
+      buffers_(std::make_unique<Buffers>()),
       epoll_(io) {}
 
 UdpExchange::~UdpExchange() {
     shut_down();
 }
 
-void UdpExchange::start(Attempt& attempt) {
-    const Time now = Clock::now();
+void UdpExchange::start(Attempt& attempt, Time now) {
     attempt.begin(now);
     if (shut_down_) {
         attempt.outcome = Outcome::shut_down;
@@ -75,45 +105,74 @@ void UdpExchange::start(Attempt& attempt) {
     }
     Outcome why_not = Outcome::busy;
     Socket* socket = pick(attempt.to, now, why_not);
-    if (socket != nullptr) why_not = send(*socket, attempt);
-    if (why_not != Outcome::waiting) {
+    if (socket == nullptr) {
         attempt.outcome = why_not;
         return;
     }
+    Pool& pool = *socket->pool;
+    if (pool.filling == nullptr) {
+        pool.filling = socket;
+        filling_.push_back(&pool);
+    }
+    attempt.id = free_id(*socket);
     ++socket->asked;
-    ++socket->pool->asked;
+    ++pool.asked;
     socket->used = now;
-    socket->pending.add(attempt);
+    socket->unsent.add(attempt);
     attempt.place = socket;
     attempt.exchange = this;
     attempt.on_timeout = &UdpExchange::timed_out;
     timers_.add(attempt, now, attempt.expires_at);
+    if (socket->unsent.count() == kRunMax) {
+        std::erase(filling_, &pool);
+        send_run(*socket);
+    } else {
+        cork_.gather(*this);
+    }
 }
 
-Outcome UdpExchange::send(Socket& socket, Attempt& attempt) {
-    attempt.id = free_id(socket);
-    std::array<std::uint8_t, kQuestionBytesMax> message;  // NOLINT: filled up to size
-    const std::size_t size = attempt.write(message);
-    if (size == 0) return Outcome::busy;
-    for (int tries = 0; tries < 2; ++tries) {
-        if (::send(socket.fd.get(), message.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-            counters_.add(Count::upstream_udp_sent);
-            return Outcome::waiting;
-        }
-        if (errno == ECONNREFUSED) {
-            // This is about what was sent before: that has failed, and this question gets a try of
-            // its own.
-            fail_soon(socket);
+void UdpExchange::flush() noexcept {
+    while (!filling_.empty()) {
+        Pool& pool = *filling_.back();
+        filling_.pop_back();
+        send_run(*pool.filling);
+    }
+}
+
+/// Sends what waits to leave by `socket`. An attempt that has ended meanwhile has left the list.
+void UdpExchange::send_run(Socket& socket) {
+    socket.pool->filling = nullptr;
+    Buffers& b = *buffers_;
+    bool again = true;  // after an error that is not about these questions
+    while (!socket.unsent.empty()) {
+        unsigned count = 0;
+        for (Attempt* a = socket.unsent.first(); a != nullptr; a = a->next(), ++count)
+            b.out_vectors[count] = {b.questions[count].data(), a->write(b.questions[count])};
+        const int sent =
+            ::sendmmsg(socket.fd.get(), b.out.data(), count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0) {
+            counters_.add(Count::upstream_udp_sent, static_cast<std::uint64_t>(sent));
+            for (int i = 0; i < sent; ++i) socket.pending.add(*socket.unsent.first());
+        } else if (errno == ECONNREFUSED && again) {
+            // This is about what was sent before: that has failed, and these get a try of their
+            // own.
+            again = false;
+            collect(socket.pending, Outcome::refused);
+            finish_failed_soon();
         } else if (errno != EINTR) {
-            break;
+            collect(socket.unsent, outcome_of(errno));
+            finish_failed_soon();
         }
     }
-    return outcome_of(errno);
+    close_if_done(socket);
 }
 
 std::uint16_t UdpExchange::free_id(const Socket& socket) noexcept {
+    const auto taken = [&](std::uint16_t id) {
+        return socket.pending.find(id) != nullptr || socket.unsent.find(id) != nullptr;
+    };
     std::uint16_t id = random_.u16();
-    while (socket.pending.find(id) != nullptr) id = random_.u16();
+    while (taken(id)) id = random_.u16();
     return id;
 }
 
@@ -132,9 +191,12 @@ bool UdpExchange::is_worn(const Socket& socket, Time now) const noexcept {
 
 UdpExchange::Socket* UdpExchange::pick(const SocketAddress& to, Time now, Outcome& why_not) {
     Pool& pool = pools_[to];
+    if (pool.filling != nullptr) return pool.filling;
     for (;;) {
-        if (pool.active.size() < wanted(pool) && !open(pool, to, now, why_not) &&
-            pool.active.empty()) {
+        // One for each question of the last run.
+        for (std::size_t i = 0; i < kRunMax && pool.active.size() < wanted(pool); ++i)
+            if (!open(pool, to, now, why_not)) break;
+        if (pool.active.empty()) {
             if (pool.retired.empty()) pools_.erase(to);
             return nullptr;
         }
@@ -183,7 +245,7 @@ bool UdpExchange::open(Pool& pool, const SocketAddress& to, Time now, Outcome& w
 bool UdpExchange::make_room() {
     for (auto& [address, pool] : pools_) {
         for (std::size_t i = 0; i < pool.active.size(); ++i) {
-            if (!pool.active[i]->pending.empty()) continue;
+            if (!pool.active[i]->idle()) continue;
             close(pool.active, i);
             return true;
         }
@@ -192,7 +254,7 @@ bool UdpExchange::make_room() {
 }
 
 void UdpExchange::retire(Pool& pool, std::size_t index) {
-    if (pool.active[index]->pending.empty()) {
+    if (pool.active[index]->idle()) {
         close(pool.active, index);
         return;
     }
@@ -212,7 +274,7 @@ void UdpExchange::close(Sockets& from, std::size_t index) {
 }
 
 void UdpExchange::close_if_done(Socket& socket) {
-    if (!socket.retired || !socket.pending.empty() || !socket.fd) return;
+    if (!socket.retired || !socket.idle() || !socket.fd) return;
     Sockets& retired = socket.pool->retired;
     const auto found = std::find_if(retired.begin(), retired.end(),
                                     [&](const auto& owned) { return owned.get() == &socket; });
@@ -228,6 +290,7 @@ void UdpExchange::wait() {
 }
 
 void UdpExchange::on_readable() {
+    const Cork::Scope scope(cork_);
     in_wake_up_ = true;
     std::array<epoll_event, kEventsMax> events;  // NOLINT: filled by the kernel
     for (int round = 0; round < kRoundsMax && !shut_down_; ++round) {
@@ -244,15 +307,19 @@ void UdpExchange::on_readable() {
 }
 
 void UdpExchange::receive(Socket& socket) {
-    const ssize_t n = ::recv(socket.fd.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-    if (n >= 0) {
-        on_datagram(socket, {buffer_.data(), static_cast<std::size_t>(n)});
-    } else if (errno != EAGAIN && errno != EINTR) {
-        fail_all(socket, outcome_of(errno));
+    Buffers& b = *buffers_;
+    const auto wanted = std::clamp<std::size_t>(socket.pending.count(), 1, kReceiveMax);
+    const int n = ::recvmmsg(socket.fd.get(), b.in.data(), static_cast<unsigned>(wanted),
+                             MSG_DONTWAIT, nullptr);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) fail_all(socket, outcome_of(errno));
+    const Time now = n > 0 ? Clock::now() : Time{};
+    for (int i = 0; i < n && socket.fd; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        on_datagram(socket, {&b.replies[at * kReplyBytes], b.in[at].msg_len}, now);
     }
 }
 
-void UdpExchange::on_datagram(Socket& socket, Bytes message) {
+void UdpExchange::on_datagram(Socket& socket, Bytes message, Time now) {
     Attempt* attempt = message.size() < 2 ? nullptr : socket.pending.find(load_u16(message.data()));
     Match match = Match::other;
     if (attempt != nullptr)
@@ -269,11 +336,11 @@ void UdpExchange::on_datagram(Socket& socket, Bytes message) {
     attempt->reply = message;
     attempt->leave();
     close_if_done(socket);
-    attempt->finish(same ? Outcome::reply : Outcome::case_differs, Clock::now());
+    attempt->finish(same ? Outcome::reply : Outcome::case_differs, now);
 }
 
-void UdpExchange::collect(Socket& socket, Outcome how) noexcept {
-    while (Attempt* attempt = socket.pending.first()) {
+void UdpExchange::collect(AttemptList& from, Outcome how) noexcept {
+    while (Attempt* attempt = from.first()) {
         attempt->leave();
         attempt->outcome = how;
         failed_.add(*attempt);
@@ -282,15 +349,14 @@ void UdpExchange::collect(Socket& socket, Outcome how) noexcept {
 
 /// Ends all attempts that wait on `socket`.
 void UdpExchange::fail_all(Socket& socket, Outcome how) {
-    collect(socket, how);
+    collect(socket.pending, how);
     close_if_done(socket);
     finish_failed();
 }
 
-/// The same from within another question's coroutine, so not at once.
-void UdpExchange::fail_soon(Socket& socket) {
-    if (socket.pending.empty()) return;
-    collect(socket, Outcome::refused);
+/// Not at once: another question's coroutine may be running.
+void UdpExchange::finish_failed_soon() {
+    if (failed_.empty()) return;
     boost::asio::post(epoll_.get_executor(), [this, alive = std::weak_ptr<int>(alive_)] {
         if (!alive.expired()) finish_failed();
     });
@@ -315,11 +381,11 @@ void UdpExchange::sweep() {
         Pool& pool = it->second;
         for (std::size_t i = pool.active.size(); i-- > 0;) {
             const Socket& socket = *pool.active[i];
-            const bool idle = socket.pending.empty() && now - socket.used >= kIdle;
+            const bool idle = socket.idle() && now - socket.used >= kIdle;
             if (idle || is_worn(socket, now)) retire(pool, i);
         }
         for (std::size_t i = pool.retired.size(); i-- > 0;)
-            if (pool.retired[i]->pending.empty()) close(pool.retired, i);
+            if (pool.retired[i]->idle()) close(pool.retired, i);
         it = pool.active.empty() && pool.retired.empty() ? pools_.erase(it) : std::next(it);
     }
     if (sockets_ > 0) timers_.add(sweep_node_, now, now + kSweepInterval);
@@ -330,10 +396,13 @@ void UdpExchange::shut_down() {
     shut_down_ = true;
     alive_.reset();
     sweep_node_.cancel();
+    filling_.clear();
     for (auto& [address, pool] : pools_) {
+        pool.filling = nullptr;
         for (Sockets* sockets : {&pool.active, &pool.retired}) {
             while (!sockets->empty()) {
-                collect(*sockets->back(), Outcome::shut_down);
+                collect(sockets->back()->pending, Outcome::shut_down);
+                collect(sockets->back()->unsent, Outcome::shut_down);
                 close(*sockets, sockets->size() - 1);
             }
         }

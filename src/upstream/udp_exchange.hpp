@@ -1,6 +1,8 @@
 // Questions over UDP. Per endpoint a pool of connected sockets, each on a port of its own that the
 // kernel chose; the pool grows with the questions in flight, a question leaves by any of them, and
-// each is retired after a while (RFC 5452 9.2). Used on one thread.
+// each is retired after a while (RFC 5452 9.2). Questions that are asked in one turn of the event
+// loop leave in short runs: each run by a socket picked at random, with one system call. Used on
+// one thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "peerzone/base/cork.hpp"
 #include "peerzone/base/fd.hpp"
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/upstream/client.hpp"
@@ -23,17 +26,17 @@ struct AddressHash {
     std::size_t operator()(const SocketAddress& address) const noexcept;
 };
 
-class UdpExchange {
+class UdpExchange final : private Cork::Sender {
 public:
-    UdpExchange(boost::asio::io_context& io, Timers& timers, Random& random,
+    UdpExchange(boost::asio::io_context& io, Cork& cork, Timers& timers, Random& random,
                 metrics::Counters& counters, const ClientOptions& options);
     ~UdpExchange();
     UdpExchange(const UdpExchange&) = delete;
     UdpExchange& operator=(const UdpExchange&) = delete;
 
-    /// Sends the question to attempt.to. It may have ended when this returns (its outcome says so);
-    /// await it otherwise.
-    void start(Attempt& attempt);
+    /// Sends the question to attempt.to, within this call or when the Cork's scope ends. It may
+    /// have ended when this returns (its outcome says so); await it otherwise.
+    void start(Attempt& attempt, Time now);
     /// Every attempt ends with shut_down, within this call; later ones at once.
     void shut_down();
     std::size_t socket_count() const noexcept { return sockets_; }
@@ -43,14 +46,19 @@ private:
     static constexpr Duration kIdle = Seconds(2);
     static constexpr std::size_t kPendingPerSocketMax = 256;
     static constexpr int kEventsMax = 64;
-    static constexpr int kRoundsMax = 16;  // of kEventsMax, before others get their turn
+    static constexpr int kRoundsMax = 16;           // of kEventsMax, before others get their turn
+    static constexpr std::size_t kRunMax = 8;       // questions that leave by one socket in a row
+    static constexpr std::size_t kReceiveMax = 16;  // replies that one system call takes in
+    struct Buffers;
 
     struct Pool;
     struct Socket {
         Socket(Fd descriptor, Pool& owner, Time now);
+        bool idle() const noexcept { return pending.empty() && unsent.empty(); }
         Fd fd;
         Pool* pool;
-        AttemptList pending;
+        AttemptList pending;  // sent, and not answered
+        AttemptList unsent;   // leave with the next flush
         Time opened;
         Time used;
         std::uint32_t asked = 0;
@@ -59,6 +67,7 @@ private:
     using Sockets = std::vector<std::unique_ptr<Socket>>;
     struct Pool {
         Sockets active;
+        Socket* filling = nullptr;  // takes the questions of the current run
         Sockets retired;            // wait for their last replies
         std::size_t in_flight = 0;  // over active and retired
         std::uint64_t asked = 0;
@@ -73,14 +82,15 @@ private:
     void close(Sockets& from, std::size_t index);
     void close_if_done(Socket& socket);
     std::uint16_t free_id(const Socket& socket) noexcept;
-    Outcome send(Socket& socket, Attempt& attempt);
+    void flush() noexcept override;
+    void send_run(Socket& socket);
     void wait();
     void on_readable();
     void receive(Socket& socket);
-    void on_datagram(Socket& socket, Bytes message);
-    void collect(Socket& socket, Outcome how) noexcept;
+    void on_datagram(Socket& socket, Bytes message, Time now);
+    void collect(AttemptList& from, Outcome how) noexcept;
     void fail_all(Socket& socket, Outcome how);
-    void fail_soon(Socket& socket);
+    void finish_failed_soon();
     void finish_failed();
     void sweep();
     static void timed_out(Attempt& attempt);
@@ -90,18 +100,20 @@ private:
         UdpExchange& owner;
     };
 
+    Cork& cork_;
     Timers& timers_;
     Random& random_;
     metrics::Counters& counters_;
     ClientOptions options_;
     std::unordered_map<SocketAddress, Pool, AddressHash> pools_;
     std::size_t sockets_ = 0;
-    Sockets graveyard_;   // closed during a wake-up; its events may still name them
-    AttemptList failed_;  // their coroutines are about to go on
+    std::vector<Pool*> filling_;  // those with a run to send
+    Sockets graveyard_;           // closed during a wake-up; its events may still name them
+    AttemptList failed_;          // their coroutines are about to go on
     bool in_wake_up_ = false;
     bool shut_down_ = false;
     SweepNode sweep_node_;
-    std::vector<std::uint8_t> buffer_;
+    std::unique_ptr<Buffers> buffers_;
     boost::asio::posix::stream_descriptor epoll_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

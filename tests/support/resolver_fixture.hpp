@@ -35,7 +35,8 @@ struct Setup {
     boost::asio::io_context io{1};
     metrics::Counters counters;
     cache::Cache cache;
-    upstream::Client client{io, counters, upstream::ClientOptions{}};
+    Cork cork;
+    upstream::Client client{io, cork, counters, upstream::ClientOptions{}};
     Resolver resolver{cache, client, counters};
     std::shared_ptr<Snapshot> snapshot = std::make_shared<Snapshot>();
     Time now = Clock::now();

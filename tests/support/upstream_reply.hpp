@@ -7,6 +7,7 @@
 
 #include "peerzone/upstream/reply_check.hpp"
 #include "support/upstream_message.hpp"
+#include "upstream/reply_index.hpp"
 
 namespace peerzone::test {
 
@@ -26,8 +27,9 @@ inline MessageBuilder reply(std::string_view name, unsigned type, unsigned flags
 
 inline CheckedReply check(const MessageBuilder& message, std::string_view name, unsigned type,
                           bool sent_edns = true) {
+    upstream::ReplyIndex index;
     return upstream::check_reply(message.octets(), wire(name), static_cast<std::uint16_t>(type),
-                                 sent_edns);
+                                 sent_edns, index);
 }
 
 inline std::string data_text(const dns::Record& record, Bytes data) {
@@ -43,10 +45,12 @@ inline std::vector<std::string> kept(const MessageBuilder& message, std::string_
                                      bool with_soa = true) {
     const Octets asked = wire(name);
     const auto number = static_cast<std::uint16_t>(type);
-    const CheckedReply checked = upstream::check_reply(message.octets(), asked, number, true);
+    upstream::ReplyIndex index;
+    const CheckedReply checked =
+        upstream::check_reply(message.octets(), asked, number, true, index);
     Octets out(65535);
     dns::BodyWriter writer(out, out.size(), asked);
-    if (!upstream::write_kept(message.octets(), asked, number, checked, caps, with_soa, writer))
+    if (!upstream::write_kept(index, asked, number, checked, caps, with_soa, writer))
         return {"did not fit"};
     std::vector<std::string> lines;
     const std::size_t start = dns::kHeaderSize + asked.size() + 4;

@@ -45,6 +45,8 @@ struct Request {
 
     dns::Query query;
     view::ViewId view = 0;
+    const view::Route* route = nullptr;  ///< of the snapshot in force; answer_later keeps that one
+    bool kin = true;  ///< the cache may know a failure or a chain of this question
 };
 
 enum class Now : std::uint8_t {

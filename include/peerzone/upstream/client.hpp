@@ -8,6 +8,7 @@
 #include <string>
 
 #include "peerzone/base/clock.hpp"
+#include "peerzone/base/cork.hpp"
 #include "peerzone/dns/name.hpp"
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/upstream/reply_check.hpp"
@@ -27,10 +28,12 @@ struct Question {
 /// that people can read.
 struct Asked {
     bool ok = false;
+    Time ended_at{};
     Bytes message;  ///< ok only; stands in the Client's buffers until the awaiting coroutine next
                     ///< waits
-    CheckedReply checked;          ///< ok only
-    std::uint16_t error_code = 0;  ///< else: RFC 8914 code …
+    CheckedReply checked;               ///< ok only
+    const ReplyIndex* index = nullptr;  ///< ok only: of `message`, and for as long
+    std::uint16_t error_code = 0;       ///< else: RFC 8914 code …
     bool cacheable = true;   ///< the failure is the upstream's, not ours (such as shutting down)
     std::string error_text;  ///< … and "peer=westus 10.2.0.10:53 udp timeout 200ms"
 };
@@ -47,15 +50,17 @@ struct ClientOptions {
 
 class Client {
 public:
-    Client(boost::asio::io_context& io, metrics::Counters& counters, const ClientOptions& options);
+    /// Questions and replies of one turn of the event loop leave together, as `cork` says.
+    Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& counters,
+           const ClientOptions& options);
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
     /// Asks until there is a reply to believe, every endpoint was tried, or
     /// upstream.options.deadline has passed. `upstream` and `question` must live until the task
-    /// ends (the coroutine that awaits holds the snapshot).
-    Task<Asked> ask(const Upstream& upstream, const Question& question);
+    /// ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
+    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now);
 
     /// Ends every wait with a failure ("shutting down") and closes all sockets. Coroutines resume
     /// within this call.

@@ -55,17 +55,23 @@ struct CheckedReply {
     Extended error;  ///< the upstream's own EDE, if it sent one
 };
 
-/// Judges a message that matched. `sent_edns` says whether the question carried OPT.
-CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns);
+class ReplyIndex;  // where the records of a message stand (src/upstream/reply_index.hpp)
+
+/// Judges a message that matched, and leaves in `index` what write_kept needs of it. `sent_edns`
+/// says whether the question carried OPT.
+CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns,
+                         ReplyIndex& index);
 
 /// Writes what is kept of a checked reply: chain and data, or chain and SOA, with TTLs capped.
+/// `index` and `checked` are those of one call of check_reply, whose message is still there.
 /// `with_soa` false leaves the SOA out (the chain goes on elsewhere). The writer's question is
 /// `name`; returns false when it does not fit.
 struct TtlCaps {
     std::uint32_t positive = 3600;
     std::uint32_t negative = 30;
 };
-bool write_kept(Bytes message, Bytes name, std::uint16_t type, const CheckedReply& checked,
-                const TtlCaps& caps, bool with_soa, dns::BodyWriter& writer);
+bool write_kept(const ReplyIndex& index, Bytes name, std::uint16_t type,
+                const CheckedReply& checked, const TtlCaps& caps, bool with_soa,
+                dns::BodyWriter& writer);
 
 }  // namespace peerzone::upstream

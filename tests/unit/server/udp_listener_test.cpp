@@ -31,7 +31,7 @@ struct Listening : ::testing::Test, resolver::test::Setup {
         if (address.ip.is_unspecified()) address.ip = IpAddress::v4(0x7f000001);
     }
     void listen() {
-        listener = std::make_unique<UdpListener>(io, std::move(socket), resolver, counters);
+        listener = std::make_unique<UdpListener>(io, cork, std::move(socket), resolver, counters);
         listener->start();
     }
     // Runs what is ready, until everything that was sent has been read.
@@ -83,6 +83,31 @@ TEST_F(Listening, StoppingAnswersWhatHasArrivedAndReadsNoMore) {
     to.client = {IpAddress::v4(0x7f000001), 9, 0};
     listener->deliver(to, Octets(20, 1));
     EXPECT_EQ(counters.value(Count::udp_replies), 11u);
+}
+
+TEST_F(Listening, LateRepliesOfOneTurnLeaveWhenItEnds) {
+    open("0.0.0.0");
+    const Fd asker = open_udp({IpAddress::v4(0x7f000001), 0, 0}).value();
+    listen();
+    resolver::ReplyTo to;
+    to.client = bound_address(asker);
+    to.local = IpAddress::parse("127.0.0.2").value();
+    {
+        const Cork::Scope scope(cork);
+        for (std::uint8_t i = 0; i < 100; ++i) listener->deliver(to, Octets{0, i, 0x80, 0, 0, 0});
+        EXPECT_EQ(counters.value(Count::udp_replies), 64u) << "no more than a batch waits";
+    }
+    EXPECT_EQ(counters.value(Count::udp_replies), 100u);
+    for (std::uint8_t i = 0; i < 100; ++i) {
+        Octets reply(16);
+        sockaddr_storage from{};
+        socklen_t size = sizeof from;
+        ASSERT_EQ(::recvfrom(asker.get(), reply.data(), reply.size(), MSG_DONTWAIT,
+                             reinterpret_cast<sockaddr*>(&from), &size),
+                  6);
+        EXPECT_EQ(reply[1], i);
+        EXPECT_EQ(SocketAddress::from_native(from).ip, to.local);
+    }
 }
 
 TEST_F(Listening, DropsOfTheKernelAreCounted) {

@@ -33,7 +33,7 @@ struct Answer {
 inline Detached run_question(Client& client, const Upstream& upstream, Question question,
                              Answer& out) {
     const Time start = Clock::now();
-    Task<Asked> asking = client.ask(upstream, question);
+    Task<Asked> asking = client.ask(upstream, question, start);
     out.asked = co_await asking;
     out.message.assign(out.asked.message.begin(), out.asked.message.end());
     out.asked.message = {};
@@ -43,6 +43,7 @@ inline Detached run_question(Client& client, const Upstream& upstream, Question 
 
 struct ClientTest : testing::Test {
     boost::asio::io_context io;
+    Cork cork;
     metrics::Counters counters;
     Upstream upstream;
     ClientOptions options;
@@ -55,7 +56,7 @@ struct ClientTest : testing::Test {
     }
 
     Client& client() {
-        if (client_ == nullptr) client_ = std::make_unique<Client>(io, counters, options);
+        if (client_ == nullptr) client_ = std::make_unique<Client>(io, cork, counters, options);
         return *client_;
     }
     FakeServer& serve(FakeServer::Handler handler, FakeServer::Tcp tcp = FakeServer::Tcp::refuse) {

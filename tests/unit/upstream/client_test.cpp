@@ -301,7 +301,7 @@ TEST_F(ClientTest, ADroppedTaskIsForgotten) {
             std::coroutine_handle<promise_type> frame;
         };
         const auto body = [](Client& c, const Upstream& u, const Question& asked) -> Outer {
-            Task<Asked> asking = c.ask(u, asked);
+            Task<Asked> asking = c.ask(u, asked, Clock::now());
             const Asked result = co_await asking;
             ADD_FAILURE() << "nobody is there any more: " << result.error_text;
         };

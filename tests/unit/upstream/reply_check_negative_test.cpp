@@ -191,7 +191,8 @@ TEST(CheckReply, KeepsExtendedErrorsShortAndWhole) {
 // What does not parse.
 
 TEST(CheckReply, RejectsWhatIsNotThisReply) {
-    EXPECT_EQ(check_reply({}, wire("a.example"), A, true).kind, ReplyKind::invalid);
+    ReplyIndex index;
+    EXPECT_EQ(check_reply({}, wire("a.example"), A, true, index).kind, ReplyKind::invalid);
     EXPECT_EQ(check(reply("a.example", A, 0), "a.example", A).kind, ReplyKind::invalid);
     EXPECT_EQ(check(reply("b.example", A), "a.example", A).kind, ReplyKind::invalid);
     EXPECT_EQ(check(reply("a.example", AAAA), "a.example", A).kind, ReplyKind::invalid);
@@ -210,13 +211,14 @@ TEST(CheckReply, RejectsCountsThatDoNotFitTheOctets) {
 }
 
 TEST(CheckReply, RejectsEveryCut) {
+    ReplyIndex index;
     const Octets whole =
         reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1")).opt().octets();
     for (std::size_t size = 0; size < whole.size(); ++size)
-        EXPECT_EQ(check_reply(Bytes(whole).first(size), wire("a.example"), A, true).kind,
+        EXPECT_EQ(check_reply(Bytes(whole).first(size), wire("a.example"), A, true, index).kind,
                   ReplyKind::invalid)
             << size;
-    EXPECT_EQ(check_reply(whole, wire("a.example"), A, true).kind, ReplyKind::data);
+    EXPECT_EQ(check_reply(whole, wire("a.example"), A, true, index).kind, ReplyKind::data);
 }
 
 TEST(CheckReply, RejectsDataThatDoesNotFitItsType) {
@@ -259,13 +261,14 @@ TEST(CheckReply, RejectsBrokenEdns) {
 TEST(WriteKept, SaysWhenItDoesNotFit) {
     const auto message = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
     const Octets name = wire("a.example");
-    const CheckedReply checked = check(message, "a.example", A);
+    ReplyIndex index;
+    const CheckedReply checked = check_reply(message.octets(), name, A, true, index);
     Octets out(512);
     const std::size_t needed = dns::kHeaderSize + name.size() + 4 + 16;
     dns::BodyWriter enough(out, needed, name);
-    EXPECT_TRUE(write_kept(message.octets(), name, A, checked, {}, true, enough));
+    EXPECT_TRUE(write_kept(index, name, A, checked, {}, true, enough));
     dns::BodyWriter small(out, needed - 1, name);
-    EXPECT_FALSE(write_kept(message.octets(), name, A, checked, {}, true, small));
+    EXPECT_FALSE(write_kept(index, name, A, checked, {}, true, small));
 }
 
 }  // namespace

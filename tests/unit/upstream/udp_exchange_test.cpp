@@ -26,6 +26,7 @@ Detached follow(Attempt& attempt, int& ended) {
 
 struct UdpExchangeTest : testing::Test {
     boost::asio::io_context io;
+    Cork cork;
     metrics::Counters counters;
     ClientOptions options;
     Random random;
@@ -37,7 +38,7 @@ struct UdpExchangeTest : testing::Test {
 
     UdpExchange& exchange() {
         if (!exchange_)
-            exchange_ = std::make_unique<UdpExchange>(io, timers, random, counters, options);
+            exchange_ = std::make_unique<UdpExchange>(io, cork, timers, random, counters, options);
         return *exchange_;
     }
     Attempt& ask(const FakeServer& server, Duration timeout = Seconds(5)) {
@@ -46,7 +47,7 @@ struct UdpExchangeTest : testing::Test {
         attempt.type = 1;
         attempt.timeout = timeout;
         attempt.set_name(name.wire(), &random);
-        exchange().start(attempt);
+        exchange().start(attempt, Clock::now());
         follow(attempt, ended);
         return attempt;
     }
@@ -104,6 +105,78 @@ TEST_F(UdpExchangeTest, QuestionsInFlightSpreadOverPortsAndIds) {
     for (std::size_t i = 1; i < server.udp.size(); ++i)
         neighbours += server.udp[i].id() == server.udp[i - 1].id() + 1 ? 1 : 0;
     EXPECT_LT(neighbours, 3);
+}
+
+TEST_F(UdpExchangeTest, QuestionsOfOneTurnLeaveInShortRunsByRandomSockets) {
+    FakeServer server(io, silent);
+    for (int turn = 0; turn < 3; ++turn) {
+        {
+            const Cork::Scope scope(cork);
+            for (int i = 0; i < 100; ++i) ask(server, Seconds(60));
+        }
+        ASSERT_TRUE(run_until([&] { return server.udp.size() == attempts.size(); }));
+    }
+    // 13 runs a turn, at most 8 in a run.
+    std::size_t runs = 0;
+    for (std::size_t i = 0; i < 300; ++i)
+        runs += i == 0 || server.udp[i].port != server.udp[i - 1].port ? 1 : 0;
+    EXPECT_LE(runs, 39u);
+    EXPECT_GT(runs, 30u) << "each run picks anew";
+    EXPECT_GT(ports(server).size(), 20u);
+    std::set<std::pair<std::uint16_t, std::uint16_t>> pairs;
+    for (const Received& received : server.udp) pairs.insert({received.port, received.id()});
+    EXPECT_EQ(pairs.size(), 300u);
+}
+
+TEST_F(UdpExchangeTest, AQuestionGivenUpBeforeItsTurnEndsIsNotSent) {
+    FakeServer server(io, answering);
+    {
+        const Cork::Scope scope(cork);
+        Attempt gone;
+        gone.to = server.address();
+        gone.type = 1;
+        gone.timeout = Seconds(5);
+        gone.set_name(name.wire(), nullptr);
+        exchange().start(gone, Clock::now());
+        ask(server);
+    }
+    ASSERT_TRUE(all_ended());
+    EXPECT_EQ(attempts[0].outcome, Outcome::reply);
+    EXPECT_EQ(server.udp.size(), 1u);
+    EXPECT_EQ(counters.value(Count::upstream_udp_sent), 1u);
+}
+
+TEST_F(UdpExchangeTest, AClosedPortEndsAllQuestionsOfARun) {
+    SocketAddress closed;
+    {
+        const FakeServer server(io, answering);
+        closed = server.address();
+    }
+    {
+        const Cork::Scope scope(cork);
+        for (int i = 0; i < 20; ++i) {
+            Attempt& attempt = attempts.emplace_back();
+            attempt.to = closed;
+            attempt.type = 1;
+            attempt.timeout = Seconds(20);
+            attempt.set_name(name.wire(), nullptr);
+            exchange().start(attempt, Clock::now());
+            follow(attempt, ended);
+        }
+    }
+    ASSERT_TRUE(all_ended());
+    for (const Attempt& attempt : attempts) EXPECT_EQ(attempt.outcome, Outcome::refused);
+}
+
+TEST_F(UdpExchangeTest, ShuttingDownWithinATurnEndsWhatWasNotSentYet) {
+    FakeServer server(io, answering);
+    {
+        const Cork::Scope scope(cork);
+        ask(server);
+        exchange().shut_down();
+    }
+    EXPECT_EQ(ended, 1);
+    EXPECT_EQ(attempts[0].outcome, Outcome::shut_down);
 }
 
 TEST_F(UdpExchangeTest, SocketsAreBoundedOverAllEndpoints) {
@@ -203,7 +276,7 @@ TEST_F(UdpExchangeTest, AnEndpointWithoutARouteFailsAtOnce) {
     attempt.to = {IpAddress::v4(0xffffffff), 53, 0};  // not ours to broadcast to
     attempt.set_name(name.wire(), nullptr);
     attempt.timeout = Seconds(5);
-    exchange().start(attempt);
+    exchange().start(attempt, Clock::now());
     EXPECT_EQ(attempt.outcome, Outcome::unreachable);
     EXPECT_EQ(exchange().socket_count(), 0u);
 }
@@ -237,7 +310,7 @@ TEST_F(UdpExchangeTest, ADestroyedAttemptHasLeft) {
         gone.to = server.address();
         gone.timeout = Seconds(5);
         gone.set_name(name.wire(), nullptr);
-        exchange().start(gone);
+        exchange().start(gone, Clock::now());
         EXPECT_EQ(gone.outcome, Outcome::waiting);
     }
     EXPECT_TRUE(run_until([&] { return counters.value(Count::upstream_mismatch) == 1; }));
