@@ -1,6 +1,6 @@
 // Lifetimes. Handlers may run after the server is gone: those of a listener or a connection hold it
 // and look at its `open` before they touch anything else; the others look at `alive_`. A connection
-// is `open` exactly while it is in connections_.
+// is `open` exactly while it is in connections_. What the ready set tells is looked up by number.
 #include "server/tcp_server.hpp"
 
 #include <netinet/in.h>
@@ -94,23 +94,19 @@ struct TcpServer::Listener {
 };
 
 struct TcpServer::Connection {
-    Connection(boost::asio::io_context& io, TcpShared& shared, int socket,
-               std::unique_ptr<ByteStream> carrier, const SocketAddress& client,
-               std::uint64_t number, Time now)
+    Connection(TcpShared& shared, Fd client_socket, std::unique_ptr<ByteStream> carrier,
+               const SocketAddress& client, std::uint64_t number, Time now)
         : id(number),
-          fd(socket),
-          descriptor(io),
+          socket(std::move(client_socket)),
           stream(std::move(carrier)),
           session(shared, *stream, client, number, now) {}
     const std::uint64_t id;
-    const int fd;
-    stream_descriptor descriptor;
+    Fd socket;
     const std::unique_ptr<ByteStream> stream;
     TcpSession session;
     ConnectionLimits::Ticket ticket;
+    ReadySet::Interest watched;
     bool open = false;
-    bool awaits_readable = false;
-    bool awaits_writable = false;
     bool reads_soon = false;
     bool delivered = false;  // stands in delivered_
 };
@@ -121,6 +117,7 @@ TcpServer::TcpServer(boost::asio::io_context& io, QuestionHandler& handler,
     : io_(io),
       limits_(shared_by_all_workers),
       shared_{handler, *this, shared_by_all_workers, counters, limits},
+      ready_(io, [this](std::uint64_t id, ReadySet::Interest ready) { on_ready(id, ready); }),
       clock_(io),
       alive_(std::make_shared<bool>(true)) {}
 
@@ -145,6 +142,10 @@ void TcpServer::add_listener(int listening_fd, Security security) {
         log::error("tcp listener failed", {{"error", error.message()}});
         return;
     }
+    // Replies are gathered by us; waiting for more (Nagle) only delays the last of them. What is
+    // accepted inherits it.
+    const int on = 1;
+    ::setsockopt(listening_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     listeners_.push_back(listener);
     await_clients(listener);
 }
@@ -175,7 +176,7 @@ void TcpServer::accept_some(const ListenerPtr& listener) {
         const int socket = ::accept4(listener->fd, reinterpret_cast<sockaddr*>(&address), &size,
                                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket >= 0) {
-            admit(*listener, socket, SocketAddress::from_native(address), now);
+            admit(*listener, Fd(socket), SocketAddress::from_native(address), now);
             continue;
         }
         const int error = errno;
@@ -188,44 +189,33 @@ void TcpServer::accept_some(const ListenerPtr& listener) {
     await_clients(listener);
 }
 
-void TcpServer::admit(const Listener& listener, int socket, const SocketAddress& client, Time now) {
+void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& client, Time now) {
     const bool over_tls = listener.security == Security::tls;
-    if (over_tls && tls_ == nullptr) {
-        ::close(socket);
-        return;
-    }
+    if (over_tls && tls_ == nullptr) return;
     ConnectionLimits::Ticket ticket;
     const auto admission = limits_.open(client.ip, ticket);
     if (admission != ConnectionLimits::Admission::admitted) {
         shared_.counters.add(Count::tcp_refused_limit);
-        ::close(socket);
+        socket.reset();
         log_refused(client, admission, now);
         return;
     }
     shared_.counters.add(Count::tcp_connections);
-    // Replies are gathered by us; waiting for more (Nagle) only delays the last of them.
-    const int on = 1;
-    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 
     const std::uint64_t id = ++last_id_;
     std::unique_ptr<ByteStream> stream;
     if (over_tls)
-        stream = std::make_unique<TlsStream>(tls_, socket, client.ip, shared_.counters);
+        stream = std::make_unique<TlsStream>(tls_, socket.get(), client.ip, shared_.counters);
     else
-        stream = std::make_unique<PlainStream>(socket);
-    auto connection =
-        std::make_shared<Connection>(io_, shared_, socket, std::move(stream), client, id, now);
-    error_code error;
-    connection->descriptor.assign(socket, error);
-    if (error) {
-        ::close(socket);
-        return;
-    }
+        stream = std::make_unique<PlainStream>(socket.get());
+    auto connection = std::make_shared<Connection>(shared_, std::move(socket), std::move(stream),
+                                                   client, id, now);
     connection->ticket = std::move(ticket);
     connection->open = true;
     connections_.emplace(id, connection);
     start_clock();
-    follow(connection);
+    // The question comes right behind the handshake: often it is here by now.
+    turn(connection, [now](TcpSession& session) { session.on_readable(now); });
 }
 
 void TcpServer::close_listeners() {
@@ -253,23 +243,25 @@ void TcpServer::follow(const ConnectionPtr& connection) {
         drop(connection, Clock::now());
         return;
     }
-    if (connection->session.holds_input())
-        read_soon(connection);
-    else if (connection->session.wants_read())
-        await_readable(connection);
-    if (connection->session.wants_write()) await_writable(connection);
+    if (connection->session.holds_input()) read_soon(connection);
+    const ReadySet::Interest wanted{connection->session.wants_read(),
+                                    connection->session.wants_write()};
+    if (ready_.watch(connection->socket.get(), connection->id, connection->watched, wanted))
+        connection->watched = wanted;
+    else
+        drop(connection, Clock::now());
 }
 
-void TcpServer::await_readable(const ConnectionPtr& connection) {
-    if (std::exchange(connection->awaits_readable, true)) return;
-    connection->descriptor.async_wait(
-        stream_descriptor::wait_read,
-        [this, connection](const error_code& /*recv says it better*/) {
-            connection->awaits_readable = false;
-            if (!connection->open) return;
-            const Time now = Clock::now();
-            turn(connection, [now](TcpSession& session) { session.on_readable(now); });
-        });
+void TcpServer::on_ready(std::uint64_t id, ReadySet::Interest ready) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    const ConnectionPtr connection = found->second;
+    const ReadySet::Interest watched = connection->watched;
+    const Time now = Clock::now();
+    turn(connection, [&](TcpSession& session) {
+        if (ready.readable && watched.readable) session.on_readable(now);
+        if (ready.writable && watched.writable) session.on_writable(now);
+    });
 }
 
 // TLS has octets that no readiness will announce. They wait for their turn like a socket's.
@@ -281,18 +273,6 @@ void TcpServer::read_soon(const ConnectionPtr& connection) {
         const Time now = Clock::now();
         turn(connection, [now](TcpSession& session) { session.on_readable(now); });
     });
-}
-
-void TcpServer::await_writable(const ConnectionPtr& connection) {
-    if (std::exchange(connection->awaits_writable, true)) return;
-    connection->descriptor.async_wait(
-        stream_descriptor::wait_write,
-        [this, connection](const error_code& /*send says it better*/) {
-            connection->awaits_writable = false;
-            if (!connection->open) return;
-            const Time now = Clock::now();
-            turn(connection, [now](TcpSession& session) { session.on_writable(now); });
-        });
 }
 
 void TcpServer::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
@@ -333,7 +313,7 @@ void TcpServer::drop(const ConnectionPtr& connection, Time now) {
         shared_.counters.add(Count::tcp_closed_slow);
         log_slow(connection->session, now);
         const linger reset{1, 0};
-        ::setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        ::setsockopt(connection->socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     } else if (ending == TcpSession::Ending::idle) {
         shared_.counters.add(Count::tcp_closed_idle);
     }
@@ -341,8 +321,7 @@ void TcpServer::drop(const ConnectionPtr& connection, Time now) {
         connection->stream->say_end();
     connection->open = false;
     connection->ticket.give_back();  // before the client can see the end and come back
-    error_code ignored;
-    connection->descriptor.close(ignored);
+    connection->socket.reset();
     connections_.erase(connection->id);
 }
 

@@ -11,11 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "peerzone/base/fd.hpp"
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/server/options.hpp"
 #include "server/connection_limits.hpp"
 #include "server/question_handler.hpp"
+#include "server/ready_set.hpp"
 #include "server/tcp_session.hpp"
 #include "server/tls_context.hpp"
 
@@ -62,15 +64,14 @@ private:
     void await_clients(const ListenerPtr& listener);
     void back_off(const ListenerPtr& listener);
     void accept_some(const ListenerPtr& listener);
-    void admit(const Listener& listener, int socket, const SocketAddress& client, Time now);
+    void admit(const Listener& listener, Fd socket, const SocketAddress& client, Time now);
     void close_listeners();
 
     template <class Step>
     void turn(const ConnectionPtr& connection, Step step);
     void follow(const ConnectionPtr& connection);
-    void await_readable(const ConnectionPtr& connection);
+    void on_ready(std::uint64_t id, ReadySet::Interest ready);
     void read_soon(const ConnectionPtr& connection);
-    void await_writable(const ConnectionPtr& connection);
     void settle_later(Connection& connection);
     void settle_delivered();
     void drop(const ConnectionPtr& connection, Time now);
@@ -87,6 +88,7 @@ private:
     const Connection* in_turn_ = nullptr;   // its step runs and ends with settle()
     std::vector<std::uint64_t> delivered_;  // sessions with replies that nobody has sent yet
     std::vector<std::uint64_t> settling_;   // the same, while they are worked off
+    ReadySet ready_;
     boost::asio::steady_timer clock_;
     bool clock_runs_ = false;
     std::shared_ptr<bool> alive_;  // false once the server is gone: handlers may outlive it
