@@ -35,6 +35,8 @@ public:
     virtual bool is_encrypted() const noexcept { return false; }
     /// receive() has more to give although the socket may never become readable again.
     virtual bool holds_input() const noexcept { return false; }
+    /// What receive() had to say of itself, and no send() has taken along, leaves now.
+    virtual void flush() noexcept {}
     /// receive() goes on once the socket is writable.
     virtual bool input_waits_for_output() const noexcept { return false; }
     /// Tells the client that this is the end, as far as the socket takes it.

@@ -25,9 +25,7 @@ int new_epoll() {
 }  // namespace
 
 ReadySet::ReadySet(boost::asio::io_context& io, OnReady on_ready)
-    : on_ready_(std::move(on_ready)),
-      set_(io, new_epoll()),
-      alive_(std::make_shared<bool>(true)) {
+    : on_ready_(std::move(on_ready)), set_(io, new_epoll()), alive_(std::make_shared<bool>(true)) {
     await();
 }
 
@@ -40,10 +38,13 @@ bool ReadySet::watch(int socket, std::uint64_t id, Interest now, Interest wanted
     epoll_event event{};
     event.events = (wanted.readable ? EPOLLIN : 0u) | (wanted.writable ? EPOLLOUT : 0u);
     event.data.u64 = id;
-    const int change = now.none()      ? EPOLL_CTL_ADD
-                       : wanted.none() ? EPOLL_CTL_DEL
-                                       : EPOLL_CTL_MOD;
+    const int change = now.none() ? EPOLL_CTL_ADD : wanted.none() ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     return ::epoll_ctl(set_.native_handle(), change, socket, &event) == 0;
+}
+
+void ReadySet::stop() noexcept {
+    boost::system::error_code ignored;
+    set_.close(ignored);
 }
 
 void ReadySet::await() {
@@ -51,7 +52,7 @@ void ReadySet::await() {
                     [this, alive = alive_](const boost::system::error_code& error) {
                         if (!*alive || error) return;
                         tell();
-                        if (*alive) await();
+                        if (*alive && set_.is_open()) await();
                     });
 }
 
@@ -59,7 +60,7 @@ void ReadySet::tell() {
     std::array<epoll_event, kEventsPerTurn> events;
     const int count = ::epoll_wait(set_.native_handle(), events.data(), kEventsPerTurn, 0);
     const std::shared_ptr<bool> alive = alive_;
-    for (int i = 0; i < count && *alive; ++i) {
+    for (int i = 0; i < count && *alive && set_.is_open(); ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
         const bool failed = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
         on_ready_(event.data.u64, Interest{failed || (event.events & EPOLLIN) != 0,

@@ -33,6 +33,9 @@ public:
     /// the socket stays ready. A socket that is closed has left the set. False without memory.
     bool watch(int socket, std::uint64_t id, Interest now, Interest wanted) noexcept;
 
+    /// Tells nothing any more, takes nothing any more, and does not keep the event loop running.
+    void stop() noexcept;
+
 private:
     void await();
     void tell();

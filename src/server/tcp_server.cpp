@@ -371,6 +371,7 @@ void TcpServer::shut_down() {
         const ConnectionPtr connection = connections_.begin()->second;
         drop(connection, now);
     }
+    ready_.stop();
     clock_.cancel();
     clock_runs_ = false;
 }

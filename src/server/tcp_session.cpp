@@ -73,6 +73,7 @@ void TcpSession::settle(Time now) {
         send_queued();
         more = more && has_room();
     }
+    if (ending_ == Ending::none) stream_.flush();
     if (progressed_) {
         last_progress_ = last_active_ = now;
         progressed_ = false;

@@ -178,12 +178,14 @@ TlsContext::~TlsContext() {
     SSL_CTX_free(context_);
 }
 
-SslSession TlsContext::new_session(int socket) const noexcept {
-    SslSession session(SSL_new(context_));
-    if (session == nullptr || SSL_set_fd(session.get(), socket) != 1) {
+SslSession TlsContext::new_session(bio_st* bio) const noexcept {
+    SslSession session(bio != nullptr ? SSL_new(context_) : nullptr);
+    if (session == nullptr) {
+        BIO_free(bio);
         ERR_clear_error();
         return nullptr;
     }
+    SSL_set_bio(session.get(), bio, bio);
     SSL_set_accept_state(session.get());
     return session;
 }

@@ -6,6 +6,7 @@
 
 #include "peerzone/server/tls.hpp"
 
+struct bio_st;
 struct ssl_ctx_st;
 struct ssl_st;
 
@@ -25,7 +26,8 @@ public:
     TlsContext& operator=(const TlsContext&) = delete;
 
     /// The server's end of a connection; empty without memory.
-    SslSession new_session(int socket) const noexcept;
+    /// Takes `bio`, also then.
+    SslSession new_session(bio_st* bio) const noexcept;
 
 private:
     ssl_ctx_st* const context_;

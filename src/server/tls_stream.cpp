@@ -4,9 +4,9 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
@@ -19,8 +19,7 @@ namespace {
 
 using metrics::Count;
 
-// Record header (5), then type and length of the handshake message (RFC 8446 5.1 and 4).
-constexpr std::size_t kHelloHead = 9;
+constexpr std::size_t kFirstRead = 4096;
 // Real ones have 200 to 2,000 octets. OpenSSL reserves what the length says, up to 128 KiB.
 constexpr std::size_t kHelloMax = 16 * 1024;
 // Records of one octet must not hold the worker for longer than full ones.
@@ -30,7 +29,7 @@ constexpr int kRecordsPerTurn = 256;
 log::LogLimit handshake_log;
 log::LogLimit refused_log;
 
-bool is_hello(const std::array<std::uint8_t, kHelloHead>& head) noexcept {
+bool is_hello(const std::array<std::uint8_t, 9>& head) noexcept {
     constexpr std::uint8_t kHandshake = 22;
     constexpr std::uint8_t kClientHello = 1;
     const std::size_t size =
@@ -38,48 +37,57 @@ bool is_hello(const std::array<std::uint8_t, kHelloHead>& head) noexcept {
     return head[0] == kHandshake && head[1] == 3 && head[5] == kClientHello && size <= kHelloMax;
 }
 
-void wake_at(int socket, int octets) noexcept {
-    ::setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &octets, sizeof octets);
-}
-
 }  // namespace
 
 TlsStream::TlsStream(std::shared_ptr<const TlsContext> context, int socket, const IpAddress& client,
                      metrics::Counters& counters) noexcept
-    : context_(std::move(context)), socket_(socket), client_(client), counters_(counters) {
-    wake_at(socket_, kHelloHead);
-}
+    : context_(std::move(context)),
+      socket_(socket),
+      client_(client),
+      counters_(counters),
+      wire_(socket) {}
 
 // Looks at the first octets before OpenSSL sees any: garbage and connections that only stand there
 // cost no session, and nobody makes us reserve much by a length.
-ByteStream::Moved TlsStream::await_hello() noexcept {
-    std::array<std::uint8_t, kHelloHead> head{};
-    const ssize_t got = ::recv(socket_, head.data(), head.size(), MSG_PEEK);
+ByteStream::Moved TlsStream::await_hello(MutableBytes into) noexcept {
+    std::copy_n(head_.begin(), head_size_, into.begin());
+    const ssize_t got = ::recv(socket_, into.data() + head_size_, into.size() - head_size_, 0);
     if (got < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Moved::none
                                                                          : Moved::broken;
-    if (got == 0) return Moved::ended;  // a health check, perhaps
-    if (static_cast<std::size_t>(got) < head.size()) {
-        pollfd state{socket_, POLLRDHUP, 0};
-        if (::poll(&state, 1, 0) == 0) return Moved::none;
-    }
-    if (!is_hello(head)) {  // also when it ended early: the rest of `head` is zero
+    if (got == 0 && head_size_ == 0) return Moved::ended;  // a health check, perhaps
+    const std::size_t size = head_size_ + static_cast<std::size_t>(got);
+    head_size_ = static_cast<std::uint8_t>(std::min(size, head_.size()));
+    std::copy_n(into.begin(), head_size_, head_.begin());
+    if (got > 0 && size < head_.size()) return Moved::none;
+    if (!is_hello(head_)) {  // also when it ended early: the rest of `head_` is zero
         refuse(Count::tls_handshake_failed, "tls handshake failed",
                "what came is not the start of TLS");
         return Moved::broken;
     }
-    wake_at(socket_, 1);
-    session_ = context_->new_session(socket_);
+    session_ = context_->new_session(wire_.new_bio());
     context_.reset();
-    return session_ != nullptr ? Moved::some : Moved::broken;
+    if (session_ == nullptr) return Moved::broken;
+    wire_.put_first(into.first(size), size < into.size());
+    return Moved::some;
 }
 
 ByteStream::Moved TlsStream::receive(MutableBytes into, std::size_t& count) noexcept {
     count = 0;
     more_ = waits_for_output_ = false;
     if (after_ != Moved::none) return after_;
+    wire_.begin_input();
+    std::array<std::uint8_t, kFirstRead> first;  // a whole ClientHello, as a rule
     if (session_ == nullptr)
-        if (const Moved hello = await_hello(); hello != Moved::some) return hello;
+        if (const Moved hello = await_hello(first); hello != Moved::some) return hello;
+    const Moved outcome = read_records(into, count);
+    wire_.end_input();
+    // OpenSSL has an alert to say, and the owner only closes what is broken.
+    if (outcome == Moved::broken) wire_.flush();
+    return outcome;
+}
+
+ByteStream::Moved TlsStream::read_records(MutableBytes into, std::size_t& count) noexcept {
     for (int record = 0; record < kRecordsPerTurn && count < into.size(); ++record) {
         ERR_clear_error();
         std::size_t got = 0;

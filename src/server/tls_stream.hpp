@@ -2,6 +2,8 @@
 // the time-out for connections without a question covers it.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -9,10 +11,10 @@
 #include "peerzone/metrics/counters.hpp"
 #include "server/byte_stream.hpp"
 #include "server/tls_context.hpp"
+#include "server/tls_wire.hpp"
 
 namespace peerzone::server {
 
-/// OpenSSL writes to the socket without MSG_NOSIGNAL: the process ignores SIGPIPE.
 class TlsStream final : public ByteStream {
 public:
     /// `socket` is connected and does not block. Costs next to nothing until the client has begun
@@ -24,11 +26,18 @@ public:
     Moved send(Bytes octets, std::size_t& count) noexcept override;
     bool is_encrypted() const noexcept override { return true; }
     bool holds_input() const noexcept override { return more_ || after_ != Moved::none; }
-    bool input_waits_for_output() const noexcept override { return waits_for_output_; }
+    void flush() noexcept override { wire_.flush(); }
+    bool input_waits_for_output() const noexcept override {
+        return waits_for_output_ || wire_.has_gathered();
+    }
     void say_end() noexcept override;
 
 private:
-    Moved await_hello() noexcept;
+    // Record header (5), then type and length of the handshake message (RFC 8446 5.1 and 4).
+    static constexpr std::size_t kHelloHead = 9;
+
+    Moved await_hello(MutableBytes into) noexcept;
+    Moved read_records(MutableBytes into, std::size_t& count) noexcept;
     Moved failed(int result) noexcept;
     void note_handshake() noexcept;
     void note_failure() noexcept;
@@ -38,6 +47,9 @@ private:
     const int socket_;
     const IpAddress client_;
     metrics::Counters& counters_;
+    std::array<std::uint8_t, kHelloHead> head_{};  // until there is a session
+    std::uint8_t head_size_ = 0;
+    TlsWire wire_;
     SslSession session_;
     Moved after_ = Moved::none;      // what receive() says once its octets are taken
     bool more_ = false;              // receive() stopped because it had given enough
