@@ -24,12 +24,24 @@ void ConnectionLimits::set_limits(const Limits& limits) noexcept {
 ConnectionLimits::Admission ConnectionLimits::open(const IpAddress& client, Ticket& ticket) {
     ticket.give_back();
     const std::lock_guard lock(mutex_);
-    const std::size_t open = open_.load(std::memory_order_relaxed);
-    if (open >= total_max_.load(std::memory_order_relaxed)) return Admission::total_reached;
+    return admit(client, ticket);
+}
+
+ConnectionLimits::Admission ConnectionLimits::open_instead(Ticket& of, const IpAddress& client,
+                                                           Ticket& ticket) {
+    ticket.give_back();
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(of.limits_, nullptr) != nullptr) forget(of.client_);
+    return admit(client, ticket);
+}
+
+ConnectionLimits::Admission ConnectionLimits::admit(const IpAddress& client, Ticket& ticket) {
     const auto found = by_client_.find(client);
     const std::size_t of_client = found == by_client_.end() ? 0 : found->second;
     if (of_client >= per_client_max_.load(std::memory_order_relaxed))
         return Admission::client_reached;
+    const std::size_t open = open_.load(std::memory_order_relaxed);
+    if (open >= total_max_.load(std::memory_order_relaxed)) return Admission::total_reached;
     if (found == by_client_.end())
         by_client_.emplace(client, 1);
     else
@@ -46,6 +58,10 @@ bool ConnectionLimits::crowded() const noexcept {
 
 void ConnectionLimits::close(const IpAddress& client) noexcept {
     const std::lock_guard lock(mutex_);
+    forget(client);
+}
+
+void ConnectionLimits::forget(const IpAddress& client) noexcept {
     const auto found = by_client_.find(client);
     if (found == by_client_.end()) return;
     if (--found->second == 0) by_client_.erase(found);

@@ -42,8 +42,11 @@ public:
     /// Connections above a lowered limit stay; new ones are refused until enough have gone.
     void set_limits(const Limits& limits) noexcept;
 
-    /// Sets `ticket` when the connection is admitted.
+    /// Sets `ticket` when the connection is admitted. `total_reached` says that the client itself
+    /// has not too many: making room for it is fair.
     Admission open(const IpAddress& client, Ticket& ticket);
+    /// The same in one step with giving `of` back, so that no other worker takes its place.
+    Admission open_instead(Ticket& of, const IpAddress& client, Ticket& ticket);
 
     std::size_t open_count() const noexcept { return open_.load(std::memory_order_relaxed); }
     /// More than three quarters of all connections are in use: idle ones should go sooner (RFC
@@ -52,6 +55,9 @@ public:
 
 private:
     void close(const IpAddress& client) noexcept;
+    // Under mutex_.
+    Admission admit(const IpAddress& client, Ticket& ticket);
+    void forget(const IpAddress& client) noexcept;
 
     std::mutex mutex_;
     std::map<IpAddress, std::size_t> by_client_;  // never more entries than connections

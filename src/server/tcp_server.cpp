@@ -32,7 +32,9 @@ constexpr Millis kAcceptBackOff{
 constexpr Millis kClockMin{50};
 
 // What a client can provoke is logged once a minute, whichever worker sees it.
-log::LogLimit refused_log;
+log::LogLimit client_log;  // a limit of one client must not hide that the total is reached
+log::LogLimit total_log;
+log::LogLimit made_room_log;
 log::LogLimit slow_log;
 log::LogLimit accept_log;
 
@@ -55,13 +57,22 @@ bool passes(int error) noexcept {
 
 void log_refused(const SocketAddress& client, ConnectionLimits::Admission why, Time now) {
     std::uint64_t suppressed = 0;
-    if (!refused_log.allow(now, suppressed)) return;
     const bool total = why == ConnectionLimits::Admission::total_reached;
+    if (!(total ? total_log : client_log).allow(now, suppressed)) return;
     log::warning(
         "tcp connection refused",
         {{"client", client.ip.to_text()},
          {"limit", total ? "limits.tcp_connections_max" : "limits.tcp_connections_per_client_max"},
          {"suppressed", std::to_string(suppressed)}});
+}
+
+void log_made_room(const SocketAddress& client, Time now) {
+    std::uint64_t suppressed = 0;
+    if (!made_room_log.allow(now, suppressed)) return;
+    log::warning("tcp connections are scarce, an idle one was closed for a new one",
+                 {{"client", client.ip.to_text()},
+                  {"limit", "limits.tcp_connections_max"},
+                  {"suppressed", std::to_string(suppressed)}});
 }
 
 void log_slow(const TcpSession& session, Time now) {
@@ -193,7 +204,15 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     const bool over_tls = listener.security == Security::tls;
     if (over_tls && tls_ == nullptr) return;
     ConnectionLimits::Ticket ticket;
-    const auto admission = limits_.open(client.ip, ticket);
+    auto admission = limits_.open(client.ip, ticket);
+    if (admission == ConnectionLimits::Admission::total_reached) {
+        if (const ConnectionPtr least = least_idle()) {
+            admission = limits_.open_instead(least->ticket, client.ip, ticket);
+            least->session.give_way();
+            drop(least, now);
+            log_made_room(client, now);
+        }
+    }
     if (admission != ConnectionLimits::Admission::admitted) {
         shared_.counters.add(Count::tcp_refused_limit);
         socket.reset();
@@ -216,6 +235,17 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     start_clock();
     // The question comes right behind the handshake: often it is here by now.
     turn(connection, [now](TcpSession& session) { session.on_readable(now); });
+}
+
+// Whoever holds connections without using them must not keep others out. Only this worker's are
+// looked at: the kernel spreads clients over the workers.
+TcpServer::ConnectionPtr TcpServer::least_idle() const {
+    ConnectionPtr least;
+    for (const auto& [id, connection] : connections_)
+        if (connection->session.is_idle() &&
+            (!least || connection->session.worth() < least->session.worth()))
+            least = connection;
+    return least;
 }
 
 void TcpServer::close_listeners() {

@@ -65,6 +65,7 @@ private:
     void back_off(const ListenerPtr& listener);
     void accept_some(const ListenerPtr& listener);
     void admit(const Listener& listener, Fd socket, const SocketAddress& client, Time now);
+    ConnectionPtr least_idle() const;
     void close_listeners();
 
     template <class Step>

@@ -135,10 +135,12 @@ void TcpSession::answer(Bytes message, Time now) {
         case resolver::Now::replied:
             if (pads_) size = pad_reply(shared_.reply, size);
             enqueue(Bytes{shared_.reply}.first(size));
+            has_asked_ = true;
             last_active_ = now;
             break;
         case resolver::Now::later: {
             ++in_flight_;
+            has_asked_ = true;
             last_active_ = now;
             resolver::ReplyTo to;
             to.sink = &shared_.sink;

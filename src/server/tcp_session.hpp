@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/ip.hpp"
@@ -53,7 +54,7 @@ public:
         none,   ///< goes on
         done,   ///< the client has finished and has everything, or sent a bad frame, or the server
                 ///< drains
-        idle,   ///< no question for too long
+        idle,   ///< no question for too long, or another client needs the connection more
         slow,   ///< does not take its replies: reset, so that the kernel forgets them too
         broken  ///< the socket failed
     };
@@ -73,6 +74,17 @@ public:
     void settle(Time now);
     /// Looks at the time-outs, and gives memory back when the connection rests.
     void on_clock(Time now);
+    /// Nobody would miss an answer if it ended now.
+    bool is_idle() const noexcept {
+        return ending_ == Ending::none && in_flight_ == 0 && replies_.empty();
+    }
+    /// Of two idle sessions the lesser one ends first when connections are scarce (RFC 7766 6.2.3):
+    /// who has never asked, then who has not asked for longer.
+    std::pair<bool, Time> worth() const noexcept { return {has_asked_, last_active_}; }
+    /// Ends an idle session for the sake of a new one.
+    void give_way() noexcept {
+        if (is_idle()) ending_ = Ending::idle;
+    }
     /// Takes what has already arrived, then no more; ends when everything is answered.
     void finish(Time now);
 
@@ -111,6 +123,7 @@ private:
     Time last_active_;            // the last question came or the last reply went
     Time last_progress_;          // replies_ became non-empty, or the client took octets of it
     bool progressed_ = false;     // one of the two happened and last_progress_ is not set yet
+    bool has_asked_ = false;      // a question came that deserved an answer
     bool pads_ = false;           // replies are padded, since the client pads
     bool blocked_ = false;        // the socket takes nothing until on_writable
     bool no_more_input_ = false;  // the client has finished, or we do not want to hear more

@@ -33,6 +33,20 @@ TEST(ConnectionLimits, RefusesTheConnectionAboveTheTotal) {
     EXPECT_EQ(shared.open(client(9), tickets[3]), Admission::admitted);
 }
 
+TEST(ConnectionLimits, APlaceChangesHandsWithoutBeingFree) {
+    ConnectionLimits shared(limits(2, 1));
+    Ticket a, b, c;
+    EXPECT_EQ(shared.open(client(1), a), Admission::admitted);
+    EXPECT_EQ(shared.open(client(2), b), Admission::admitted);
+    EXPECT_EQ(shared.open(client(2), c), Admission::client_reached) << "before the total";
+    EXPECT_EQ(shared.open_instead(a, client(3), c), Admission::admitted);
+    EXPECT_EQ(shared.open_count(), 2u);
+    a.give_back();
+    EXPECT_EQ(shared.open_count(), 2u) << "it was given already";
+    EXPECT_EQ(shared.open(client(1), a), Admission::total_reached);
+    EXPECT_EQ(shared.open_instead(b, client(1), a), Admission::admitted);
+}
+
 TEST(ConnectionLimits, RefusesTheGreedyClientOnly) {
     ConnectionLimits shared(limits(100, 2));
     Ticket a, b, c, other;

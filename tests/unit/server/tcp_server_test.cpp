@@ -256,9 +256,9 @@ TEST_F(TcpServerTest, AllClientsTogetherGetNoMoreThanTheTotalUntilItIsRaised) {
     std::vector<TcpClient> clients;
     for (std::uint32_t i = 0; i < 3; ++i) {
         clients.emplace_back(port_, INADDR_LOOPBACK + i);
-        clients.back().ask(1, 'n');
-        EXPECT_EQ(clients.back().reply_id(), 1);
+        clients.back().ask(static_cast<std::uint16_t>(i), 'l');
     }
+    ASSERT_TRUE(waiting_is(3)) << "none is idle";
     TcpClient refused(port_, INADDR_LOOPBACK + 9);
     EXPECT_TRUE(refused.gone());
     EXPECT_EQ(count(Count::tcp_refused_limit), 1u);
@@ -268,6 +268,40 @@ TEST_F(TcpServerTest, AllClientsTogetherGetNoMoreThanTheTotalUntilItIsRaised) {
     fourth.ask(4, 'n');
     EXPECT_EQ(fourth.reply_id(), 4);
     EXPECT_EQ(count(Count::tcp_connections), 4u);
+}
+
+TEST_F(TcpServerTest, AnIdleConnectionGivesWayWhenAllAreInUse) {
+    Limits limits;
+    limits.tcp_connections_max = 4;
+    limits.tcp_connections_per_client_max = 2;
+    start(limits);
+    TcpClient waiting(port_), asked(port_, INADDR_LOOPBACK + 1);
+    waiting.ask(1, 'l');
+    ASSERT_TRUE(waiting_is(1));
+    asked.ask(2, 'n');
+    EXPECT_EQ(asked.reply_id(), 2);
+    TcpClient silent(port_, INADDR_LOOPBACK + 2);
+    ASSERT_TRUE(connections_are(3));
+    TcpClient silent_later(port_, INADDR_LOOPBACK + 2);
+    ASSERT_TRUE(connections_are(4));
+
+    TcpClient greedy(port_, INADDR_LOOPBACK + 2);
+    EXPECT_TRUE(greedy.gone()) << "who has its share gets nobody else's";
+    EXPECT_EQ(count(Count::tcp_refused_limit), 1u);
+
+    std::vector<TcpClient> fresh;
+    for (std::uint16_t i = 0; i < 3; ++i) {
+        fresh.emplace_back(port_, INADDR_LOOPBACK + 3 + i);
+        fresh.back().ask(i, 'l');
+        ASSERT_TRUE(waiting_is(2u + i));
+        EXPECT_TRUE((i == 0 ? silent : i == 1 ? silent_later : asked).gone());
+        EXPECT_EQ(count(Count::tcp_closed_idle), i + 1u);
+    }
+    TcpClient refused(port_, INADDR_LOOPBACK + 6);
+    EXPECT_TRUE(refused.gone()) << "everybody waits for an answer";
+    EXPECT_EQ(count(Count::tcp_refused_limit), 2u);
+    EXPECT_TRUE(deliver(1));
+    EXPECT_EQ(waiting.reply_id(), 1);
 }
 
 TEST_F(TcpServerTest, IdleTimeShrinksAndIsToldWhenConnectionsAreScarce) {
