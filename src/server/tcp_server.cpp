@@ -241,10 +241,12 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
 // looked at: the kernel spreads clients over the workers.
 TcpServer::ConnectionPtr TcpServer::least_idle() const {
     ConnectionPtr least;
-    for (const auto& [id, connection] : connections_)
-        if (connection->session.is_idle() &&
-            (!least || connection->session.worth() < least->session.worth()))
-            least = connection;
+    for (const auto& [id, connection] : connections_) {
+        const TcpSession& session = connection->session;
+        if (!session.is_idle()) continue;
+        if (!session.has_asked()) return connection;  // the oldest of these is the longest idle
+        if (!least || session.last_active() < least->session.last_active()) least = connection;
+    }
     return least;
 }
 

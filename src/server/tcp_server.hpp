@@ -6,8 +6,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -65,6 +65,8 @@ private:
     void back_off(const ListenerPtr& listener);
     void accept_some(const ListenerPtr& listener);
     void admit(const Listener& listener, Fd socket, const SocketAddress& client, Time now);
+    /// Which connection goes first when they are scarce (RFC 7766 6.2.3): one that has never asked,
+    /// else the one that has not asked for longest; none when all wait for answers.
     ConnectionPtr least_idle() const;
     void close_listeners();
 
@@ -84,7 +86,7 @@ private:
     TcpShared shared_;
     std::shared_ptr<const TlsContext> tls_;
     std::vector<ListenerPtr> listeners_;
-    std::unordered_map<std::uint64_t, ConnectionPtr> connections_;
+    std::map<std::uint64_t, ConnectionPtr> connections_;  // by ID, so by age
     std::uint64_t last_id_ = 0;
     const Connection* in_turn_ = nullptr;   // its step runs and ends with settle()
     std::vector<std::uint64_t> delivered_;  // sessions with replies that nobody has sent yet

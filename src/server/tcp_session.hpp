@@ -11,7 +11,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/ip.hpp"
@@ -78,9 +77,10 @@ public:
     bool is_idle() const noexcept {
         return ending_ == Ending::none && in_flight_ == 0 && replies_.empty();
     }
-    /// Of two idle sessions the lesser one ends first when connections are scarce (RFC 7766 6.2.3):
-    /// who has never asked, then who has not asked for longer.
-    std::pair<bool, Time> worth() const noexcept { return {has_asked_, last_active_}; }
+    /// A question came that deserved an answer.
+    bool has_asked() const noexcept { return has_asked_; }
+    /// When the last question came or the last reply went, or else the connection.
+    Time last_active() const noexcept { return last_active_; }
     /// Ends an idle session for the sake of a new one.
     void give_way() noexcept {
         if (is_idle()) ending_ = Ending::idle;
@@ -119,11 +119,11 @@ private:
 
     FrameReader input_;
     ReplyQueue replies_;
-    std::size_t in_flight_ = 0;   // questions that answer_later holds
-    Time last_active_;            // the last question came or the last reply went
-    Time last_progress_;          // replies_ became non-empty, or the client took octets of it
-    bool progressed_ = false;     // one of the two happened and last_progress_ is not set yet
-    bool has_asked_ = false;      // a question came that deserved an answer
+    std::size_t in_flight_ = 0;  // questions that answer_later holds
+    Time last_active_;           // the last question came or the last reply went
+    Time last_progress_;         // replies_ became non-empty, or the client took octets of it
+    bool progressed_ = false;    // one of the two happened and last_progress_ is not set yet
+    bool has_asked_ = false;
     bool pads_ = false;           // replies are padded, since the client pads
     bool blocked_ = false;        // the socket takes nothing until on_writable
     bool no_more_input_ = false;  // the client has finished, or we do not want to hear more
