@@ -21,20 +21,6 @@ NORTH = "northeurope.svc.cluster.local"
 WEST = "westus.svc.cluster.local"
 
 
-def ms(seconds):
-    return "%.1f ms" % (seconds * 1000)
-
-
-def judge_unmoved(test, what, with_fault, without, echo):
-    """All p99. A dead peer may not move another one; but where an echo takes a quarter of the bar, the machine decides."""
-    bar = 1.5 * without + 0.001
-    test.say("%s: p99 %s without, %s with the fault (at most %s); echo %s" % (what, *map(ms, (without, with_fault, bar, echo))))
-    if with_fault > bar and echo >= bar / 4:
-        test.say("%s: not judged, the machine is too busy" % what)
-        return True
-    return with_fault <= bar
-
-
 class Scene:
     """Two peers with two endpoints each, all peerzones that answer every name in their zone, and an echo."""
 
@@ -87,7 +73,7 @@ def check_failure(test, results, peer, echoes, what):
         errors = wire.extended_errors(result.reply)
         test.check(wire.rcode(result.reply) == wire.SERVFAIL, "%s: rcode %d" % (what, wire.rcode(result.reply)))
         test.check(any("peer=" + peer in text for _, text in errors), "%s: extended errors %s" % (what, errors))
-        test.check(result.took - load.stalled(result, echoes) < DEAD, "%s: after %s" % (what, ms(result.took)))
+        test.check(result.took - load.stalled(result, echoes) < DEAD, "%s: after %s" % (what, load.ms(result.took)))
 
 
 # One endpoint silent
@@ -128,11 +114,11 @@ def one_silent(test):
             if max(load.p99(control), load.p99(echoes)) < LATE / 4:
                 verdicts.append(not late)
                 if late:
-                    test.say("late: " + ", ".join("%s at %.2f s" % (ms(r.took), r.sent) for r in late[:10]))
+                    test.say("late: " + ", ".join("%s at %.2f s" % (load.ms(r.took), r.sent) for r in late[:10]))
             else:
-                test.say("%s: too busy a machine to judge %s" % (what, ms(LATE)))
-                verdicts.append(judge_unmoved(test, what, load.p99(after), load.p99(control), load.p99(echoes)))
-        test.check(verdicts[0] or all(verdicts[1:]), "%s: questions took over %s" % (what, ms(LATE)))
+                test.say("%s: too busy a machine to judge %s" % (what, load.ms(LATE)))
+                verdicts.append(load.judge_unmoved(test, what, load.p99(after), load.p99(control), load.p99(echoes)))
+        test.check(verdicts[0] or all(verdicts[1:]), "%s: questions took over %s" % (what, load.ms(LATE)))
 
 
 # All endpoints of one peer silent
@@ -160,8 +146,8 @@ def peer_dead(test):
             series[fault].append(load.p99(north))
             series["echo"].append(load.p99(echoes))
     without, with_fault, echo = (statistics.median(series[name]) for name in ("without", "with", "echo"))
-    test.check(judge_unmoved(test, "the other peer, median of three", with_fault, without, echo),
-               "the dead peer moved the other one: p99 %s -> %s" % (ms(without), ms(with_fault)))
+    test.check(load.judge_unmoved(test, "the other peer, median of three", with_fault, without, echo),
+               "the dead peer moved the other one: p99 %s -> %s" % (load.ms(without), load.ms(with_fault)))
 
 
 # Identical questions

@@ -14,6 +14,7 @@ import ctypes
 import os
 import pathlib
 import random
+import re
 import select
 import shutil
 import signal
@@ -72,6 +73,18 @@ class Server:
 
     def reported(self):
         return is_report(pathlib.Path(self.log_path).read_text(errors="replace"))
+
+    def counters(self):
+        """The sums that a peerzone logs when asked (SIGUSR1)."""
+        def lines():
+            return [line for line in self.log_path.read_text(errors="replace").splitlines() if " counters " in line]
+        before, deadline = len(lines()), time.monotonic() + READY_SECONDS
+        os.kill(self.process.pid, signal.SIGUSR1)
+        while len(lines()) == before:
+            if time.monotonic() > deadline:
+                raise Failed("%s logs no counters" % self.name)
+            select.select([], [], [], 0.02)  # logs are files: looking again is all one can do
+        return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", lines()[-1])}
 
     def wait_until_answering(self, question):
         """Asks over UDP until there is a reply, whatever it says."""

@@ -4,6 +4,7 @@ import collections
 import math
 import selectors
 import socket
+import ssl
 import time
 
 import wire
@@ -33,14 +34,21 @@ class Stream:
         opened, ident = self.sockets[index % len(self.sockets)], index & 0xFFFF
         name = self.name(index)
         self.waiting[opened, ident] = (name, time.monotonic() - start)
-        opened.send(wire.query(name, self.qtype, ident))
+        self.transmit(opened, wire.query(name, self.qtype, ident))
 
-    def receive(self, opened, start):
+    def transmit(self, opened, question):
+        opened.send(question)
+
+    def messages(self, opened):
+        """Those that have arrived."""
         while True:
             try:
-                reply = opened.recv(65535)
+                yield opened.recv(65535)
             except (BlockingIOError, ConnectionRefusedError):
                 return
+
+    def receive(self, opened, start):
+        for reply in self.messages(opened):
             now = time.monotonic() - start
             asked = self.waiting.pop((opened, int.from_bytes(reply[:2], "big")), None)
             if asked is not None:
@@ -51,6 +59,35 @@ class Stream:
         self.results.sort(key=lambda result: result.sent)
         for opened in self.sockets:
             opened.close()
+
+
+class Connections(Stream):
+    """The same over connections that stand, with TLS or without, and that nobody may close."""
+
+    def __init__(self, sockets, rate, name):
+        super().__init__(None, rate, name, sockets=0)
+        self.sockets = sockets
+        self.unread = {opened: b"" for opened in sockets}
+        for opened in sockets:
+            opened.setblocking(False)
+
+    def transmit(self, opened, question):
+        opened.send(len(question).to_bytes(2, "big") + question)
+
+    def messages(self, opened):
+        try:
+            while octets := opened.recv(65535):
+                self.unread[opened] += octets
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        else:
+            raise ConnectionResetError("the server closed a connection that is in use")
+        unread = self.unread[opened]
+        while len(unread) >= 2 and len(unread) >= 2 + int.from_bytes(unread[:2], "big"):
+            end = 2 + int.from_bytes(unread[:2], "big")
+            yield unread[2:end]
+            unread = unread[end:]
+        self.unread[opened] = unread
 
 
 def run(streams, seconds, patience=3.0, actions=()):
@@ -105,3 +142,17 @@ def stalled(result, echoes):
     end = result.sent + result.took
     return max((echo.took if echo.took is not None else end for echo in echoes
                 if echo.sent <= end and echo.sent + (echo.took or end) >= result.sent), default=0.0)
+
+
+def ms(seconds):
+    return "%.1f ms" % (seconds * 1000)
+
+
+def judge_unmoved(test, what, with_fault, without, echo):
+    """All p99. A fault may not move who has no part in it; but where an echo takes a quarter of the bar, the machine decides."""
+    bar = 1.5 * without + 0.001
+    test.say("%s: p99 %s without, %s with the fault (at most %s); echo %s" % (what, *map(ms, (without, with_fault, bar, echo))))
+    if with_fault > bar and echo >= bar / 4:
+        test.say("%s: not judged, the machine is too busy" % what)
+        return True
+    return with_fault <= bar

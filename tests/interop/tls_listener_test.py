@@ -1,7 +1,6 @@
 """DNS over TLS as other makers' clients speak it: kdig with strict validation, openssl's sessions, dnspython, and Unbound, Knot
 Resolver and CoreDNS that forward to peerzone over TLS. Then certificates: a client's own, refused ones, and new files while it runs."""
 
-import os
 import re
 import select
 import subprocess
@@ -92,17 +91,6 @@ def wait_for_log(server, pattern):
     return None
 
 
-def counters(server):
-    """The sums that it logs when asked (SIGUSR1)."""
-    before = server.log_path.read_text().count(" counters ")
-    os.kill(server.process.pid, 10)
-    end = time.monotonic() + PATIENCE
-    while server.log_path.read_text().count(" counters ") == before and time.monotonic() < end:
-        select.select([], [], [], 0.02)
-    line = [line for line in server.log_path.read_text().splitlines() if " counters " in line][-1]
-    return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
-
-
 # ---- clients that ask
 
 
@@ -133,7 +121,7 @@ def s_client(tls, *options):
 
 
 def check_sessions(test, server, tls, authority):
-    before = counters(server)
+    before = server.counters()
     for version in ("-tls1_2", "-tls1_3"):
         saved = test.folder / ("session" + version)
         # The ticket of TLS 1.3 comes behind the handshake: s_client writes it when it has come.
@@ -146,7 +134,7 @@ def check_sessions(test, server, tls, authority):
             client.communicate(b"Q\n", timeout=60)
         said = s_client(tls, version, "-sess_in", saved)
         test.check("Reused, TLSv1" in said, "%s is not resumed: %s" % (version, said[-1500:]))
-    after = counters(server)
+    after = server.counters()
     test.equal(after.get("tls_resumed", 0) - before.get("tls_resumed", 0), 2, "tls_resumed")
     test.check("ALPN protocol: dot" in s_client(tls, "-alpn", "dot"), "ALPN dot")
     test.check("no application protocol" in s_client(tls, "-alpn", "h2"), "ALPN h2 is refused with the alert that says so")
@@ -218,7 +206,7 @@ def coredns(test, tls, authority):
 
 def check_forwarders(test, server, tls, authority):
     for name, make in (("unbound", unbound), ("kresd", kresd), ("coredns", coredns)):
-        before = counters(server)
+        before = server.counters()
         try:
             forwarder = make(test, tls, authority)
         except harness.Skip as skip:
@@ -230,7 +218,7 @@ def check_forwarders(test, server, tls, authority):
             got = dig.ask(forwarder.address, qname, qtype, *options, seconds=10)
             wanted = dig.ask(server.address, qname, qtype, *options)
             test.equal((got.status, got.answer_set()), (wanted.status, wanted.answer_set()), "%s over TLS: %s %s" % (name, qname, qtype))
-        after = counters(server)
+        after = server.counters()
         used = after.get("tls_handshakes", 0) - before.get("tls_handshakes", 0)
         test.check(1 <= used <= len(zones.CASES), "%s: %d handshakes" % (name, used))
         test.stop(forwarder)
@@ -251,7 +239,7 @@ def check_client_certificates(test, authority, other):
         _, said = kdig(tls, *strict(authority), *options)
         test.check(ADDRESS not in said, "a client with %s is refused: %s" % (what, said))
         refused += 1
-        test.equal(counters(server).get("tls_client_refused"), refused, "tls_client_refused with " + what)
+        test.equal(server.counters().get("tls_client_refused"), refused, "tls_client_refused with " + what)
     line = wait_for_log(server, r"tls client refused.*")
     test.check(line and "it has no certificate, and tls.client_ca asks for one" in line, "the log says why: %s" % line)
     test.equal(server.log_path.read_text().count("tls client refused"), 1, "lines about refused clients in a minute")

@@ -4,7 +4,6 @@ or does not believe us, each with its extended error, its log line and its count
 
     tls_upstream_test.py PEERZONE unbound|kresd|coredns|dnsdist|peerzone|refusals"""
 
-import os
 import re
 import select
 import signal
@@ -183,15 +182,6 @@ def wait_for(server, pattern):
     return None
 
 
-def counters(server):
-    before = server.log_path.read_text().count(" counters ")
-    os.kill(server.process.pid, signal.SIGUSR1)
-    if not wait_for(server, r"(?s)(?: counters .*){%d}" % (before + 1)):
-        raise harness.Failed("no counters in the log")
-    line = [line for line in server.log_path.read_text().splitlines() if " counters " in line][-1]
-    return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
-
-
 def peer(name, zone, address, **tls):
     options = ", ".join("%s: %s" % pair for pair in tls.items())
     return '  %s: {zones: [%s], endpoints: ["%s:%d"], transport: tls, deadline: 4500ms, tls: {%s}}\n' % (
@@ -238,7 +228,7 @@ def run_maker(test, make):
     # Each question comes from another port, so both workers get some; their later one resumes.
     for i in range(30):
         test.equal(dig.ask(pz.address, "new-%d.%s" % (i, ZONE), "A", seconds=10).status, "NXDOMAIN", "a name that is new")
-    sums = counters(pz)
+    sums = pz.counters()
     test.equal(sums.get("upstream_tls_handshakes", 0) >= 2, True, "a connection per worker: %s" % sums)
     test.check(sums.get("upstream_tls_resumed", 0) >= 1, "the second went on from the first one's session: %s" % sums)
     test.check(sums.get("upstream_tls_handshakes", 0) <= 10, "connections are kept: %s" % sums)
@@ -246,7 +236,7 @@ def run_maker(test, make):
 
     check_refused(test, pz, WRONG_ZONE, tls, "certificate is for %s, not dns.eastus.example" % HOST)
     check_refused(test, pz, UNKNOWN_ZONE, tls, r"unable to get local issuer certificate \(peers.unknown.tls.ca\)")
-    test.equal(counters(pz).get("upstream_tls_failed"), 2, "upstream_tls_failed")
+    test.equal(pz.counters().get("upstream_tls_failed"), 2, "upstream_tls_failed")
 
 
 # ---- every reason
@@ -295,7 +285,7 @@ def run_refusals(test):
     refused("nocert12", r"peer wants a client certificate \(peers.nocert12.tls.certificate\)")
     refused("nocert13", r"peer wants a client certificate \(peers.nocert13.tls.certificate\)")
     refused("stranger", r"peer refuses our certificate: .* \(peers.stranger.tls.certificate\)")
-    test.equal(counters(pz).get("upstream_tls_failed"), 8, "upstream_tls_failed")
+    test.equal(pz.counters().get("upstream_tls_failed"), 8, "upstream_tls_failed")
     reply = dig.ask(pz.address, "x." + zone["known"], "A", seconds=10)
     test.equal((reply.status, reply.data("A")), ("NOERROR", ["192.0.2.1"]), "with a certificate that the peer knows")
     test.equal(responders["known"].clients[:1], ["authority-2"], "whose certificate the peer saw")
@@ -303,7 +293,7 @@ def run_refusals(test):
     # A peer without TLS is not asked in clear.
     reply = dig.ask(pz.address, "cockroachdb.clear.svc.cluster.local", "A", seconds=10)
     test.equal(reply.status, "SERVFAIL", "a peer that speaks no TLS")
-    sums = counters(pz)
+    sums = pz.counters()
     test.check("upstream_udp_sent" not in sums and "upstream_tcp_sent" not in sums, "nothing in clear: %s" % sums)
 
     check_limits(test, pz, zone["wrong"], responders["wrong"])
@@ -318,7 +308,7 @@ def check_limits(test, pz, zone, responder):
         dig.ask(pz.address, "n%d.%s" % (i, zone), "A", seconds=10)
     lines = re.findall(r'upstream tls failed"? upstream="peer=wrong"', pz.log_path.read_text())
     test.equal(len(lines), 1, "lines about one upstream in a minute")
-    failed = counters(pz).get("upstream_tls_failed", 0)
+    failed = pz.counters().get("upstream_tls_failed", 0)
     test.check(failed < 40, "%d handshakes for 40 questions" % failed)
     test.equal(responder.questions, 0, "questions to a peer that is not believed")
 
