@@ -22,7 +22,6 @@ namespace {
 using metrics::Count;
 
 constexpr std::size_t kReplyBytes = 65535;
-constexpr std::size_t kQuestionBytesMax = 512;
 constexpr std::size_t kSocketsFew = 4;  // even one question at a time leaves from one of these
 constexpr std::size_t kOneEachUntil =
     8;  // questions in flight with a socket each; then one per kSharedBy
@@ -47,26 +46,19 @@ std::size_t AddressHash::operator()(const SocketAddress& address) const noexcept
     return mixed ^ mixed >> 32;
 }
 
-// One system call's worth of replies, and of questions. The reply buffers are large and mostly
-// untouched: a page costs memory only once a reply has reached it.
+// One system call's worth of replies. The buffers are large and mostly untouched: a page costs
+// memory only once a reply has reached it.
 struct UdpExchange::Buffers {
     std::unique_ptr<std::uint8_t[]> replies =
         std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveMax * kReplyBytes);
     std::array<iovec, kReceiveMax> in_vectors;
     std::array<mmsghdr, kReceiveMax> in{};
-    std::array<std::array<std::uint8_t, kQuestionBytesMax>, kRunMax> questions;
-    std::array<iovec, kRunMax> out_vectors;
-    std::array<mmsghdr, kRunMax> out{};
 
     Buffers() noexcept {  // NOLINT: the octets are filled before they are read
         for (std::size_t i = 0; i < kReceiveMax; ++i) {
             in_vectors[i] = {&replies[i * kReplyBytes], kReplyBytes};
             in[i].msg_hdr.msg_iov = &in_vectors[i];
             in[i].msg_hdr.msg_iovlen = 1;
-        }
-        for (std::size_t i = 0; i < kRunMax; ++i) {
-            out[i].msg_hdr.msg_iov = &out_vectors[i];
-            out[i].msg_hdr.msg_iovlen = 1;
         }
     }
 };
@@ -132,27 +124,22 @@ void UdpExchange::start(Attempt& attempt, Time now) {
 }
 
 void UdpExchange::flush() noexcept {
-    while (!filling_.empty()) {
-        Pool& pool = *filling_.back();
-        filling_.pop_back();
-        send_run(*pool.filling);
-    }
+    // Who asked first is sent first. Nothing is added meanwhile: what fails here is told later.
+    for (const Pool* pool : filling_) send_run(*pool->filling);
+    filling_.clear();
 }
 
 /// Sends what waits to leave by `socket`. An attempt that has ended meanwhile has left the list.
 void UdpExchange::send_run(Socket& socket) {
     socket.pool->filling = nullptr;
-    Buffers& b = *buffers_;
     bool again = true;  // after an error that is not about these questions
     while (!socket.unsent.empty()) {
-        unsigned count = 0;
-        for (Attempt* a = socket.unsent.first(); a != nullptr; a = a->next(), ++count)
-            b.out_vectors[count] = {b.questions[count].data(), a->write(b.questions[count])};
-        const int sent =
-            ::sendmmsg(socket.fd.get(), b.out.data(), count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        run_.write(socket.unsent);
+        const int sent = run_.send(socket.fd.get());
         if (sent > 0) {
             counters_.add(Count::upstream_udp_sent, static_cast<std::uint64_t>(sent));
-            for (int i = 0; i < sent; ++i) socket.pending.add(*socket.unsent.first());
+            for (Attempt* a : run_.attempts().first(static_cast<std::size_t>(sent)))
+                socket.pending.add(*a);
         } else if (errno == ECONNREFUSED && again) {
             // This is about what was sent before: that has failed, and these get a try of their
             // own.

@@ -17,6 +17,7 @@
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/upstream/client.hpp"
 #include "upstream/attempt.hpp"
+#include "upstream/question_run.hpp"
 #include "upstream/random.hpp"
 #include "upstream/timers.hpp"
 
@@ -46,8 +47,8 @@ private:
     static constexpr Duration kIdle = Seconds(2);
     static constexpr std::size_t kPendingPerSocketMax = 256;
     static constexpr int kEventsMax = 64;
-    static constexpr int kRoundsMax = 16;           // of kEventsMax, before others get their turn
-    static constexpr std::size_t kRunMax = 8;       // questions that leave by one socket in a row
+    static constexpr int kRoundsMax = 16;  // of kEventsMax, before others get their turn
+    static constexpr std::size_t kRunMax = QuestionRun::kMax;
     static constexpr std::size_t kReceiveMax = 16;  // replies that one system call takes in
     struct Buffers;
 
@@ -113,6 +114,7 @@ private:
     bool in_wake_up_ = false;
     bool shut_down_ = false;
     SweepNode sweep_node_;
+    QuestionRun run_;
     std::unique_ptr<Buffers> buffers_;
     boost::asio::posix::stream_descriptor epoll_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);

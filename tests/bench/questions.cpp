@@ -14,6 +14,7 @@ namespace {
 constexpr std::array kSearchList = {".default.svc.cluster.local", ".svc.cluster.local",
                                     ".cluster.local", ".corp.example"};
 constexpr char kHexDigits[] = "0123456789abcdef";
+constexpr unsigned kSizes = 16;
 constexpr unsigned kNewInRow = 9;  // runner.py counts on it
 
 Question make_question(const std::string& name, std::uint16_t type, bool edns) {
@@ -76,7 +77,11 @@ std::optional<Questions> Questions::make(std::string_view set, const QuestionOpt
     const auto add = [&](const std::string& name, std::uint16_t type) {
         made.questions_.push_back(make_question(name, type, options.edns));
     };
-    made.new_ = make_question("n00000000.pods.westus.svc.cluster.local", kTypeA, options.edns);
+    const unsigned sizes = set == "miss_sizes" ? kSizes : 1;
+    for (unsigned i = 0; i < sizes; ++i)  // names of one size after the other: 5 is prime to 16
+        made.new_.push_back(make_question(
+            "n00000000" + std::string(i * 5 % sizes, 'x') + ".pods.westus.svc.cluster.local",
+            kTypeA, options.edns));
     made.number_ = options.first;
     if (set == "hit" || set == "zipf" || set == "flood") {
         const unsigned count = set == "hit" ? 1000 : 10000;
@@ -84,7 +89,7 @@ std::optional<Questions> Questions::make(std::string_view set, const QuestionOpt
             add(numbered("pod-%05u.cockroachdb.westus.svc.cluster.local", i), kTypeA);
         if (set != "hit" && !options.in_order) made.order_ = zipf_order(count);
         if (set == "flood") made.new_in_row_ = kNewInRow;
-    } else if (set == "miss") {
+    } else if (set == "miss" || set == "miss_sizes") {
         return made;
     } else if (set == "search_list") {
         for (unsigned i = 0; i < 200; ++i) {
@@ -105,10 +110,11 @@ std::optional<Questions> Questions::make(std::string_view set, const QuestionOpt
 }
 
 const Question& Questions::next_new() noexcept {
+    Question& made = new_[number_ % new_.size()];
     std::uint32_t rest = number_++;
     for (std::size_t digit = 8; digit > 0; --digit, rest >>= 4)
-        new_.octets[kHeader + 1 + digit] = static_cast<std::uint8_t>(kHexDigits[rest & 15]);
-    return new_;
+        made.octets[kHeader + 1 + digit] = static_cast<std::uint8_t>(kHexDigits[rest & 15]);
+    return made;
 }
 
 const Question& Questions::next() noexcept {

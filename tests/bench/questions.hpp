@@ -45,7 +45,7 @@ private:
     std::vector<Question> questions_;
     std::vector<std::uint32_t> order_;  // indexes into questions_; empty: one after the other
     std::size_t at_ = 0;
-    Question new_{};  // its first label's eight digits count up
+    std::vector<Question> new_;  // taken in turn; the eight digits of the first label count up
     std::uint32_t number_ = 0;
     unsigned new_in_row_ = 0;  // how many new names stand behind each of questions_
     unsigned new_left_ = 0;

@@ -92,7 +92,7 @@ def rows(workload, entries):
             if any(r["cut"] for r in rounds_of(entry)):
                 remark += " closes connections: %d questions to be asked again" % sum(r["cut"] for r in rounds_of(entry))
             asked, streamed = (sum(r[key] for r in rounds_of(entry)) for key in ("asked_upstream", "asked_over_tcp"))
-            if workload.name == "miss" and streamed:
+            if not workload.warm and streamed:
                 remark += " %.0f %% asked over TCP" % (100 * streamed / max(1, asked))
             upstream = asked / sum(r["answers"] for r in rounds_of(entry))
             out.append([entry.name, triple(entry, key), number(median(entry, "user_us")), number(median(entry, "system_us")), of_floor,

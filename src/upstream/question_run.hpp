@@ -1,0 +1,44 @@
+// Questions that leave by one connected UDP socket with one system call. Those of equal size, such
+// as the A and AAAA of one name, go through the kernel's network stack as one buffer that it cuts
+// into datagrams behind it (UDP_SEGMENT); what is on the wire is the same. Used on one thread.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "upstream/attempt.hpp"
+
+namespace peerzone::upstream {
+
+class QuestionRun {
+public:
+    static constexpr std::size_t kMax = 8;
+    static constexpr std::size_t kQuestionBytesMax = 512;
+
+    /// Writes the questions of `attempts`, at most kMax, in place of those before.
+    void write(const AttemptList& attempts);
+    /// Sends what was written. How many left, those of attempts()[0, n); -1 with errno when not
+    /// even the first could.
+    int send(int fd) noexcept;
+    std::span<Attempt* const> attempts() const noexcept { return {order_.data(), count_}; }
+
+private:
+    struct alignas(cmsghdr) Control {
+        std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> octets;
+    };
+    unsigned pack() noexcept;
+
+    std::size_t count_ = 0;
+    std::array<Attempt*, kMax> order_;  // by size
+    std::array<iovec, kMax> vectors_;
+    std::array<std::array<std::uint8_t, kQuestionBytesMax>, kMax> octets_;
+    std::array<mmsghdr, kMax> messages_;
+    std::array<Control, kMax> controls_;
+    bool segments_work_ = true;  // until the kernel or a device says that they do not
+};
+
+}  // namespace peerzone::upstream
