@@ -31,7 +31,17 @@ ConnectionLimits::Admission ConnectionLimits::open_instead(Ticket& of, const IpA
                                                            Ticket& ticket) {
     ticket.give_back();
     const std::lock_guard lock(mutex_);
-    if (std::exchange(of.limits_, nullptr) != nullptr) forget(of.client_);
+    if (of.limits_ == nullptr) return admit(client, ticket);
+    // Nobody gives way for one who is refused all the same.
+    const auto found = by_client_.find(client);
+    const std::size_t of_client = found == by_client_.end() ? 0 : found->second;
+    if (of_client - (of.client_ == client ? 1 : 0) >=
+        per_client_max_.load(std::memory_order_relaxed))
+        return Admission::client_reached;
+    if (open_.load(std::memory_order_relaxed) > total_max_.load(std::memory_order_relaxed))
+        return Admission::total_reached;
+    of.limits_ = nullptr;
+    forget(of.client_);
     return admit(client, ticket);
 }
 

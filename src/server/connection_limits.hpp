@@ -45,7 +45,8 @@ public:
     /// Sets `ticket` when the connection is admitted. `total_reached` says that the client itself
     /// has not too many: making room for it is fair.
     Admission open(const IpAddress& client, Ticket& ticket);
-    /// The same in one step with giving `of` back, so that no other worker takes its place.
+    /// The same in one step with giving `of` back, so that no other worker takes its place. `of`
+    /// stays when the client is refused all the same.
     Admission open_instead(Ticket& of, const IpAddress& client, Ticket& ticket);
 
     std::size_t open_count() const noexcept { return open_.load(std::memory_order_relaxed); }

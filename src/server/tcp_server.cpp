@@ -208,9 +208,11 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     if (admission == ConnectionLimits::Admission::total_reached) {
         if (const ConnectionPtr least = least_idle()) {
             admission = limits_.open_instead(least->ticket, client.ip, ticket);
-            least->session.give_way();
-            drop(least, now);
-            log_made_room(client, now);
+            if (admission == ConnectionLimits::Admission::admitted) {
+                least->session.give_way();
+                drop(least, now);
+                log_made_room(client, now);
+            }
         }
     }
     if (admission != ConnectionLimits::Admission::admitted) {

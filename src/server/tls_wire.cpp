@@ -70,13 +70,14 @@ TlsWire::Outcome TlsWire::read(MutableBytes into, std::size_t& count) noexcept {
         first_ = first_.subspan(count);
         return Outcome::moved;
     }
-    if (is_drained_) return Outcome::later;
+    if (is_drained_ || left_ == 0) return Outcome::later;
     const ssize_t got = ::recv(socket_, into.data(), into.size(), 0);
     if (got < 0 && passes(errno)) return Outcome::later;
     is_ended_ = got == 0;
     if (got <= 0) return Outcome::failed;
     count = static_cast<std::size_t>(got);
     is_drained_ = count < into.size();
+    left_ -= std::min(left_, count);
     return Outcome::moved;
 }
 

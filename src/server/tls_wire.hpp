@@ -27,7 +27,7 @@ public:
 
     /// The socket may have something again, and what is written is gathered until flush() or until
     /// gathering ends and more is written.
-    void begin_input() noexcept { is_drained_ = false, gathers_ = true; }
+    void begin_input() noexcept { is_drained_ = false, gathers_ = true, left_ = kTurnBytes; }
     void end_input() noexcept { gathers_ = false, first_ = {}; }
     /// Reads `octets` before it reads the socket. They stay where they are until they are read,
     /// which is with the session's next read when there are less than 16 KiB.
@@ -42,6 +42,8 @@ public:
 
 private:
     friend struct WireBio;
+    /// What one turn reads: OpenSSL goes on by itself through records that carry no data.
+    static constexpr std::size_t kTurnBytes = 64 * 1024;
     enum class Outcome : std::uint8_t { moved, later, failed };
     Outcome read(MutableBytes into, std::size_t& count) noexcept;
     Outcome write(Bytes octets, std::size_t& count) noexcept;
@@ -51,6 +53,7 @@ private:
     Bytes first_;
     std::vector<std::uint8_t> gathered_;
     bool gathers_ = false;
+    std::size_t left_ = kTurnBytes;
     bool is_drained_ = false;
     bool is_ended_ = false;
 };

@@ -21,20 +21,23 @@ void QuestionRun::write(const AttemptList& attempts) {
     std::array<std::uint8_t, kMax> by_size;
     std::iota(by_size.begin(), by_size.end(), std::uint8_t{0});
     std::sort(by_size.begin(), by_size.begin() + count_,
-              [&](auto a, auto b) { return sizes[a] < sizes[b]; });
+              [&](auto a, auto b) { return sizes[a] > sizes[b]; });
     for (std::size_t i = 0; i < count_; ++i) {
         order_[i] = listed[by_size[i]];
         vectors_[i] = {octets_[by_size[i]].data(), sizes[by_size[i]]};
     }
 }
 
-// One message for each size, or for each question when segments do not work.
+// All datagrams that a message is cut into have one size, but the last may be smaller: so one
+// message takes the questions of one size and one of the next. Without segments, one for each
+// question.
 unsigned QuestionRun::pack() noexcept {
     unsigned messages = 0;
     for (std::size_t first = 0, end = 0; first < count_; first = end) {
         const std::size_t size = vectors_[first].iov_len;
         end = first + 1;
         while (segments_work_ && end < count_ && vectors_[end].iov_len == size) ++end;
+        if (segments_work_ && end < count_) ++end;
         mmsghdr& message = messages_[messages];
         message = {};
         message.msg_hdr.msg_iov = &vectors_[first];
@@ -67,7 +70,7 @@ int QuestionRun::send(int fd) noexcept {
             return static_cast<int>(questions);
         }
         // An old kernel, or a device without checksums of its own (udp(7)): one by one from now on.
-        const bool refused = errno == EIO || errno == EINVAL || errno == ENOPROTOOPT;
+        const bool refused = errno == EIO || errno == EINVAL || errno == EMSGSIZE;
         if (!refused || messages_[0].msg_hdr.msg_iovlen < 2) return -1;
         segments_work_ = false;
     }

@@ -1,6 +1,7 @@
 // Questions that leave by one connected UDP socket with one system call. Those of equal size, such
-// as the A and AAAA of one name, go through the kernel's network stack as one buffer that it cuts
-// into datagrams behind it (UDP_SEGMENT); what is on the wire is the same. Used on one thread.
+// as the A and AAAA of one name, and one smaller one behind them go through the kernel's network
+// stack as one buffer that it cuts into datagrams behind it (UDP_SEGMENT); what is on the wire is
+// the same. Used on one thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -33,7 +34,7 @@ private:
     unsigned pack() noexcept;
 
     std::size_t count_ = 0;
-    std::array<Attempt*, kMax> order_;  // by size
+    std::array<Attempt*, kMax> order_;  // the largest first
     std::array<iovec, kMax> vectors_;
     std::array<std::array<std::uint8_t, kQuestionBytesMax>, kMax> octets_;
     std::array<mmsghdr, kMax> messages_;

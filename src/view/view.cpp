@@ -91,8 +91,12 @@ void RouteTable::add(const Route& route) {
     const std::size_t labels = route.suffix.label_count();
     if (labels >= at_depth_.size()) at_depth_.resize(labels + 1);
     at_depth_[labels] = true;
-    slots_.assign(std::bit_ceil(2 * routes_.size()), {});
-    for (std::size_t i = 0; i < routes_.size(); ++i)
+    std::size_t first = routes_.size() - 1;
+    if (const std::size_t wanted = std::bit_ceil(2 * routes_.size()); slots_.size() != wanted) {
+        slots_.assign(wanted, {});
+        first = 0;
+    }
+    for (std::size_t i = first; i < routes_.size(); ++i)
         insert(hash_of(folded_[i]), static_cast<std::uint32_t>(i));
 }
 

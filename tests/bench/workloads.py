@@ -39,7 +39,7 @@ ALL = [
     Workload("hit_edns", "cpu", "udp", "hit", "the same with OPT (1232 octets, no options)", options=["--edns", "1"]),
     Workload("zipf", "cpu", "udp", "zipf", "10,000 names, all cached, asked with popularity 1/rank"),
     Workload("miss", "cpu", "udp", "miss", "each name new: forwarded to a responder on the load's core"),
-    Workload("miss_sizes", "cpu", "udp", "miss_sizes", "the same with names of 16 sizes in turn: no two of neighbours are of equal size"),
+    Workload("miss_sizes", "cpu", "udp", "miss_sizes", "the same with names of 16 sizes in turn: no two neighbours are of equal size"),
     Workload("search_list", "cpu", "udp", "search_list", "ndots:5: four names that do not exist (TTL 30), then the one that does; 200 names"),
     Workload("srv", "cpu", "udp", "srv", "three SRV records and, where the server sends them, their addresses; 200 names", tags=["srv"],
              options=["--edns", "1"]),

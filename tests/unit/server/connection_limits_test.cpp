@@ -47,6 +47,22 @@ TEST(ConnectionLimits, APlaceChangesHandsWithoutBeingFree) {
     EXPECT_EQ(shared.open_instead(b, client(1), a), Admission::admitted);
 }
 
+TEST(ConnectionLimits, NobodyGivesWayForOneWhoIsRefusedAllTheSame) {
+    ConnectionLimits shared(limits(3, 1));
+    Ticket a, b, c, fresh;
+    EXPECT_EQ(shared.open(client(1), a), Admission::admitted);
+    EXPECT_EQ(shared.open(client(2), b), Admission::admitted);
+    EXPECT_EQ(shared.open(client(3), c), Admission::admitted);
+    EXPECT_EQ(shared.open_instead(a, client(2), fresh), Admission::client_reached);
+    shared.set_limits(limits(2, 1));  // one more than that is open
+    EXPECT_EQ(shared.open_instead(a, client(4), fresh), Admission::total_reached);
+    EXPECT_EQ(shared.open_count(), 3u);
+    shared.set_limits(limits(3, 1));
+    EXPECT_EQ(shared.open_instead(a, client(1), fresh), Admission::admitted)
+        << "its own place counts no more";
+    EXPECT_EQ(shared.open_count(), 3u);
+}
+
 TEST(ConnectionLimits, RefusesTheGreedyClientOnly) {
     ConnectionLimits shared(limits(100, 2));
     Ticket a, b, c, other;
