@@ -268,7 +268,7 @@ namespace {
 
 // Turns `part` left by `turn` octets: the shorter side waits on the stack meanwhile.
 void turn_left(MutableBytes part, std::size_t turn) noexcept {
-    std::array<std::uint8_t, 2048> aside;  // NOLINT: filled up to the shorter side
+    std::array<std::uint8_t, 2048> aside;  // filled up to the shorter side
     const std::size_t rest = part.size() - turn;
     if (std::min(turn, rest) > aside.size()) {
         std::rotate(part.begin(), part.begin() + static_cast<std::ptrdiff_t>(turn), part.end());

@@ -70,7 +70,6 @@ std::unique_ptr<Flight> InFlightTable::take_spare() {
 }
 
 void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
-    if (spare_.capacity() == 0) spare_.reserve(kSpareMax);
     if (spare_.size() == kSpareMax || flight->waiters.capacity() > kSpareWaitersMax) return;
     flight->snapshot.reset();
     flight->waiters.clear();

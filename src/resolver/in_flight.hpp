@@ -40,6 +40,8 @@ enum class Join : std::uint8_t {
 
 class InFlightTable {
 public:
+    InFlightTable() { spare_.reserve(kSpareMax); }
+
     /// Adds a waiter; `flight` is set when started.
     Join join(const Request& request, const ReplyTo& to, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);

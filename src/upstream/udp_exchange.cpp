@@ -54,7 +54,7 @@ struct UdpExchange::Buffers {
     std::array<iovec, kReceiveMax> in_vectors;
     std::array<mmsghdr, kReceiveMax> in{};
 
-    Buffers() noexcept {  // NOLINT: the octets are filled before they are read
+    Buffers() noexcept {
         for (std::size_t i = 0; i < kReceiveMax; ++i) {
             in_vectors[i] = {&replies[i * kReplyBytes], kReplyBytes};
             in[i].msg_hdr.msg_iov = &in_vectors[i];

@@ -56,7 +56,7 @@ Bytes label_at(Bytes name, std::size_t start) noexcept {
 }
 
 std::uint64_t hash_of(const dns::Name& suffix) noexcept {
-    std::array<std::uint8_t, dns::kLabelsMax> starts;  // NOLINT: filled up to the count
+    std::array<std::uint8_t, dns::kLabelsMax> starts;  // filled up to the count
     std::uint64_t hash = kRootHash;
     for (std::size_t i = find_labels(suffix.wire(), starts); i-- > 0;)
         hash = with_label(hash, label_at(suffix.wire(), starts[i]));
@@ -103,7 +103,7 @@ void RouteTable::add(const Route& route) {
 // From the root towards the whole name, no further than any route goes: the last suffix that has a
 // route is the longest.
 const Route* RouteTable::find(Bytes name) const noexcept {
-    std::array<std::uint8_t, dns::kLabelsMax> starts;  // NOLINT: filled up to `labels`
+    std::array<std::uint8_t, dns::kLabelsMax> starts;  // filled up to `labels`
     const std::size_t labels = find_labels(name, starts);
     const Route* found = nullptr;
     std::uint64_t hash = kRootHash;

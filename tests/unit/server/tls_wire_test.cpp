@@ -48,6 +48,30 @@ protected:
     std::unique_ptr<BIO, int (*)(BIO*)> bio_{nullptr, BIO_free};
 };
 
+// OpenSSL goes on reading by itself while records carry no data, so the wire has to end the turn.
+TEST_F(TlsWireTest, OneTurnReadsABoundedNumberOfOctets) {
+    constexpr std::size_t kPacket = 16 * 1024;
+    const std::string packet(kPacket, 'x');
+    std::string octets(kPacket, 0);
+    const auto turn = [&] {
+        std::size_t total = 0;
+        wire_->begin_input();
+        for (;;) {
+            // There is always more, and no read comes back short.
+            ::send(theirs_.get(), packet.data(), kPacket, MSG_NOSIGNAL);
+            const int got = BIO_read(bio_.get(), octets.data(), static_cast<int>(kPacket));
+            if (got <= 0) break;
+            total += static_cast<std::size_t>(got);
+            if (total > 1024 * 1024) break;
+        }
+        EXPECT_TRUE(BIO_should_retry(bio_.get()));
+        wire_->end_input();
+        return total;
+    };
+    EXPECT_EQ(turn(), 64u * 1024);
+    EXPECT_EQ(turn(), 64u * 1024) << "the next turn goes on";
+}
+
 TEST_F(TlsWireTest, WhatIsGatheredLeavesWithTheNextWrite) {
     wire_->begin_input();
     EXPECT_TRUE(write("ticket "));

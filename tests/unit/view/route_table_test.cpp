@@ -104,6 +104,20 @@ TEST(RouteTable, ALaterRouteReplacesAnEarlierOne) {
     EXPECT_EQ(table.find_exact(name("other"))->index, 2);
 }
 
+TEST(RouteTable, EveryRouteIsFoundHoweverManyCameAfterIt) {
+    RouteTable table;
+    for (std::uint16_t i = 0; i < 500; ++i) {
+        table.add(route("r" + std::to_string(i) + (i % 2 ? ".example" : ".deep.er.example"), i));
+        for (std::uint16_t j = i % 50; j <= i; j = static_cast<std::uint16_t>(j + 50)) {
+            const std::string suffix = j % 2 ? ".example" : ".deep.er.example";
+            const Route* found = table.find(name("x.r" + std::to_string(j) + suffix).wire());
+            ASSERT_NE(found, nullptr) << j << " of " << i;
+            EXPECT_EQ(found->index, j);
+        }
+    }
+    EXPECT_EQ(table.find(name("r500.example").wire()), nullptr);
+}
+
 TEST(RouteTable, FindExactLooksAtNoOtherSuffix) {
     const RouteTable table = table_of({"cluster.local", "."});
     EXPECT_NE(table.find_exact(name("cluster.local")), nullptr);
