@@ -136,6 +136,7 @@ std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(const upstrea
     auto made = std::make_shared<upstream::Upstream>();
     made->label = label_of(options);
     made->id = ids_.emplace(made->label, static_cast<std::uint16_t>(ids_.size())).first->second;
+    made->health = health_.try_emplace(made->label, made->health).first->second;
     made->options = options;
     for (const upstream::EndpointSpec& spec : options.endpoints) add_endpoints(*made, spec, hosts);
     return made;

@@ -55,6 +55,7 @@ private:
     std::map<Key, std::shared_ptr<upstream::Endpoint>> kept_;  // those of the build under way
     upstream::TlsIdentities tls_;
     std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
+    std::map<std::string, std::shared_ptr<upstream::UpstreamHealth>> health_;  // by label, as ids_
     std::set<std::string> told_;
     std::vector<std::string> notices_;
 };

@@ -61,9 +61,15 @@ TEST(Sockets, IPv6IsServedOverBothTransports) {
 
 TEST(Sockets, AnIPv6WildcardLeavesIPv4ToItsOwnSocket) {
     if (!has_ipv6_loopback()) GTEST_SKIP() << "SKIPPED: no ::1 here";
-    const Server six(kZones, "::");
-    EXPECT_TRUE(server::open_udp(at("0.0.0.0", six.port())).has_value());
-    EXPECT_TRUE(server::open_tcp(at("0.0.0.0", six.port())).has_value());
+    // The kernel picks a port that is free for IPv6. Somebody else may have it for IPv4, so one
+    // port of several must do.
+    bool left = false;
+    for (int port = 0; port < 8 && !left; ++port) {
+        const Server six(kZones, "::");
+        left = server::open_udp(at("0.0.0.0", six.port())).has_value() &&
+               server::open_tcp(at("0.0.0.0", six.port())).has_value();
+    }
+    EXPECT_TRUE(left);
 }
 
 TEST(Sockets, WhatIsNoQuestionGetsNoReplyAndStopsNobody) {

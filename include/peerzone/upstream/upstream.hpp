@@ -12,6 +12,7 @@
 #include "peerzone/base/ip.hpp"
 #include "peerzone/dns/name.hpp"
 #include "peerzone/upstream/endpoint.hpp"
+#include "peerzone/upstream/health.hpp"
 #include "peerzone/upstream/tls.hpp"
 
 namespace peerzone::upstream {
@@ -52,6 +53,7 @@ struct Upstream {
     std::string label;  ///< for people: "peer=westus", "local", "forward=."
     Options options;
     std::vector<std::shared_ptr<Endpoint>> endpoints;
+    std::shared_ptr<UpstreamHealth> health = std::make_shared<UpstreamHealth>();
     /// Transport tls: of each endpoint, at the same place. Otherwise empty.
     std::vector<std::shared_ptr<TlsIdentity>> tls;
     /// Why there may be no endpoints yet: "dns.example.com: not resolved yet".
