@@ -20,9 +20,11 @@ struct Query {
     std::uint8_t name_size = 0;   ///< octets of the name; 0 when there is no question to echo
     bool has_edns = false;
     bool dnssec_ok = false;
-    bool tcp_keepalive = false;                 ///< the client sent edns-tcp-keepalive (RFC 7828)
-    bool padding = false;                       ///< the client sent padding (RFC 7830)
-    std::uint64_t name_hash = 0;                ///< hash_folded of the name
+    bool tcp_keepalive = false;   ///< the client sent edns-tcp-keepalive (RFC 7828)
+    bool padding = false;         ///< the client sent padding (RFC 7830)
+    std::uint8_t hops = 0;        ///< of the hop mark, an EDNS option of ours; 0 without it
+    std::uint64_t hop_node = 0;   ///< who set that mark
+    std::uint64_t name_hash = 0;  ///< hash_folded of the name
     std::array<std::uint8_t, kNameMax> asked;   ///< the name as the client wrote it
     std::array<std::uint8_t, kNameMax> folded;  ///< the same in lower case
 

@@ -19,6 +19,7 @@ struct Snapshot {
     std::vector<std::shared_ptr<const upstream::Upstream>>
         upstreams;  ///< by Route::index of kind upstream
     Limits limits;
+    std::uint64_t node_id = 0;  ///< who we are in hop marks; made anew by each process
 };
 
 }  // namespace peerzone::resolver

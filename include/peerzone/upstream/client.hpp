@@ -22,6 +22,7 @@ struct Question {
     std::uint16_t type = 0;
     bool dnssec_ok = false;
     bool checking_disabled = false;
+    std::uint8_t hops = 0;  ///< sent to peers in the hop mark; 0: no mark
 };
 
 /// How asking ended. Either `message` and `checked` (kind data, nodata or nxdomain), or a failure
@@ -46,6 +47,7 @@ struct ClientOptions {
     Seconds stream_idle{10};      ///< an unused upstream connection is closed
     Seconds stream_age_max{300};  ///< even a busy one takes no more questions after this
     std::uint16_t stream_pipelined_max = 128;  ///< questions in flight on one upstream connection
+    std::uint64_t node_id = 0;  ///< who we are in hop marks; the same for all workers
 };
 
 class Client {

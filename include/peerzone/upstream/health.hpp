@@ -37,9 +37,7 @@ public:
 
     UpstreamState state() const noexcept { return state_.load(std::memory_order_relaxed); }
     /// When that state began: for decisions, and for people.
-    Time since() const noexcept {
-        return Time(Duration(since_.load(std::memory_order_relaxed)));
-    }
+    Time since() const noexcept { return Time(Duration(since_.load(std::memory_order_relaxed))); }
     WallTime since_wall() const noexcept {
         return WallTime(WallTime::duration(since_wall_.load(std::memory_order_relaxed)));
     }
