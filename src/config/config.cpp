@@ -93,11 +93,15 @@ Loaded load(const std::string& file) {
         return failed(file, "cannot be read: it is a directory");
     std::ifstream stream(file, std::ios::binary);
     if (!stream) return failed(file, std::string("cannot be read: ") + std::strerror(errno));
-    // One octet more than allowed is enough to know that it is too large.
-    std::string text(kFileBytesMax + 1, '\0');
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    // Step by step: clearing room for the largest file would take longer than reading most. One
+    // octet more than allowed is enough to know that it is too large.
+    std::string text;
+    std::array<char, 16384> step;
+    while (stream && text.size() <= kFileBytesMax) {
+        stream.read(step.data(), step.size());
+        text.append(step.data(), static_cast<std::size_t>(stream.gcount()));
+    }
     if (stream.bad()) return failed(file, std::string("cannot be read: ") + std::strerror(errno));
-    text.resize(static_cast<std::size_t>(stream.gcount()));
     return load_text(text, file);
 }
 

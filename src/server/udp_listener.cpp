@@ -65,8 +65,8 @@ UdpListener::UdpListener(boost::asio::io_context& io, Cork& cork, Fd socket,
       epoll_(io, ::epoll_create1(EPOLL_CLOEXEC)),
       resolver_(resolver),
       counters_(counters),
-      batch_(std::make_unique<Batch>()),
-      late_(std::make_unique<Late>()),
+      batch_(std::make_unique_for_overwrite<Batch>()),
+      late_(std::make_unique_for_overwrite<Late>()),
       wildcard_(bound_address(socket_).ip.is_unspecified()) {
     prepare(kBatch);
 }
