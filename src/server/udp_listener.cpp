@@ -19,8 +19,10 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
 
+#include "peerzone/base/segments.hpp"
 #include "peerzone/server/sockets.hpp"
 
 namespace peerzone::server {
@@ -45,6 +47,7 @@ struct UdpListener::Batch {
     std::array<mmsghdr, kBatch> in;
     std::array<mmsghdr, kBatch> out;
     int to_send = 0;
+    SegmentSender sender;
     resolver::Request request;
 };
 
@@ -245,8 +248,8 @@ void UdpListener::note_control(int index, resolver::ReplyTo& to) {
 void UdpListener::send(mmsghdr* messages, int count) noexcept {
     int sent = 0;
     while (sent < count) {
-        const int n = ::sendmmsg(socket_.get(), messages + sent,
-                                 static_cast<unsigned>(count - sent), MSG_DONTWAIT);
+        const int n = batch_->sender.send(
+            socket_.get(), std::span(messages + sent, static_cast<std::size_t>(count - sent)));
         if (n > 0) {
             counters_.add(Count::udp_replies, static_cast<std::uint64_t>(n));
             sent += n;
@@ -255,6 +258,8 @@ void UdpListener::send(mmsghdr* messages, int count) noexcept {
             ++sent;
         }
     }
+    if (const auto refused = batch_->sender.take_refused())
+        counters_.add(Count::udp_segments_refused, refused);
 }
 
 void UdpListener::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {

@@ -1,7 +1,5 @@
-// Questions that leave by one connected UDP socket with one system call. Those of equal size, such
-// as the A and AAAA of one name, and one smaller one behind them go through the kernel's network
-// stack as one buffer that it cuts into datagrams behind it (UDP_SEGMENT); what is on the wire is
-// the same. Used on one thread.
+// Questions that leave by one connected UDP socket with one system call, the largest first, so that
+// those of equal size share a buffer (base/segments.hpp). Used on one thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -11,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "peerzone/base/segments.hpp"
 #include "upstream/attempt.hpp"
 
 namespace peerzone::upstream {
@@ -27,21 +26,16 @@ public:
     /// Sends what was written. How many left, those of attempts()[0, n); -1 with errno when not
     /// even the first could.
     int send(int fd) noexcept;
+    std::uint64_t take_refused() noexcept { return sender_.take_refused(); }
     std::span<Attempt* const> attempts() const noexcept { return {order_.data(), count_}; }
 
 private:
-    struct alignas(cmsghdr) Control {
-        std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> octets;
-    };
-    unsigned pack() noexcept;
-
     std::size_t count_ = 0;
     std::array<Attempt*, kMax> order_;  // the largest first
     std::array<iovec, kMax> vectors_;
     std::array<std::array<std::uint8_t, kQuestionBytesMax>, kMax> octets_;
     std::array<mmsghdr, kMax> messages_;
-    std::array<Control, kMax> controls_;
-    bool segments_work_ = true;  // until the kernel or a device says that they do not
+    SegmentSender sender_;
 };
 
 }  // namespace peerzone::upstream

@@ -136,6 +136,8 @@ void UdpExchange::send_run(Socket& socket) {
     while (!socket.unsent.empty()) {
         run_.write(socket.unsent);
         const int sent = run_.send(socket.fd.get());
+        if (const auto refused = run_.take_refused())
+            counters_.add(Count::udp_segments_refused, refused);
         if (sent > 0) {
             counters_.add(Count::upstream_udp_sent, static_cast<std::uint64_t>(sent));
             for (Attempt* a : run_.attempts().first(static_cast<std::size_t>(sent)))

@@ -96,15 +96,19 @@ TEST(ListenSockets, AnAddressThatAnotherServerSharesIsNotFree) {
 }
 
 TEST(ListenSockets, LookingWhetherAnAddressIsFreeLeavesItFree) {
-    SocketAddress address;
-    {
-        const auto udp = open_udp(at("127.0.0.1", 0));
-        ASSERT_TRUE(udp.has_value());
-        address = bound_address(*udp);
+    for (int port = 0; port < 8; ++port) {
+        SocketAddress address;
+        {
+            const auto udp = open_udp(at("127.0.0.1", 0));
+            ASSERT_TRUE(udp.has_value());
+            address = bound_address(*udp);
+        }
+        if (!check_free(address)) continue;  // somebody else has it over TCP
+        EXPECT_TRUE(check_free(address).has_value());
+        EXPECT_TRUE(open_udp(address).has_value());
+        return;
     }
-    EXPECT_TRUE(check_free(address).has_value());
-    EXPECT_TRUE(check_free(address).has_value());
-    EXPECT_TRUE(open_udp(address).has_value());
+    FAIL() << "none of eight ports is free over UDP and TCP";
 }
 
 }  // namespace
