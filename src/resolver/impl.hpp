@@ -5,7 +5,6 @@
 #include <array>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "peerzone/base/log.hpp"
@@ -13,6 +12,7 @@
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/upstream/task.hpp"
 #include "resolver/in_flight.hpp"
+#include "resolver/words.hpp"
 
 namespace peerzone::resolver {
 
@@ -22,6 +22,8 @@ inline constexpr unsigned kLinksMax = 8;
 /// An answer before it is put behind one client's question: the body stands in Impl::scratch.
 struct Answer {
     dns::Rcode rcode = dns::Rcode::noerror;
+    Source source = Source::none;
+    const upstream::Upstream* upstream = nullptr;  ///< the last one on the way
     bool authoritative = false;
     bool authentic_data = false;
     bool failed = false;  ///< rcode and error are all there is
@@ -74,6 +76,10 @@ struct Resolver::Impl {
     InFlightTable table;
     std::uint32_t rotation = 0;
     log::LogLimit failure_log;
+    ReplyObserver* observer = nullptr;
+    ReplyNote note;               ///< of the reply that is being made
+    dns::ExtendedError extended;  ///< what note.error may point at
+    Words words;                  ///< its text
     std::array<std::uint8_t, dns::kMessageMax>
         scratch;  ///< a message whose question is the walk's current name
     std::array<std::uint8_t, dns::kMessageMax> out;  ///< one waiter's reply
@@ -82,8 +88,10 @@ struct Resolver::Impl {
         : cache(c), client(u), counters(m) {}
 
     // resolver.cpp
+    Now answer_now(Bytes message, Time now, Request& request, MutableBytes out,
+                   std::size_t& size) noexcept;
     Now error(const Request& request, dns::Rcode rcode, MutableBytes out, std::size_t& size,
-              const dns::ExtendedError* extended = nullptr, bool recursion = false) noexcept;
+              const dns::ExtendedError* why = nullptr, bool recursion = false) noexcept;
     Now from_zone(const view::View& view, const view::Route& route, Request& request,
                   MutableBytes out, std::size_t& size) noexcept;
     Now from_cache(const view::View& view, Request& request, Time now, MutableBytes out,
@@ -104,7 +112,7 @@ struct Resolver::Impl {
     void assemble(Walk& walk);
     void finish(const Flight& flight, Walk& walk, Time now);
     bool answer_from_memory(const Request& request, const ReplyTo& to, Time now);
-    void reply_to(const Waiter& waiter, const view::View& view, const Answer& answer);
+    void reply_to(const Waiter& waiter, const view::View& view, const Answer& answer, Time now);
     const upstream::Upstream* first_upstream(const Request& request);
     void shed(const Request& request, const ReplyTo& to, const upstream::Upstream& upstream,
               Join why, Time now);
@@ -126,10 +134,5 @@ inline cache::Key key_of(Bytes name, std::uint64_t hash, const Request& request,
 inline bool wants_ad(const dns::Query& query) noexcept {
     return query.dnssec_ok || (query.flags & dns::kFlagAd);
 }
-
-/// "retry in 3s: <text>" for a failure that the cache remembers (RFC 8914 4.14). Writes into `out`,
-/// returns what was written.
-std::string_view cached_failure_text(Duration remaining, Bytes text,
-                                     std::array<char, 256>& out) noexcept;
 
 }  // namespace peerzone::resolver

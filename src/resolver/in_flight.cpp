@@ -30,8 +30,9 @@ InFlightTable::Load& InFlightTable::load_of(std::uint16_t upstream) {
     return loads_[upstream];
 }
 
-Join InFlightTable::join(const Request& request, const ReplyTo& to, std::uint16_t upstream,
+Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
                          const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight) {
+    const Request& request = waiter.request;
     const Limits& limits = snapshot->limits;
     const std::uint64_t hash = hash_of(request);
     const auto [first, last] = flights_.equal_range(hash);
@@ -43,7 +44,7 @@ Join InFlightTable::join(const Request& request, const ReplyTo& to, std::uint16_
         if (found.waiters.size() >= limits.waiters_per_question_max ||
             load.waiters >= limits.waiters_per_upstream_max)
             return Join::too_many_waiters;
-        found.waiters.push_back({to, request});
+        found.waiters.push_back(waiter);
         ++load.waiters;
         return Join::joined;
     }
@@ -54,7 +55,7 @@ Join InFlightTable::join(const Request& request, const ReplyTo& to, std::uint16_
     made->key_hash = hash;
     made->upstream = upstream;
     made->snapshot = snapshot;
-    made->waiters.push_back({to, request});
+    made->waiters.push_back(waiter);
     flight = made.get();
     flights_.emplace(hash, std::move(made));
     ++load.flights;

@@ -19,6 +19,7 @@ namespace peerzone::resolver {
 struct Waiter {
     ReplyTo to;
     Request request;
+    Time since{};  ///< when it began to wait
 };
 
 /// One question on its way to upstreams, and its waiters. Owned by the table until finish().
@@ -43,7 +44,7 @@ public:
     InFlightTable() { spare_.reserve(kSpareMax); }
 
     /// Adds a waiter; `flight` is set when started.
-    Join join(const Request& request, const ReplyTo& to, std::uint16_t upstream,
+    Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
     /// Counts the flight against another upstream from now on (an alias led there). False when that
     /// one has no room: the flight still counts where it did.

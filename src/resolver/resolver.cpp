@@ -2,10 +2,6 @@
 // walk.cpp.
 #include "peerzone/resolver/resolver.hpp"
 
-#include <algorithm>
-#include <charconv>
-#include <cstring>
-
 #include "resolver/impl.hpp"
 
 namespace peerzone::resolver {
@@ -31,20 +27,6 @@ std::size_t room_before_body(const dns::Query& query) noexcept {
 
 }  // namespace
 
-std::string_view cached_failure_text(Duration remaining, Bytes text,
-                                     std::array<char, 256>& out) noexcept {
-    constexpr std::string_view kLead = "retry in ";
-    char* p = std::copy(kLead.begin(), kLead.end(), out.data());
-    const auto seconds = std::chrono::ceil<Seconds>(remaining).count();
-    p = std::to_chars(p, out.data() + out.size(), seconds).ptr;
-    constexpr std::string_view kMiddle = "s: ";
-    p = std::copy(kMiddle.begin(), kMiddle.end(), p);
-    const std::size_t room = static_cast<std::size_t>(out.data() + out.size() - p);
-    const std::size_t size = std::min(room, text.size());
-    std::memcpy(p, text.data(), size);
-    return {out.data(), static_cast<std::size_t>(p - out.data()) + size};
-}
-
 Resolver::Resolver(cache::Cache& cache, upstream::Client& client, metrics::Counters& counters)
     : impl_(std::make_unique<Impl>(cache, client, counters)) {}
 
@@ -62,39 +44,54 @@ void Resolver::answer_later(const Request& request, const ReplyTo& to, Time now)
     impl_->answer_later(request, to, now);
 }
 
+void Resolver::observe(ReplyObserver* observer) noexcept {
+    impl_->observer = observer;
+}
+
 Now Resolver::answer_now(Bytes message, Time now, Request& request, MutableBytes out,
                          std::size_t& size) noexcept {
     Impl& self = *impl_;
-    const Snapshot& snapshot = *self.snapshot;
+    const Now outcome = self.answer_now(message, now, request, out, size);
+    if (outcome == Now::replied && self.observer != nullptr) {
+        self.note.size = size;
+        self.observer->on_reply(request, self.note);
+    }
+    return outcome;
+}
+
+Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, MutableBytes buffer,
+                               std::size_t& size) noexcept {
     dns::Query& query = request.query;
     request.kin = true;
+    note = {};
 
     // 1. Parse; drop what must be dropped, refuse what must be refused.
     switch (dns::parse_query(message, query)) {
         case dns::Verdict::ok: break;
-        case dns::Verdict::drop: self.counters.add(Count::dropped_malformed); return Now::dropped;
+        case dns::Verdict::drop: counters.add(Count::dropped_malformed); return Now::dropped;
         case dns::Verdict::formerr:
-            self.counters.add(Count::formerr);
-            return self.error(request, Rcode::formerr, out, size);
+            counters.add(Count::formerr);
+            return error(request, Rcode::formerr, buffer, size);
         case dns::Verdict::notimp:
-            self.counters.add(Count::notimp);
-            return self.error(request, Rcode::notimp, out, size);
+            counters.add(Count::notimp);
+            return error(request, Rcode::notimp, buffer, size);
         case dns::Verdict::badvers:
-            self.counters.add(Count::badvers);
-            return self.error(request, Rcode::badvers, out, size);
+            counters.add(Count::badvers);
+            return error(request, Rcode::badvers, buffer, size);
     }
 
     // 2. The view of the client address.
-    const auto view_id = snapshot.clients.find(request.client);
+    const auto view_id = snapshot->clients.find(request.client);
     if (!view_id) {
-        self.counters.add(Count::refused_client);
-        return self.error(request, Rcode::refused, out, size, &kNoView);
+        counters.add(Count::refused_client);
+        return error(request, Rcode::refused, buffer, size, &kNoView);
     }
     request.view = *view_id;
-    const view::View& view = snapshot.views[*view_id];
+    const view::View& view = snapshot->views[*view_id];
+    note.view = &view;
     const auto refuse = [&](const dns::ExtendedError& why) noexcept {
-        self.counters.add(Count::refused);
-        return self.error(request, Rcode::refused, out, size, &why, view.recursion_available);
+        counters.add(Count::refused);
+        return error(request, Rcode::refused, buffer, size, &why, view.recursion_available);
     };
 
     // 3. Classes and types that nobody is served.
@@ -107,22 +104,25 @@ Now Resolver::answer_now(Bytes message, Time now, Request& request, MutableBytes
 
     // 6. Our own zone answers; for the others the cache may.
     if (route->kind == view::Route::Kind::zone)
-        return self.from_zone(view, *route, request, out, size);
-    if (const Now now_or_later = self.from_cache(view, request, now, out, size);
+        return from_zone(view, *route, request, buffer, size);
+    if (const Now now_or_later = from_cache(view, request, now, buffer, size);
         now_or_later != Now::later)
         return now_or_later;
 
     // 7. Not known here: somebody must be asked, if the client lets us.
+    note.source = Source::none;
     return query.recursion_desired() ? Now::later : refuse(kNoRecursion);
 }
 
 Now Resolver::Impl::error(const Request& request, Rcode rcode, MutableBytes buffer,
-                          std::size_t& size, const dns::ExtendedError* extended,
+                          std::size_t& size, const dns::ExtendedError* why,
                           bool recursion) noexcept {
     dns::ReplyHead head;
     head.rcode = rcode;
     head.flags = recursion ? dns::kFlagRa : 0;
-    head.error = extended;
+    head.error = why;
+    note.rcode = rcode;
+    note.error = why;
     if (request.query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
     size = dns::write_empty_reply(buffer, request.query, head,
                                   dns::size_limit(request.query, request.udp));
@@ -137,6 +137,7 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
     head.flags = view.recursion_available ? dns::kFlagRa : 0;
     if (query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
 
+    note.source = Source::zone;
     const view::Route* at = &route;
     dns::Name name = dns::Name::from_checked(query.name());
     for (unsigned links = 0;;) {
@@ -168,9 +169,12 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
         }
     }
     counters.add(Count::answered_zone);
-    if (writer.info().truncated) counters.add(Count::truncated);
     size =
         dns::finish_reply(buffer, query, writer.info(), head, dns::size_limit(query, request.udp));
+    note.rcode = head.rcode;
+    note.error = head.error;
+    note.truncated = buffer[2] & dns::kFlagTc >> 8;
+    if (note.truncated) counters.add(Count::truncated);
     return Now::replied;
 }
 
@@ -178,6 +182,8 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
                                MutableBytes buffer, std::size_t& size) noexcept {
     const dns::Query& query = request.query;
     const MutableBytes body = buffer.subspan(room_before_body(query));
+    note.source = Source::cache;
+    note.upstream = snapshot->upstreams[request.route->index].get();
     cache::Hit hit;
     // A lookup probes name and type, then the NXDOMAIN of the name, then a failure that is still
     // fresh (RFC 9520).
@@ -191,20 +197,19 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     request.kin = hit.kin;
     if (answered || found(cache::Kind::nxdomain)) {
         counters.add(Count::answered_cache);
-        head.rcode = hit.rcode;
+        head.rcode = note.rcode = hit.rcode;
         if (hit.authentic_data && wants_ad(query)) head.flags |= dns::kFlagAd;
         dns::rotate_addresses(buffer, room_before_body(query), hit.info, rotation++);
         const std::size_t limit = dns::size_limit(query, request.udp);
         size = dns::finish_reply(buffer, query, hit.info, head, limit);
-        if (buffer[2] & dns::kFlagTc >> 8) counters.add(Count::truncated);
+        note.truncated = buffer[2] & dns::kFlagTc >> 8;
+        if (note.truncated) counters.add(Count::truncated);
         return Now::replied;
     }
     if (!request.kin || !found(cache::Kind::failure)) return Now::later;
     counters.add(Count::answered_failure_cached);
-    std::array<char, 256> text;
-    const dns::ExtendedError extended{
-        dns::ede::cached_error,
-        cached_failure_text(hit.remaining, body.first(hit.info.size), text)};
+    extended = {dns::ede::cached_error,
+                say_cached_failure(words, hit.remaining, body.first(hit.info.size))};
     return error(request, hit.rcode, buffer, size, &extended, view.recursion_available);
 }
 

@@ -43,7 +43,8 @@ void Resolver::Impl::answer_later(const Request& request, const ReplyTo& to, Tim
     const upstream::Upstream* first = first_upstream(request);
     if (first == nullptr) return;  // answer_now would not have sent it here
     Flight* flight = nullptr;
-    switch (const Join joined = table.join(request, to, first->id, snapshot, flight)) {
+    const Waiter waiter{to, request, now};
+    switch (const Join joined = table.join(waiter, first->id, snapshot, flight)) {
         case Join::started: run(*flight, now); break;
         case Join::joined: break;
         case Join::too_many_flights:
@@ -77,7 +78,7 @@ const upstream::Upstream* Resolver::Impl::first_upstream(const Request& request)
 bool Resolver::Impl::answer_from_memory(const Request& request, const ReplyTo& to, Time now) {
     Flight alone;
     alone.snapshot = snapshot;
-    alone.waiters.push_back({to, request});
+    alone.waiters.push_back({to, request, now});
     Walk walk{.flight = &alone,
               .view = &snapshot->views[request.view],
               .name = dns::Name::from_checked(request.query.name())};
@@ -102,7 +103,8 @@ void Resolver::Impl::shed(const Request& request, const ReplyTo& to,
     answer.rcode = Rcode::servfail;
     answer.error_code = dns::ede::other;
     answer.error_text = text;
-    reply_to({to, request}, snapshot->views[request.view], answer);
+    answer.upstream = &upstream;
+    reply_to({to, request, now}, snapshot->views[request.view], answer, now);
 }
 
 upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
@@ -112,6 +114,7 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
     for (;;) {
         const upstream::Upstream* next = visit(walk, now);
         if (next == nullptr) break;
+        walk.answer.source = Source::upstream;
         if (!table.move(flight, next->id)) {
             counters.add(Count::shed_in_flight);
             fail(walk, dns::ede::other, next->label + " too many questions in flight");
@@ -153,6 +156,7 @@ const upstream::Upstream* Resolver::Impl::visit(Walk& walk, Time now) {
         }
         if (route->kind == view::Route::Kind::upstream) {
             const upstream::Upstream& next = *snap.upstreams[route->index];
+            walk.answer.upstream = &next;
             if (walk.stops == 0) {
                 walk.first_is_upstream = true;
                 walk.first_source = next.id;
@@ -176,6 +180,8 @@ void Resolver::Impl::visit_zone(Walk& walk, const view::Route& route) {
     dns::BodyWriter writer(scratch, scratch.size(), walk.name.wire());
     const zone::LookupResult found =
         zone.lookup(walk.name, walk.type(), rotation++, writer, &elsewhere);
+    walk.answer.source = Source::zone;
+    walk.answer.upstream = nullptr;
     if (walk.stops == 0 && found.outcome != zone::Outcome::delegation)
         walk.answer.authoritative = true;
     walk.links += found.links;
@@ -206,6 +212,7 @@ bool Resolver::Impl::visit_cache(Walk& walk, Time now) {
         return cache.find(key_of(walk.name.wire(), hash, walk.flight->question(), kind), now, body,
                           hit);
     };
+    walk.answer.source = Source::cache;
     if (found(cache::Kind::answer) || found(cache::Kind::nxdomain)) {
         std::memcpy(&scratch[dns::kHeaderSize], walk.name.wire().data(), walk.name.size());
         walk.answer.rcode = hit.rcode;
@@ -216,9 +223,8 @@ bool Resolver::Impl::visit_cache(Walk& walk, Time now) {
         return true;
     }
     if (!found(cache::Kind::failure)) return false;
-    std::array<char, 256> text;
     fail(walk, dns::ede::cached_error,
-         std::string(cached_failure_text(hit.remaining, body.first(hit.info.size), text)));
+         std::string(say_cached_failure(words, hit.remaining, body.first(hit.info.size))));
     walk.answer.rcode = hit.rcode;
     return true;
 }
@@ -325,7 +331,11 @@ bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
 }
 
 void Resolver::Impl::fail(Walk& walk, std::uint16_t code, std::string text) {
+    const Source source = walk.answer.source;
+    const upstream::Upstream* upstream = walk.answer.upstream;
     walk.answer = {};
+    walk.answer.source = source;
+    walk.answer.upstream = upstream;
     walk.answer.failed = true;
     walk.answer.rcode = Rcode::servfail;
     walk.answer.error_code = code;
@@ -394,7 +404,7 @@ void Resolver::Impl::finish(const Flight& flight, Walk& walk, Time now) {
     }
     for (const Waiter& waiter : flight.waiters) {
         counters.add(answer.failed ? Count::servfail : Count::answered_upstream);
-        reply_to(waiter, *walk.view, answer);
+        reply_to(waiter, *walk.view, answer, now);
     }
     std::uint64_t suppressed = 0;
     if (answer.failed && failure_log.allow(now, suppressed))
@@ -404,7 +414,8 @@ void Resolver::Impl::finish(const Flight& flight, Walk& walk, Time now) {
                                          {"suppressed", std::to_string(suppressed)}});
 }
 
-void Resolver::Impl::reply_to(const Waiter& waiter, const view::View& view, const Answer& answer) {
+void Resolver::Impl::reply_to(const Waiter& waiter, const view::View& view, const Answer& answer,
+                              Time now) {
     const dns::Query& query = waiter.request.query;
     dns::ReplyHead head;
     head.rcode = answer.rcode;
@@ -412,7 +423,7 @@ void Resolver::Impl::reply_to(const Waiter& waiter, const view::View& view, cons
         (view.recursion_available ? dns::kFlagRa : 0) | (answer.authoritative ? dns::kFlagAa : 0) |
         (answer.authentic_data && wants_ad(query) ? dns::kFlagAd : 0));
     if (query.tcp_keepalive) head.keepalive_100ms = waiter.request.keepalive_100ms;
-    const dns::ExtendedError extended{answer.error_code, answer.error_text};
+    extended = {answer.error_code, answer.error_text};
     if (!answer.error_text.empty()) head.error = &extended;
     const std::size_t limit = dns::size_limit(query, waiter.request.udp);
     std::size_t size = 0;
@@ -423,8 +434,18 @@ void Resolver::Impl::reply_to(const Waiter& waiter, const view::View& view, cons
         std::memcpy(&out[start], &scratch[start], answer.info.size);
         dns::rotate_addresses(out, start, answer.info, rotation++);
         size = dns::finish_reply(out, query, answer.info, head, limit);
-        if (out[2] & dns::kFlagTc >> 8) counters.add(Count::truncated);
     }
+    const bool truncated = out[2] & dns::kFlagTc >> 8;
+    if (truncated) counters.add(Count::truncated);
+    if (observer != nullptr)
+        observer->on_reply(waiter.request, {.source = answer.source,
+                                            .rcode = answer.rcode,
+                                            .truncated = truncated,
+                                            .error = head.error,
+                                            .view = &view,
+                                            .upstream = answer.upstream,
+                                            .size = size,
+                                            .duration = now - waiter.since});
     waiter.to.sink->deliver(waiter.to, Bytes(out).first(size));
 }
 

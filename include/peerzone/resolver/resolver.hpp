@@ -12,6 +12,7 @@
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/query.hpp"
 #include "peerzone/metrics/counters.hpp"
+#include "peerzone/resolver/observer.hpp"
 #include "peerzone/resolver/snapshot.hpp"
 #include "peerzone/upstream/client.hpp"
 #include "peerzone/view/view.hpp"
@@ -63,6 +64,8 @@ public:
     Resolver& operator=(const Resolver&) = delete;
 
     void publish(std::shared_ptr<const Snapshot> snapshot);
+    /// Who is told of every reply from now on; null: nobody. Must outlive the Resolver.
+    void observe(ReplyObserver* observer) noexcept;
 
     /// Answers what can be answered at once into `out` (at least dns::kUdpEdnsMax octets for UDP;
     /// kMessageMax for TCP).

@@ -22,12 +22,12 @@ struct InFlight : ::testing::Test {
     }
     Flight* start(const std::string& qname, std::uint16_t upstream = 0) {
         Flight* flight = nullptr;
-        EXPECT_EQ(table.join(request(qname), to, upstream, snapshot, flight), Join::started);
+        EXPECT_EQ(table.join({to, request(qname)}, upstream, snapshot, flight), Join::started);
         return flight;
     }
     Join join(const Request& r, std::uint16_t upstream = 0) {
         Flight* flight = nullptr;
-        return table.join(r, to, upstream, snapshot, flight);
+        return table.join({to, r}, upstream, snapshot, flight);
     }
 };
 
