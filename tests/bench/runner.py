@@ -230,7 +230,7 @@ class Runner:
         def hit_rate(count, questions="zipf"):
             row = 1 + NEW_IN_ROW if questions == "flood" else 1
             asked, known = self.asked(), self.asked("known")
-            part = self.load(workload, entry.address, "--window", "16", "--seconds", "600", "--count", str(count), "--first",
+            part = self.load(workload, entry.address, "--window", "16", "--seconds", "180", "--count", str(count), "--first",
                              str(self.take_names(count)), questions=questions)
             for key in ("answers", "wrong", "lost"):
                 told[key] += part[key]
