@@ -147,6 +147,18 @@ void Cache::erase(const Key& key) noexcept {
     place.shard.erase(key, place.tag);
 }
 
+bool Cache::sweep(const Selection& selection, Sweep& progress) noexcept {
+    constexpr std::size_t kLooksPerCall = 4096;
+    for (std::size_t looks = 0; looks < kLooksPerCall && progress.shard < shard_count_;) {
+        looks += shards_[progress.shard].sweep(selection, progress);
+        if (progress.tag < 1u << kTagBits) continue;
+        ++progress.shard;
+        progress.tag = 0;
+        ++looks;
+    }
+    return progress.shard == shard_count_;
+}
+
 void Cache::clear() noexcept {
     for (std::size_t i = 0; i < shard_count_; ++i) shards_[i].clear();
 }

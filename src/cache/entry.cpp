@@ -83,6 +83,17 @@ bool Entry::matches(const Key& key) noexcept {
            name_size == key.name.size() && std::memcmp(name(), key.name.data(), name_size) == 0;
 }
 
+bool Entry::is_selected(const Selection& selection) noexcept {
+    if (selection.source && *selection.source != source) return false;
+    const std::size_t size = selection.name.size();
+    if (size == 0) return true;
+    if (name_size < size || (!selection.below && name_size != size)) return false;
+    // A suffix of octets is a suffix of labels only where a label begins.
+    std::size_t at = 0;
+    while (name_size - at > size) at += name()[at] + std::size_t{1};
+    return name_size - at == size && std::memcmp(name() + at, selection.name.data(), size) == 0;
+}
+
 void Entry::count_use() noexcept {
     if (frequency < 3) frequency = (frequency + 1u) & 3;
     if (!is_failure() && uses < 0xffff) ++uses;

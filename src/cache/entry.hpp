@@ -85,6 +85,7 @@ struct Entry {
     bool expired(Moment now) const noexcept { return age_ms(now) >= lifetime_ms; }
 
     bool matches(const Key& key) noexcept;
+    bool is_selected(const Selection& selection) noexcept;
     /// Copies the body, as much as fits, with the TTLs that were copied whole lowered by the age in
     /// whole seconds.
     void copy_to(Moment now, MutableBytes out, Hit& hit) noexcept;

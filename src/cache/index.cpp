@@ -31,6 +31,12 @@ Entry* Index::at(std::size_t slot, std::uint32_t tag) const noexcept {
     return unpack_address<Entry>(table_[slot] & kAddressMask);
 }
 
+Entry* Index::next(std::size_t& slot) const noexcept {
+    if (slots_ == 0) return nullptr;
+    while (slot < slots_ + kTail && table_[slot] == 0) ++slot;
+    return slot < slots_ + kTail ? unpack_address<Entry>(table_[slot] & kAddressMask) : nullptr;
+}
+
 bool Index::insert(std::uint32_t tag, Entry* entry) noexcept {
     if (full()) return false;
     std::size_t i = home(tag);

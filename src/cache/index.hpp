@@ -22,6 +22,9 @@ public:
     /// The entries of one tag: `for (i = first(tag); Entry* e = at(i, tag); ++i)`.
     std::size_t first(std::uint32_t tag) const noexcept;
     Entry* at(std::size_t slot, std::uint32_t tag) const noexcept;
+    /// The entry in `slot` or in the first used one behind it, where `slot` is then; null at the
+    /// end. Tags ascend.
+    Entry* next(std::size_t& slot) const noexcept;
 
     /// False when it is full, or (rarely) when its end is.
     bool insert(std::uint32_t tag, Entry* entry) noexcept;

@@ -12,6 +12,8 @@ constexpr std::size_t kChancesPerStore = 128;
 constexpr std::size_t kSameTagMax = 16;
 // One ghost for about every two entries.
 constexpr std::size_t kBytesPerGhost = 256;
+// Entries that a sweep looks at under one hold of the lock.
+constexpr std::size_t kSweepStep = 256;
 // After this long without a failure the next one is a first one.
 constexpr std::uint64_t kRowGapMs = 10'000;
 // RFC 9520 3.2 allows 5 minutes; a peer that is back should be asked soon.
@@ -226,6 +228,31 @@ void Shard::erase(const Key& key, std::uint32_t tag) noexcept {
     Removed removed;
     const std::lock_guard lock(mutex_);
     if (Entry* entry = lookup(key, tag)) remove(entry, removed);
+}
+
+std::size_t Shard::sweep(const Selection& selection, Sweep& progress) noexcept {
+    Removed removed;
+    const std::lock_guard lock(mutex_);
+    std::size_t looked = 0;
+    std::size_t slot = index_.first(progress.tag);
+    progress.tag = 1u << kTagBits;
+    while (Entry* entry = index_.next(slot)) {
+        // An entry keeps its tag whatever becomes of the table in between: the next step begins
+        // there. Of one tag there are at most 16.
+        const auto tag = static_cast<std::uint32_t>(entry->tag);
+        if (looked >= kSweepStep && index_.first(tag) == slot) {
+            progress.tag = tag;
+            break;
+        }
+        ++looked;
+        if (!entry->is_selected(selection)) {
+            ++slot;
+            continue;
+        }
+        ++progress.dropped;
+        remove(entry, removed);  // what stood behind it may have moved to its slot
+    }
+    return looked;
 }
 
 void Shard::clear() noexcept {

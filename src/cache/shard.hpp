@@ -25,6 +25,9 @@ public:
     /// milliseconds.
     std::uint64_t store_failure(const Key& key, EntryPtr fresh, Moment now) noexcept;
     void erase(const Key& key, std::uint32_t tag) noexcept;
+    /// One step of Cache::sweep, over about 256 entries from `progress.tag` on. Returns how many it
+    /// looked at.
+    std::size_t sweep(const Selection& selection, Sweep& progress) noexcept;
     void clear() noexcept;
     /// The bound on everything, this object included; evicts down to it.
     void set_limit(std::size_t limit_bytes) noexcept;

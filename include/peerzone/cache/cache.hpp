@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "peerzone/base/bytes.hpp"
@@ -76,6 +77,20 @@ struct Hit {
     bool kin = true;
 };
 
+/// Entries that an operator wants gone, of all types, views and kinds. What is not set matches all.
+struct Selection {
+    Bytes name{};                           ///< folded; empty: every name
+    bool below = false;                     ///< the names below it too
+    std::optional<std::uint16_t> source{};  ///< what this upstream said (Value::source)
+};
+
+/// How far a sweep has come.
+struct Sweep {
+    std::size_t shard = 0;
+    std::uint32_t tag = 0;  ///< of that shard, those below are done
+    std::size_t dropped = 0;
+};
+
 /// Sums over all shards, for metrics. Hits and misses are in the workers' counters: here they would
 /// be one more line of memory that all workers write for each question.
 struct Stats {
@@ -118,6 +133,10 @@ public:
 
     /// Drops one key, e.g. an NXDOMAIN when a positive answer came.
     void erase(const Key& key) noexcept;
+    /// Drops what is selected, some thousand entries looked at per call, at most 256 of them under
+    /// one hold of a lock: workers hardly notice. True when it is done; what was there when it
+    /// began is gone then.
+    bool sweep(const Selection& selection, Sweep& progress) noexcept;
     /// Drops everything.
     void clear() noexcept;
     /// Changes the size bound and the caps on reload; evicts down to the new size at once. The
