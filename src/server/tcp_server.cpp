@@ -236,7 +236,7 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     connections_.emplace(id, connection);
     start_clock();
     // The question comes right behind the handshake: often it is here by now.
-    turn(connection, [now](TcpSession& session) { session.on_readable(now); });
+    turn(connection, now, [now](TcpSession& session) { session.on_readable(now); });
 }
 
 // Whoever holds connections without using them must not keep others out. Only this worker's are
@@ -265,10 +265,12 @@ void TcpServer::close_listeners() {
 // ---- connections
 
 template <class Step>
-void TcpServer::turn(const ConnectionPtr& connection, Step step) {
+void TcpServer::turn(const ConnectionPtr& connection, Time now, Step step) {
     const Connection* outer = std::exchange(in_turn_, connection.get());
     step(connection->session);
     in_turn_ = outer;
+    if (const std::uint64_t answered = std::exchange(shared_.answered_at_once, 0); answered != 0)
+        shared_.counters.at_once.add(Clock::now() - now, answered);
     follow(connection);
 }
 
@@ -292,7 +294,7 @@ void TcpServer::on_ready(std::uint64_t id, ReadySet::Interest ready) {
     const ConnectionPtr connection = found->second;
     const ReadySet::Interest watched = connection->watched;
     const Time now = Clock::now();
-    turn(connection, [&](TcpSession& session) {
+    turn(connection, now, [&](TcpSession& session) {
         if (ready.readable && watched.readable) session.on_readable(now);
         if (ready.writable && watched.writable) session.on_writable(now);
     });
@@ -305,7 +307,7 @@ void TcpServer::read_soon(const ConnectionPtr& connection) {
         connection->reads_soon = false;
         if (!connection->open) return;
         const Time now = Clock::now();
-        turn(connection, [now](TcpSession& session) { session.on_readable(now); });
+        turn(connection, now, [now](TcpSession& session) { session.on_readable(now); });
     });
 }
 
@@ -313,6 +315,8 @@ void TcpServer::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
     const auto found = connections_.find(to.session);
     if (found == connections_.end()) return;
     Connection& connection = *found->second;
+    shared_.counters.add_reply(reply);
+    shared_.counters.waited.add(Clock::now() - to.arrived);
     connection.session.deliver(reply);
     if (in_turn_ != &connection) settle_later(connection);
 }
@@ -336,7 +340,7 @@ void TcpServer::settle_delivered() {
         if (found == connections_.end()) continue;
         const ConnectionPtr connection = found->second;
         connection->delivered = false;
-        turn(connection, [now](TcpSession& session) { session.settle(now); });
+        turn(connection, now, [now](TcpSession& session) { session.settle(now); });
     }
     settling_.clear();
 }
@@ -394,7 +398,8 @@ void TcpServer::begin_drain() {
     connections.reserve(connections_.size());
     for (const auto& [id, connection] : connections_) connections.push_back(connection);
     for (const ConnectionPtr& connection : connections)
-        if (connection->open) turn(connection, [now](TcpSession& session) { session.finish(now); });
+        if (connection->open)
+            turn(connection, now, [now](TcpSession& session) { session.finish(now); });
 }
 
 void TcpServer::shut_down() {

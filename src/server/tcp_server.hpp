@@ -71,7 +71,7 @@ private:
     void close_listeners();
 
     template <class Step>
-    void turn(const ConnectionPtr& connection, Step step);
+    void turn(const ConnectionPtr& connection, Time now, Step step);
     void follow(const ConnectionPtr& connection);
     void on_ready(std::uint64_t id, ReadySet::Interest ready);
     void read_soon(const ConnectionPtr& connection);

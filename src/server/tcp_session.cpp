@@ -133,6 +133,8 @@ void TcpSession::answer(Bytes message, Time now) {
     if (request.query.padding && stream_.is_encrypted()) pads_ = true;
     switch (outcome) {
         case resolver::Now::replied:
+            ++shared_.answered_at_once;
+            shared_.counters.add_reply(shared_.reply);
             if (pads_) size = pad_reply(shared_.reply, size);
             enqueue(Bytes{shared_.reply}.first(size));
             has_asked_ = true;
@@ -146,6 +148,8 @@ void TcpSession::answer(Bytes message, Time now) {
             to.sink = &shared_.sink;
             to.session = id_;
             to.client = client_;
+            to.arrived = now;
+            shared_.counters.add(Count::cache_misses);
             shared_.handler.answer_later(request, to, now);
             break;
         }

@@ -38,6 +38,7 @@ struct TcpShared {
     metrics::Counters& counters;
     Limits limits;
     bool draining = false;
+    std::uint64_t answered_at_once = 0;                  ///< in the turn that runs
     std::array<std::uint8_t, kReadSize> input{};         ///< scratch of the call that runs
     std::array<std::uint8_t, dns::kMessageMax> reply{};  ///< the same
 

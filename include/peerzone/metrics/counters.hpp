@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "peerzone/base/bytes.hpp"
+#include "peerzone/metrics/histogram.hpp"
+
 namespace peerzone::metrics {
 
 enum class Count : std::uint8_t {
@@ -56,6 +59,13 @@ enum class Count : std::uint8_t {
     tls_resumed,
     tls_handshake_failed,
     tls_client_refused,
+    cache_misses,  // questions that had to wait for somebody
+    admin_connections,
+    admin_requests,
+    admin_bad_requests,
+    admin_closed_limit,
+    admin_closed_slow,
+    query_log_dropped,
     count
 };
 
@@ -104,7 +114,14 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "tls_handshakes",
      "tls_resumed",
      "tls_handshake_failed",
-     "tls_client_refused"};
+     "tls_client_refused",
+     "cache_misses",
+     "admin_connections",
+     "admin_requests",
+     "admin_bad_requests",
+     "admin_closed_limit",
+     "admin_closed_slow",
+     "query_log_dropped"};
 
 class alignas(64) Counters {
 public:
@@ -116,7 +133,24 @@ public:
         return values_[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
     }
 
+    /// A reply, by the RCODE in its header. BADVERS stands there as NOERROR: that one is told apart
+    /// by its Count.
+    void add_reply(Bytes message) noexcept {
+        if (message.size() < 4) return;
+        auto& value = replies_[message[3] & 15u];
+        value.store(value.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    std::uint64_t replies(std::size_t header_rcode) const noexcept {
+        return replies_[header_rcode].load(std::memory_order_relaxed);
+    }
+
+    /// From reading the question to having sent the reply (to handing it over, where it had to
+    /// wait). Of a batch each question counts with the time of the whole batch.
+    Histogram at_once;
+    Histogram waited;
+
 private:
+    std::array<std::atomic<std::uint64_t>, 16> replies_{};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Count::count)> values_{};
 };
 

@@ -28,6 +28,7 @@ struct ReplyTo {
     SocketAddress client;         ///< UDP: the destination
     IpAddress local;              ///< UDP: the address that was asked, which the reply leaves from
     std::uint32_t interface = 0;  ///< UDP: where it came in (link-local addresses need it)
+    Time arrived{};               ///< when the question was read
 };
 
 class ReplySink {
