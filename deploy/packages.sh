@@ -1,8 +1,8 @@
 # Debian packages, shared by deploy/quickstart.sh and tests/run.sh (sourced, not run).
 
 # What the build needs.
-build_packages="ca-certificates g++ cmake ninja-build pkg-config libboost1.81-dev libc-ares-dev libldns-dev libssl-dev
-    libyaml-cpp-dev libspdlog-dev libcli11-dev"
+build_packages="ca-certificates g++ cmake ninja-build pkg-config libboost1.81-dev libboost-json1.81-dev
+    libboost-url1.81-dev libc-ares-dev libldns-dev libssl-dev libyaml-cpp-dev libspdlog-dev libcli11-dev prometheus-cpp-dev"
 
 # need_packages PACKAGE... installs what is missing, or says what to install when we may not.
 need_packages() {

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # shellcheck disable=SC2086
 need_packages $build_packages libgtest-dev libgmock-dev python3 bind9-dnsutils
 # shellcheck disable=SC2086
-[ "$(id -u)" != 0 ] || need_packages nsd knot unbound ccache iproute2 etcd-server || echo "Some optional servers are missing: their tests are skipped"
+[ "$(id -u)" != 0 ] || need_packages nsd knot unbound ccache iproute2 etcd-server prometheus || echo "Some optional servers are missing: their tests are skipped"
 
 [ -f build/dev/build.ninja ] || cmake --preset dev > /dev/null
 cmake --build --preset dev

@@ -8,14 +8,18 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <memory>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "app/cpu_count.hpp"
 #include "app/host_lookups.hpp"
+#include "app/operations.hpp"
 #include "app/snapshot_builder.hpp"
 #include "peerzone/base/log.hpp"
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/config/config.hpp"
+#include "peerzone/server/admin.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
 
@@ -35,6 +39,7 @@ public:
           config_(std::move(config)),
           cache_(config_.cache),
           shared_(cache_, config_.server_limits),
+          operations_(io_, cache_),
           lookups_([this](const std::string& host, std::vector<IpAddress> addresses) {
               asio::post(io_, [this, host, addresses = std::move(addresses)] {
                   host_found(host, addresses);
@@ -47,6 +52,7 @@ public:
 private:
     Result<void> open_address(const SocketAddress& address);
     Result<void> open_tls();
+    Result<void> open_admin();
     void watch_tls();
     void publish_tls();
     void start();
@@ -64,7 +70,11 @@ private:
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
     cache::Cache cache_;
     server::Shared shared_;
+    metrics::Counters counters_;  // of this thread
     std::vector<std::unique_ptr<server::Worker>> workers_;
+    Operations operations_;
+    std::optional<server::AdminServer> admin_;
+    std::thread ender_;  // waits for the workers' end
     SnapshotBuilder builder_;
     server::TlsFiles tls_files_;
     asio::steady_timer tls_timer_{io_};
@@ -103,7 +113,9 @@ Result<void> Program::open() {
         ++opened;
     }
     if (opened == 0) return fail("there is no address to listen on (listen.dns)");
-    return config_.listen.tls.empty() ? Result<void>{} : open_tls();
+    if (!config_.listen.tls.empty())
+        if (auto done = open_tls(); !done) return done;
+    return open_admin();
 }
 
 Result<void> Program::open_address(const SocketAddress& address) {
@@ -145,6 +157,26 @@ Result<void> Program::open_tls() {
     return {};
 }
 
+// Whoever wrote the address wants it; the default only warns, so that a second server on a host
+// starts without another word in its configuration.
+Result<void> Program::open_admin() {
+    operations_.config_loaded(file_, config_.cluster_name);
+    operations_.add_counters(counters_);
+    for (const auto& worker : workers_) operations_.add_counters(worker->counters());
+    if (!config_.listen.admin) return {};
+    Result<Fd> socket = server::open_admin(*config_.listen.admin);
+    if (!socket) {
+        const std::string why = socket.error().message;
+        if (config_.listen.admin_is_given) return fail("listen.admin: " + why);
+        log::warning("no metrics and no status over HTTP",
+                     {{"why", why}, {"what", "listen.admin: another address, or off"}});
+        return {};
+    }
+    admin_.emplace(io_, std::move(*socket), operations_, counters_);
+    log::info("admin listening", {{"address", config_.listen.admin->to_text()}});
+    return {};
+}
+
 // Certificates are replaced while we run, by whoever mounts them.
 void Program::watch_tls() {
     tls_timer_.expires_after(kTlsLook);
@@ -161,7 +193,9 @@ void Program::publish_tls() {
 
 void Program::start() {
     const auto snapshot = builder_.build(config_, hosts_);
+    operations_.show(snapshot);
     for (const auto& worker : workers_) worker->start(snapshot);
+    operations_.enter(Operations::Phase::serving);
     for (const std::string& notice : builder_.take_notices())
         log::info("special name opened", {{"what", notice}});
     log::info("serving", {{"cluster", config_.cluster_name},
@@ -174,6 +208,7 @@ void Program::start() {
 
 void Program::publish() {
     const auto snapshot = builder_.build(config_, hosts_);
+    operations_.show(snapshot);
     for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
     for (const std::string& notice : builder_.take_notices())
         log::info("special name opened", {{"what", notice}});
@@ -211,16 +246,20 @@ void Program::reload() {
             log::error("configuration refused", {{"problem", problem.to_text()}});
         log::error("still serving the old configuration",
                    {{"problems", std::to_string(loaded.problems.size())}});
+        operations_.config_refused(loaded.problems.front().to_text());
         return;
     }
     if (const auto files = builder_.load_files(*loaded.config); !files) {
         log::error("still serving the old configuration", {{"why", files.error().message}});
+        operations_.config_refused(files.error().message);
         return;
     }
     if (loaded.config->listen.dns != config_.listen.dns)
         log::warning("listen.dns changed", {{"what", "takes effect after a restart"}});
     if (loaded.config->listen.tls != config_.listen.tls)
         log::warning("listen.tls changed", {{"what", "takes effect after a restart"}});
+    if (loaded.config->listen.admin != config_.listen.admin)
+        log::warning("listen.admin changed", {{"what", "takes effect after a restart"}});
     if (loaded.config->workers != config_.workers)
         log::warning("workers changed", {{"what", "takes effect after a restart"}});
     config_ = std::move(*loaded.config);
@@ -231,21 +270,28 @@ void Program::reload() {
     // Without `tls` the listeners that are open keep what they have.
     if (serves_tls_ && config_.tls.certificate.empty()) config_.tls = tls_files_.options();
     if (serves_tls_ && tls_files_.look(config_.tls, Clock::now())) publish_tls();
+    operations_.config_loaded(file_, config_.cluster_name);
     log::info("configuration reloaded", {{"file", file_}});
 }
 
+// Until the workers have ended, /readyz says that we are draining.
 void Program::stop() {
+    operations_.enter(Operations::Phase::draining);
     for (const auto& worker : workers_) worker->drain(kDrainDeadline);
-    for (const auto& worker : workers_) worker->join();
-    log_counters();
-    io_.stop();
+    ender_ = std::thread([this] {
+        for (const auto& worker : workers_) worker->join();
+        asio::post(io_, [this] {
+            log_counters();
+            io_.stop();
+        });
+    });
 }
 
 // One line with everything that is not zero: what an operator sees with SIGUSR1 and at the end.
 void Program::log_counters() const {
     std::string text;
     for (std::size_t i = 0; i < metrics::kCountNames.size(); ++i) {
-        std::uint64_t sum = 0;
+        std::uint64_t sum = counters_.value(static_cast<metrics::Count>(i));
         for (const auto& worker : workers_)
             sum += worker->counters().value(static_cast<metrics::Count>(i));
         if (sum != 0)
@@ -265,6 +311,7 @@ void Program::run() {
     wait_for_signal();
     start();
     io_.run();
+    if (ender_.joinable()) ender_.join();
 }
 
 }  // namespace

@@ -69,6 +69,8 @@ void write_summary(const config::Config& config, std::ostream& out) {
         write_section(out, "tls", {joined(config.listen.tls, [](const SocketAddress& address) {
                           return address.to_text();
                       })});
+    if (config.listen.admin_is_given)
+        write_section(out, "admin", {config.listen.admin ? config.listen.admin->to_text() : "off"});
     if (config.local) write_section(out, "local", {to_text(*config.local)});
     std::vector<std::string> peers;
     for (const auto& peer : config.peers) peers.push_back(peer.name + ": " + to_text(peer));

@@ -6,11 +6,14 @@
 #include <CLI/Formatter.hpp>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "cli/check.hpp"
-#include "cli/version.hpp"
+#include "cli/operate.hpp"
 #include "peerzone/app/app.hpp"
+#include "peerzone/base/version.hpp"
 
 namespace peerzone::cli {
 namespace {
@@ -27,8 +30,66 @@ constexpr const char* kExample =
     "  peerzone check peerzone.yaml\n"
     "  peerzone serve --config peerzone.yaml\n"
     "  dig @127.0.0.1 -p 5300 cockroachdb-0.cockroachdb.westus.svc.cluster.local\n"
+    "  peerzone status\n"
     "\n"
     "config/peerzone.example.yaml documents every option.";
+
+/// The commands for a server that runs.
+class Operating {
+public:
+    explicit Operating(CLI::App& program) {
+        status_ = add(program, "status", "Show peers and endpoints of a running server");
+        status_->add_flag("--json", json_, "As JSON, as /status has it");
+        flush_ = add(program, "flush", "Drop names from a running server's cache");
+        CLI::Option* name = flush_->add_option("name", name_, "One name, all its types and views");
+        CLI::Option* zone = flush_->add_option("--zone", zone_, "A zone and all names below it");
+        CLI::Option* peer = flush_->add_option("--peer", peer_, "All that one peer said");
+        name->type_name("NAME")->excludes(zone)->excludes(peer);
+        zone->type_name("ZONE")->excludes(peer);
+        peer->type_name("PEER");
+        hold_ = add(program, "hold",
+                    "Do not ask a peer until it is released; its names are answered from memory");
+        release_ = add(program, "release", "Ask a held peer again");
+        for (CLI::App* command : {hold_, release_})
+            command->add_option("peer", peer_, "A peer; local; a forward's zone")
+                ->required()
+                ->type_name("PEER");
+    }
+
+    /// Nothing when another command was given.
+    std::optional<int> run() const {
+        if (status_->parsed()) return status(server_, json_, std::cout, std::cerr);
+        if (hold_->parsed()) return hold(server_, peer_, std::cout, std::cerr);
+        if (release_->parsed()) return release(server_, peer_, std::cout, std::cerr);
+        if (!flush_->parsed()) return {};
+        for (const auto& [key, value] :
+             {std::pair{"name", &name_}, std::pair{"zone", &zone_}, std::pair{"peer", &peer_}})
+            if (!value->empty()) return flush(server_, key, *value, std::cout, std::cerr);
+        std::cerr << "peerzone flush: a NAME, --zone ZONE or --peer PEER is required\n";
+        return kUsageError;
+    }
+
+private:
+    CLI::App* add(CLI::App& program, const char* name, const char* what) {
+        CLI::App* command = program.add_subcommand(name, what);
+        CLI::Option* address = command->add_option(
+            "--server,-s", server_.address,
+            "Where its admin HTTP listens; the port may be left out (9153). Default: 127.0.0.1");
+        CLI::Option* file = command->add_option("--config,-c", server_.config_file,
+                                                "Its configuration, which says that");
+        address->type_name("ADDRESS")->excludes(file);
+        file->type_name("FILE");
+        return command;
+    }
+
+    ServerChoice server_;
+    bool json_ = false;
+    std::string name_, zone_, peer_;
+    CLI::App* status_;
+    CLI::App* flush_;
+    CLI::App* hold_;
+    CLI::App* release_;
+};
 
 }  // namespace
 
@@ -52,6 +113,8 @@ int run(int argc, char** argv) {
             ->required()
             ->type_name("FILE");
 
+        const Operating operating(program);
+
         program.footer(kExample);  // behind add_subcommand, which would hand it on
 
         try {
@@ -61,6 +124,7 @@ int run(int argc, char** argv) {
             return program.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsageError;
         }
         if (serve->parsed()) return app::serve(config_file);
+        if (const auto done = operating.run()) return *done;
         return check(config_file, std::cout, std::cerr);
     } catch (const std::exception& error) {
         std::cerr << "peerzone: " << error.what() << '\n';

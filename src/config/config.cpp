@@ -42,6 +42,7 @@ void set_defaults(Config& config) {
     config.bootstrap = {system};
     config.listen.dns = {SocketAddress::parse("0.0.0.0:53", 53).value(),
                          SocketAddress::parse("[::]:53", 53).value()};
+    config.listen.admin = SocketAddress::parse("127.0.0.1", server::kAdminPort).value();
     config.views = {view::Options{"default", view::default_clients()}};
 }
 

@@ -38,7 +38,7 @@ std::span<const Section> all_sections() {
           "views", "cache", "limits", "log", "tls"},
          {"clusterset"}},
         {"cluster", {"name", "zone"}, {}},
-        {"listen", {"dns", "tls"}, {"admin"}},
+        {"listen", {"dns", "tls", "admin"}, {}},
         {"tls", {"certificate", "key", "client_ca"}, {}},
         {"local", {"forward"}, {"kubernetes"}},
         {"local.forward",

@@ -62,6 +62,25 @@ void read_addresses(const Value& list, std::uint16_t port, std::vector<SocketAdd
     }
 }
 
+// "off", or one address.
+void read_admin(const Value& value, Draft& draft) {
+    server::ListenOptions& listen = draft.config.listen;
+    listen.admin_is_given = true;
+    const auto given = value.text();
+    if (!given) return;
+    if (*given == "off") {
+        listen.admin.reset();
+        return;
+    }
+    const auto address = parse_listen_address(*given, server::kAdminPort);
+    if (!address) {
+        value.problem(address.error().message, "off, or one address such as 127.0.0.1:9153");
+        return;
+    }
+    listen.admin = *address;
+    draft.listen.push_back({*address, value.mark(), value.path()});
+}
+
 }  // namespace
 
 void read_cluster(const Value& value, Draft& draft) {
@@ -96,6 +115,7 @@ void read_listen(const Value& value, Draft& draft) {
         read_addresses(*tls, kTlsPort, draft.config.listen.tls, draft);
         if (!tls->node().items.empty()) draft.listen_tls = *tls;
     }
+    if (const Value* admin = map.get("admin")) read_admin(*admin, draft);
 }
 
 void read_views(const Value& value, Draft& draft) {

@@ -23,7 +23,7 @@ Error last_error(const char* what, const SocketAddress& address) {
     if (number == EACCES)
         text += " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
     else if (number == EADDRINUSE)
-        text += " (another DNS server, perhaps systemd-resolved, has it: see `ss -lunt`)";
+        text += " (another program has it, for port 53 perhaps systemd-resolved: see `ss -lunt`)";
     else if (number == EADDRNOTAVAIL)
         text += " (this host has no such address)";
     return fail(std::move(text));
@@ -79,6 +79,14 @@ Result<Fd> open_tcp(const SocketAddress& address) {
     Result<Fd> opened = open_bound(address, SOCK_STREAM, "listen on tcp");
     if (!opened) return opened.error();
     if (::listen(opened->get(), kBacklog) != 0) return last_error("listen on tcp", address);
+    return opened;
+}
+
+Result<Fd> open_admin(const SocketAddress& address) {
+    constexpr int kAdminBacklog = 64;
+    Result<Fd> opened = open_bound(address, SOCK_STREAM, "listen on tcp", Sharing::no);
+    if (!opened) return opened.error();
+    if (::listen(opened->get(), kAdminBacklog) != 0) return last_error("listen on tcp", address);
     return opened;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +12,16 @@
 
 namespace peerzone::server {
 
+inline constexpr std::uint16_t kAdminPort = 9153;  ///< CoreDNS has its metrics there too
+
 struct ListenOptions {
     std::vector<SocketAddress> dns;  ///< listen.dns: UDP and TCP; default 0.0.0.0:53 and [::]:53
     std::vector<SocketAddress> tls;  ///< listen.tls: DNS over TLS (RFC 7858); default none
+    /// listen.admin: metrics, health and status over HTTP; default 127.0.0.1:9153; empty: off
+    std::optional<SocketAddress> admin;
+    /// It stands in the file: then it must be free. The default gives way, so that a second server
+    /// on a host needs no configuration for it.
+    bool admin_is_given = false;
 };
 
 /// PEM files.

@@ -23,6 +23,8 @@ Result<void> check_free(const SocketAddress& address, Sockets which = Sockets::u
 Result<Fd> open_udp(const SocketAddress& address);
 /// Bound, non-blocking, listening.
 Result<Fd> open_tcp(const SocketAddress& address);
+/// The same for admin HTTP: one socket, which shares the address with nobody.
+Result<Fd> open_admin(const SocketAddress& address);
 /// Where a socket is bound: tells the port that the kernel chose for port 0.
 SocketAddress bound_address(const Fd& socket);
 /// True when the kernel has no IPv6 at all.

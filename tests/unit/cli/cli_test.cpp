@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/version.hpp"
+#include "peerzone/base/version.hpp"
 
 namespace peerzone::cli {
 namespace {
@@ -79,6 +79,11 @@ TEST_F(Cli, HelpNamesTheCommandsAndShowsAnExample) {
                       HasSubstr("dig @127.0.0.1"), HasSubstr("peerzone.example.yaml")));
     EXPECT_THAT(outcome.err, IsEmpty());
     EXPECT_THAT(call({"serve", "--help"}).out, HasSubstr("--config"));
+    for (const char* command : {"status", "flush", "hold", "release"}) {
+        EXPECT_THAT(outcome.out, HasSubstr(command));
+        EXPECT_THAT(call({command, "--help"}).out, HasSubstr("--server"));
+    }
+    EXPECT_THAT(call({"flush", "--help"}).out, AllOf(HasSubstr("--zone"), HasSubstr("--peer")));
 }
 
 // The example of --help must work for whoever copies it.
@@ -96,7 +101,17 @@ TEST_F(Cli, TheExampleOfHelpIsAConfiguration) {
 
 TEST_F(Cli, AWrongCommandLineIsStatusTwo) {
     for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-             {}, {"serve"}, {"check"}, {"explode"}, {"serve", "--config"}, {"check", "a", "b"}}) {
+             {},
+             {"serve"},
+             {"check"},
+             {"explode"},
+             {"serve", "--config"},
+             {"check", "a", "b"},
+             {"flush"},
+             {"flush", "a.test", "--zone", "b.test"},
+             {"hold"},
+             {"release", "a", "b"},
+             {"status", "--server", "127.0.0.1", "--config", "pz.yaml"}}) {
         const Outcome outcome = call(words);
         EXPECT_EQ(outcome.status, 2);
         EXPECT_THAT(outcome.out, IsEmpty());

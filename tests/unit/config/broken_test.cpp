@@ -117,13 +117,11 @@ const Broken kKeys[] = {
     {"NotSupportedYet",
      R"(cache: {save: here}
 clusterset: {zone: clusterset.local}
-listen: {admin: "127.0.0.1:9153"}
 local: {kubernetes: {}}
 )",
      {"pz.yaml:1:9: cache.save: unknown key 'save' (hint: not supported yet)",
       "pz.yaml:2:1: clusterset: unknown key 'clusterset' (hint: not supported yet)",
-      "pz.yaml:3:10: listen.admin: unknown key 'admin' (hint: not supported yet)",
-      "pz.yaml:4:9: local.kubernetes: unknown key 'kubernetes' (hint: not supported yet)"}},
+      "pz.yaml:3:9: local.kubernetes: unknown key 'kubernetes' (hint: not supported yet)"}},
     {"InTheWrongPlace",
      R"(max_ttl: 1h
 cache: {peers: {}}
@@ -161,6 +159,15 @@ const Broken kValues[] = {
      R"(workers:
 )",
      {"pz.yaml:1:1: workers: a text is expected, not nothing"}},
+    {"AdminAddress",
+     R"(listen: {admin: localhost}
+)",
+     {"pz.yaml:1:17: listen.admin: 'localhost' is not an IP address (hint: off, or one address "
+      "such as 127.0.0.1:9153)"}},
+    {"AdminTakesTheAddressOfDns",
+     R"(listen: {dns: ["127.0.0.1:53"], admin: "127.0.0.1:53"}
+)",
+     {"pz.yaml:1:40: listen.admin: '127.0.0.1:53' is listed twice"}},
     {"WrongTypes",
      R"(cluster: eastus
 listen: {dns: 127.0.0.1:53}
@@ -350,7 +357,8 @@ const Broken kPeers[] = {
      {"pz.yaml:5:16: peers.westus.transport: 'dot' is not one of auto, udp, tcp and tls",
       "pz.yaml:6:15: peers.westus.deadline: '5s' is not within 100ms and 4500ms",
       "pz.yaml:7:19: peers.westus.negative_ttl: '2h' is not within 0s and 1h",
-      "pz.yaml:11:16: peers.eastus.transport: 'upd' is not one of auto, udp, tcp and tls (hint: did you "
+      "pz.yaml:11:16: peers.eastus.transport: 'upd' is not one of auto, udp, tcp and tls (hint: "
+      "did you "
       "mean 'udp'?)",
       "pz.yaml:12:15: peers.eastus.deadline: '99ms' is not within 100ms and 4500ms",
       "pz.yaml:13:19: peers.eastus.negative_ttl: '500ms' is not a whole number of seconds (hint: "

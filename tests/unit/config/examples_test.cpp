@@ -102,6 +102,7 @@ TEST(Examples, TheLargeExamplesLimitsAreTheDefaults) {
     EXPECT_EQ(a.workers, b.workers);
     EXPECT_EQ(a.cluster_zone, b.cluster_zone);
     EXPECT_EQ(a.listen.dns, b.listen.dns);
+    EXPECT_EQ(a.listen.admin, b.listen.admin);
     EXPECT_EQ(a.bootstrap.at(0).resolv_conf, b.bootstrap.at(0).resolv_conf);
     EXPECT_EQ(a.cache.size_bytes, b.cache.size_bytes);
     EXPECT_EQ(a.cache.max_ttl, b.cache.max_ttl);

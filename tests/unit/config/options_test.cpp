@@ -77,6 +77,19 @@ TEST(Options, Listen) {
         ElementsAre("127.0.0.1:5300", "[::1]:5301", "10.0.0.1:53"));
 }
 
+TEST(Options, ListenAdmin) {
+    const auto listen = [](const std::string& admin) {
+        return loaded("listen: {admin: " + admin + "}\n").listen;
+    };
+    EXPECT_EQ(defaults().listen.admin->to_text(), "127.0.0.1:9153");
+    EXPECT_FALSE(defaults().listen.admin_is_given);
+    EXPECT_EQ(listen("127.0.0.1:9153").admin->to_text(), "127.0.0.1:9153");
+    EXPECT_TRUE(listen("127.0.0.1:9153").admin_is_given);
+    EXPECT_EQ(listen("10.1.2.3").admin->to_text(), "10.1.2.3:9153");
+    EXPECT_EQ(listen("\"[::]:80\"").admin->to_text(), "[::]:80");
+    EXPECT_FALSE(listen("off").admin.has_value());
+}
+
 TEST(Options, ListenTls) {
     EXPECT_THAT(defaults().listen.tls, IsEmpty());
     EXPECT_THAT(loaded("listen: {tls: []}\n").listen.tls, IsEmpty());

@@ -66,8 +66,8 @@ TEST(ListenSockets, APortThatIsTakenIsNamed) {
     const auto udp = open_udp(bound_address(taken));
     ASSERT_FALSE(udp.has_value());
     EXPECT_EQ(udp.error().message, "listen on udp " + bound_address(taken).to_text() +
-                                       ": Address already in use (another DNS server, perhaps "
-                                       "systemd-resolved, has it: see `ss -lunt`)");
+                                       ": Address already in use (another program has it, for "
+                                       "port 53 perhaps systemd-resolved: see `ss -lunt`)");
     const Fd listening = bound_without_sharing(SOCK_STREAM);
     const auto tcp = open_tcp(bound_address(listening));
     ASSERT_FALSE(tcp.has_value());

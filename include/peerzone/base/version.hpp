@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-namespace peerzone::cli {
+namespace peerzone {
 
 inline constexpr std::string_view kVersion = "0.1.0";
 
-}  // namespace peerzone::cli
+}  // namespace peerzone

@@ -1,0 +1,97 @@
+// What there is to see of a running server at one moment, as plain values: /metrics, /status and
+// the status page are written from it. The control thread makes it when somebody looks.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "peerzone/base/clock.hpp"
+#include "peerzone/metrics/counters.hpp"
+
+namespace peerzone::metrics {
+
+using WallTime = std::chrono::system_clock::time_point;
+inline constexpr WallTime kNever{};  // of a WallTime: it has not happened
+
+/// What an upstream's and an endpoint's `state` can be.
+inline constexpr std::array<std::string_view, 4> kUpstreamStates = {"healthy", "suspect",
+                                                                    "partitioned", "recovering"};
+inline constexpr std::array<std::string_view, 4> kEndpointStates = {"unknown", "healthy", "suspect",
+                                                                    "zone absent"};
+
+/// Events by reason; the reasons are words of ours ("timeout").
+using Tally = std::vector<std::pair<std::string, std::uint64_t>>;
+
+struct EndpointReport {
+    std::string address;      ///< "10.2.0.10:53"
+    std::string source;       ///< as the configuration or a lookup gave it
+    std::string state;        ///< one of kEndpointStates
+    std::string transport;    ///< "udp", "tcp" or "tls": what a question would take now
+    bool up = false;          ///< clients' questions are sent there
+    WallTime since = kNever;  ///< of the state
+    Duration rtt{};           ///< smoothed; zero: not measured
+    std::uint64_t questions = 0;
+    std::uint64_t replies = 0;
+    Tally failures;
+    std::string last_error;
+    WallTime last_error_at = kNever;
+};
+
+struct UpstreamReport {
+    std::string name;  ///< "westus"; "local"; a forwarder's zone
+    std::string kind;  ///< "peer", "local" or "forward"
+    std::vector<std::string> zones;
+    std::string state;  ///< upstream::state_text
+    bool held = false;
+    WallTime since = kNever;
+    std::string pending;  ///< why there may be no endpoints
+    std::uint64_t in_flight = 0;
+    std::uint64_t hedges = 0;
+    std::uint64_t stale_answers = 0;
+    Tally shed;
+    std::vector<EndpointReport> endpoints;
+
+    /// Somebody there would be asked.
+    bool up() const { return !held && state != "partitioned" && up_count() != 0; }
+    std::size_t up_count() const {
+        std::size_t count = 0;
+        for (const EndpointReport& endpoint : endpoints) count += endpoint.up ? 1 : 0;
+        return count;
+    }
+};
+
+struct CacheReport {
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t stored = 0;
+    std::uint64_t evicted = 0;
+};
+
+struct Report {
+    std::string version;
+    std::string node;     ///< who we are in hop marks, 16 hex digits
+    std::string cluster;  ///< cluster.name
+    std::string config_file;
+    bool config_ok = true;  ///< the last load was
+    std::string config_problem;
+    WallTime config_loaded = kNever;  ///< the one that serves
+    WallTime started = kNever;
+    WallTime now = kNever;
+    bool ready = false;
+    CacheReport cache;
+    std::vector<const Counters*> counters;  ///< one set per thread that counts
+    std::vector<UpstreamReport> upstreams;
+
+    std::uint64_t sum(Count what) const {
+        std::uint64_t sum = 0;
+        for (const Counters* each : counters) sum += each->value(what);
+        return sum;
+    }
+};
+
+}  // namespace peerzone::metrics

@@ -1,0 +1,62 @@
+// What an operator sees and does while the program runs: admin HTTP's host. Control thread only.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "peerzone/cache/cache.hpp"
+#include "peerzone/metrics/counters.hpp"
+#include "peerzone/resolver/snapshot.hpp"
+#include "peerzone/server/admin.hpp"
+
+namespace peerzone::app {
+
+class Operations final : public server::AdminHost {
+public:
+    enum class Phase : std::uint8_t { starting, serving, draining };
+
+    /// `cache` outlives this; steps of a flush run on `io`.
+    Operations(boost::asio::io_context& io, cache::Cache& cache);
+
+    /// A set of counters that is summed with the others; outlives this.
+    void add_counters(const metrics::Counters& counters) { counters_.push_back(&counters); }
+    void enter(Phase phase) noexcept { phase_ = phase; }
+    /// What the workers were handed last.
+    void show(std::shared_ptr<const resolver::Snapshot> snapshot) {
+        snapshot_ = std::move(snapshot);
+    }
+    void config_loaded(const std::string& file, const std::string& cluster);
+    /// The file was refused, and the former configuration serves on.
+    void config_refused(const std::string& problem);
+
+    bool ready() const override { return phase_ == Phase::serving; }
+    std::string_view why_not_ready() const override {
+        return phase_ == Phase::draining ? "draining" : "starting";
+    }
+    metrics::Report report() const override;
+    std::vector<std::string> upstream_names() const override;
+    bool hold(std::string_view upstream, bool held) override;
+    void flush(const server::FlushOrder& order, std::function<void(std::size_t)> done) override;
+
+private:
+    struct Flush;
+    const upstream::Upstream* find(std::string_view name) const;
+    void go_on(const std::shared_ptr<Flush>& flush);
+
+    boost::asio::io_context& io_;
+    cache::Cache& cache_;
+    std::vector<const metrics::Counters*> counters_;
+    std::shared_ptr<const resolver::Snapshot> snapshot_ = std::make_shared<resolver::Snapshot>();
+    Phase phase_ = Phase::starting;
+    std::string cluster_;
+    std::string config_file_;
+    std::string config_problem_;
+    metrics::WallTime config_loaded_ = metrics::kNever;
+    metrics::WallTime started_ = std::chrono::system_clock::now();
+};
+
+}  // namespace peerzone::app

@@ -1,0 +1,108 @@
+#include "server/admin_json.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+
+#include "server/admin_text.hpp"
+
+namespace peerzone::server {
+namespace {
+
+namespace json = boost::json;
+
+json::value time_value(metrics::WallTime time) {
+    return time == metrics::kNever ? json::value(nullptr) : json::value(iso_time(time));
+}
+
+json::value text_or_null(const std::string& text) {
+    return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+json::object tally_object(const metrics::Tally& tally) {
+    json::object object;
+    for (const auto& [reason, count] : tally) object[reason] = count;
+    return object;
+}
+
+json::object endpoint_object(const metrics::EndpointReport& endpoint) {
+    json::object object;
+    object["address"] = endpoint.address;
+    object["source"] = endpoint.source;
+    object["state"] = endpoint.state;
+    object["up"] = endpoint.up;
+    object["since"] = time_value(endpoint.since);
+    object["transport"] = endpoint.transport;
+    object["rtt_ms"] =
+        endpoint.rtt == Duration::zero()
+            ? json::value(nullptr)
+            : json::value(std::chrono::duration<double, std::milli>(endpoint.rtt).count());
+    object["questions"] = endpoint.questions;
+    object["replies"] = endpoint.replies;
+    object["failures"] = tally_object(endpoint.failures);
+    object["last_error"] = text_or_null(endpoint.last_error);
+    object["last_error_at"] = time_value(endpoint.last_error_at);
+    return object;
+}
+
+json::object upstream_object(const metrics::UpstreamReport& upstream) {
+    json::object object;
+    object["name"] = upstream.name;
+    object["kind"] = upstream.kind;
+    object["zones"] = json::array(upstream.zones.begin(), upstream.zones.end());
+    object["state"] = upstream.state;
+    object["since"] = time_value(upstream.since);
+    object["up"] = upstream.up();
+    object["held"] = upstream.held;
+    object["pending"] = text_or_null(upstream.pending);
+    object["in_flight"] = upstream.in_flight;
+    object["hedges"] = upstream.hedges;
+    object["stale_answers"] = upstream.stale_answers;
+    object["shed"] = tally_object(upstream.shed);
+    json::array endpoints;
+    for (const metrics::EndpointReport& endpoint : upstream.endpoints)
+        endpoints.push_back(endpoint_object(endpoint));
+    object["endpoints"] = std::move(endpoints);
+    return object;
+}
+
+json::object config_object(const metrics::Report& report) {
+    json::object object;
+    object["file"] = report.config_file;
+    object["ok"] = report.config_ok;
+    object["problem"] = text_or_null(report.config_problem);
+    object["loaded"] = time_value(report.config_loaded);
+    return object;
+}
+
+json::object cache_object(const metrics::Report& report) {
+    json::object object;
+    object["entries"] = report.cache.entries;
+    object["bytes"] = report.cache.bytes;
+    object["hits"] = report.sum(metrics::Count::answered_cache) +
+                     report.sum(metrics::Count::answered_failure_cached);
+    object["misses"] = report.sum(metrics::Count::cache_misses);
+    return object;
+}
+
+}  // namespace
+
+std::string status_json(const metrics::Report& report) {
+    json::object object;
+    object["version"] = report.version;
+    object["node"] = report.node;
+    object["cluster"] = report.cluster;
+    object["ready"] = report.ready;
+    object["started"] = time_value(report.started);
+    object["uptime_s"] = std::chrono::duration_cast<Seconds>(report.now - report.started).count();
+    object["config"] = config_object(report);
+    object["cache"] = cache_object(report);
+    json::array upstreams;
+    for (const metrics::UpstreamReport& upstream : report.upstreams)
+        upstreams.push_back(upstream_object(upstream));
+    object["peers"] = std::move(upstreams);
+    return json::serialize(object) + "\n";
+}
+
+}  // namespace peerzone::server

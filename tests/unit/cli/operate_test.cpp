@@ -1,0 +1,90 @@
+// status, flush, hold and release against admin HTTP of this process.
+#include "cli/operate.hpp"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "support/admin_fixture.hpp"
+
+namespace peerzone::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Operate : ::testing::Test, peerzone::testing::AdminFixture {
+    std::ostringstream out;
+    std::ostringstream err;
+
+    Operate() { start(); }
+    ServerChoice here() const { return {address().to_text(), ""}; }
+};
+
+TEST_F(Operate, StatusPrintsTheTableOrJson) {
+    EXPECT_EQ(status(here(), false, out, err), 0);
+    EXPECT_THAT(out.str(), StartsWith("peerzone 0.1.0  node"));
+    EXPECT_THAT(out.str(), HasSubstr("10.2.0.10:53"));
+    out.str("");
+    EXPECT_EQ(status(here(), true, out, err), 0);
+    EXPECT_THAT(out.str(), StartsWith("{\"version\":"));
+    EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(Operate, CommandsReachTheServer) {
+    EXPECT_EQ(flush(here(), "name", "db.westus.test", out, err), 0);
+    EXPECT_EQ(flush(here(), "zone", "westus.test", out, err), 0);
+    EXPECT_EQ(flush(here(), "peer", "westus", out, err), 0);
+    EXPECT_EQ(hold(here(), "westus", out, err), 0);
+    EXPECT_EQ(release(here(), "westus", out, err), 0);
+    EXPECT_EQ(hold(here(), ".", out, err), 0);
+    EXPECT_THAT(host.told,
+                ElementsAre("flush name db.westus.test", "flush zone westus.test",
+                            "flush peer westus", "hold westus", "release westus", "hold ."));
+    EXPECT_THAT(out.str(), HasSubstr("flushed 3 entries of zone 'westus.test'\n"));
+    EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(Operate, WhatTheServerRefusesIsStatusOneAndItsWords) {
+    EXPECT_EQ(hold(here(), "east us&peer=westus", out, err), 1);
+    EXPECT_EQ(err.str(), "there is no peer 'east?us&peer=westus'; known are westus, local, .\n");
+    err.str("");
+    EXPECT_EQ(flush(here(), "name", "a..b", out, err), 1);
+    EXPECT_EQ(err.str(), "'a..b' is not a domain name\n");
+    EXPECT_EQ(out.str(), "");
+    EXPECT_THAT(host.told, ::testing::IsEmpty());
+}
+
+TEST_F(Operate, AServerThatIsNotThere) {
+    stop();
+    EXPECT_EQ(status(here(), false, out, err), 1);
+    EXPECT_THAT(err.str(), StartsWith("peerzone: no answer from " + address().to_text() +
+                                      ": Connection refused\nIs the server running?"));
+    err.str("");
+    EXPECT_EQ(status({"nowhere", ""}, false, out, err), 1);
+    EXPECT_EQ(err.str(), "peerzone: 'nowhere' is not an IP address\n");
+}
+
+TEST_F(Operate, TheConfigurationSaysWhere) {
+    const auto file = std::filesystem::temp_directory_path() /
+                      ("peerzone-operate-" + std::to_string(::getpid()) + ".yaml");
+    const auto with = [&](const std::string& admin) {
+        std::ofstream(file) << "listen: {admin: \"" << admin << "\"}\n";
+        out.str("");
+        err.str("");
+        return status({"", file.string()}, false, out, err);
+    };
+    EXPECT_EQ(with(address().to_text()), 0) << err.str();
+    EXPECT_EQ(with("0.0.0.0:" + std::to_string(address().port)), 0) << err.str();
+    EXPECT_EQ(with("off"), 1);
+    EXPECT_EQ(err.str(), "peerzone: " + file.string() + ": listen.admin is off\n");
+    EXPECT_EQ(with("nonsense"), 1);
+    EXPECT_THAT(err.str(), HasSubstr(":1:17: listen.admin: 'nonsense' is not an IP address"));
+    std::filesystem::remove(file);
+}
+
+}  // namespace
+}  // namespace peerzone::cli
