@@ -20,6 +20,7 @@
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/config/config.hpp"
 #include "peerzone/server/admin.hpp"
+#include "peerzone/server/query_log.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
 
@@ -53,6 +54,7 @@ private:
     Result<void> open_address(const SocketAddress& address);
     Result<void> open_tls();
     Result<void> open_admin();
+    void set_query_log();
     void watch_tls();
     void publish_tls();
     void start();
@@ -71,6 +73,8 @@ private:
     cache::Cache cache_;
     server::Shared shared_;
     metrics::Counters counters_;  // of this thread
+    server::QueryLog query_log_;
+    std::vector<resolver::ReplyObserver*> observers_;  // one per worker
     std::vector<std::unique_ptr<server::Worker>> workers_;
     Operations operations_;
     std::optional<server::AdminServer> admin_;
@@ -100,6 +104,9 @@ Result<void> Program::open() {
     client.sockets_max = std::min(client.sockets_max, raise_descriptor_limit() / 2 / count);
     for (std::size_t i = 0; i < count; ++i)
         workers_.push_back(std::make_unique<server::Worker>(shared_, client));
+    for (const auto& worker : workers_)
+        observers_.push_back(&query_log_.add_channel(worker->counters()));
+    set_query_log();
     std::size_t opened = 0;
     for (const SocketAddress& address : config_.listen.dns)
         if (auto free = server::check_free(address); !free) return free;
@@ -175,6 +182,14 @@ Result<void> Program::open_admin() {
     admin_.emplace(io_, std::move(*socket), operations_, counters_);
     log::info("admin listening", {{"address", config_.listen.admin->to_text()}});
     return {};
+}
+
+// A worker without observer does not even look for one.
+void Program::set_query_log() {
+    query_log_.set(config_.log.queries);
+    const bool on = config_.log.queries != log::Queries::off;
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+        workers_[i]->observe(on ? observers_[i] : nullptr);
 }
 
 // Certificates are replaced while we run, by whoever mounts them.
@@ -264,6 +279,7 @@ void Program::reload() {
         log::warning("workers changed", {{"what", "takes effect after a restart"}});
     config_ = std::move(*loaded.config);
     log::configure(config_.log);
+    set_query_log();
     cache_.configure(config_.cache);
     publish();
     want_hosts();
@@ -312,6 +328,7 @@ void Program::run() {
     start();
     io_.run();
     if (ender_.joinable()) ender_.join();
+    query_log_.finish();
 }
 
 }  // namespace

@@ -71,16 +71,18 @@ bool enabled(Level level) noexcept {
     return logger().should_log(native(level));
 }
 
+void append_field(std::string& line, std::string_view key, std::string_view value) {
+    line += ' ';
+    line += key;
+    line += '=';
+    append_value(line, value);
+}
+
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
     if (!enabled(level)) return;
     std::string line;
     append_value(line, event);
-    for (const Field& field : fields) {
-        line += ' ';
-        line += field.key;
-        line += '=';
-        append_value(line, field.value);
-    }
+    for (const Field& field : fields) append_field(line, field.key, field.value);
     logger().log(native(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

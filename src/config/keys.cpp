@@ -59,7 +59,7 @@ std::span<const Section> all_sections() {
           "tcp_connections_max", "tcp_connections_per_client_max",
           "tcp_in_flight_per_connection_max", "tcp_idle", "tcp_write_stall", "tcp_write_queue_max"},
          {}},
-        {"log", {"level"}, {"queries"}},
+        {"log", {"level", "queries"}, {}},
     };
     return kSections;
 }

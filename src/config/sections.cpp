@@ -193,6 +193,10 @@ void read_log(const Value& value, Draft& draft) {
     const Map map(value, "log");
     map.read("level", draft.config.log.level,
              [](std::string_view text) { return parse_choice<log::Level>(text, kLevels); });
+    static constexpr auto kQueries = std::to_array<Choice<log::Queries>>(
+        {{"off", log::Queries::off}, {"errors", log::Queries::errors}, {"all", log::Queries::all}});
+    map.read("queries", draft.config.log.queries,
+             [](std::string_view text) { return parse_choice<log::Queries>(text, kQueries); });
 }
 
 }  // namespace peerzone::config

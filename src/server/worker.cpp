@@ -86,6 +86,14 @@ void Worker::add_tls(Fd socket) {
     impl_->tcp.add_listener(socket.release(), TcpServer::Security::tls);
 }
 
+void Worker::observe(resolver::ReplyObserver* observer) {
+    if (!impl_->thread.joinable()) {
+        impl_->resolver.observe(observer);
+        return;
+    }
+    asio::post(impl_->io, [impl = impl_.get(), observer] { impl->resolver.observe(observer); });
+}
+
 void Worker::start(std::shared_ptr<const resolver::Snapshot> snapshot) {
     impl_->resolver.publish(std::move(snapshot));
     for (const auto& listener : impl_->udp) listener->start();
@@ -120,6 +128,10 @@ void Worker::drain(Duration deadline) {
 
 void Worker::join() {
     if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+metrics::Counters& Worker::counters() noexcept {
+    return impl_->counters;
 }
 
 const metrics::Counters& Worker::counters() const noexcept {

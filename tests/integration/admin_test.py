@@ -222,6 +222,25 @@ class AdminTest(unittest.TestCase):
         self.assertIn("listen.admin is off", self.run_cli("status", "--config", str(self.config), status=1))
         self.end(server)
 
+    def test_the_query_log_says_who_answered_and_follows_a_reload(self):
+        server = self.started("log: {queries: all}\n")
+        ask(self.port, "a.west.test")
+        ask(self.port, "a.west.test")
+        line = r"info query client=127\.0\.0\.1 view=default proto=udp name=a\.west\.test\.? type=A rcode=NOERROR size=\d+ "
+        server.wait_for_log("from=cache")
+        self.assertRegex(server.log(), line + r'duration=\d+\.\dms from=upstream by="peer=west"\n')
+        self.assertRegex(server.log(), line + r'duration=0\.0ms from=cache by="peer=west"\n')
+        self.write("log: {queries: errors}\n")
+        server.signal(signal.SIGHUP)
+        server.wait_for_log("configuration reloaded")
+        ask(self.port, "b.west.test")
+        ask(self.port, "nobody.example.com")
+        server.wait_for_log("name=nobody.example.com")
+        self.assertNotIn("b.west.test", server.log())
+        self.assertIn("rcode=REFUSED", server.log())
+        self.end(server)
+        self.assertIn("stopped", server.log().splitlines()[-1])
+
     def test_hostile_clients_do_not_disturb_dns(self):
         server = self.started()
         attackers = []

@@ -14,8 +14,16 @@ namespace peerzone::log {
 
 enum class Level : std::uint8_t { debug, info, warning, error };
 
+/// Which replies to clients are told, one line each.
+enum class Queries : std::uint8_t {
+    off,
+    errors,  ///< those with another RCODE than NOERROR and NXDOMAIN
+    all
+};
+
 struct Options {
-    Level level = Level::info;  ///< log.level: debug | info | warning | error
+    Level level = Level::info;       ///< log.level: debug | info | warning | error
+    Queries queries = Queries::off;  ///< log.queries: off | errors | all (server/query_log.hpp)
 };
 
 struct Field {
@@ -26,6 +34,9 @@ struct Field {
 void configure(const Options& options);
 bool enabled(Level level) noexcept;
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
+
+/// " key=value" for a line that somebody puts together by himself, with the same quoting.
+void append_field(std::string& line, std::string_view key, std::string_view value);
 
 inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {
     if (enabled(Level::debug)) write(Level::debug, event, fields);

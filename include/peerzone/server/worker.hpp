@@ -8,6 +8,7 @@
 #include "peerzone/base/fd.hpp"
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/metrics/counters.hpp"
+#include "peerzone/resolver/observer.hpp"
 #include "peerzone/resolver/snapshot.hpp"
 #include "peerzone/server/options.hpp"
 #include "peerzone/server/tls.hpp"
@@ -53,12 +54,16 @@ public:
     /// What new connections over TLS use from now on; those that are open keep theirs. Also before
     /// start().
     void publish_tls(std::shared_ptr<const TlsContext> context);
+    /// Who is told of every reply from now on; null: nobody. Outlives the worker. Also before
+    /// start().
+    void observe(resolver::ReplyObserver* observer);
     /// Takes no more questions, answers what is in flight, at most until `deadline`; then the
     /// thread ends.
     void drain(Duration deadline);
     /// Waits for the thread's end.
     void join();
     const metrics::Counters& counters() const noexcept;
+    metrics::Counters& counters() noexcept;
 
 private:
     struct Impl;

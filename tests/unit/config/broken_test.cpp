@@ -131,7 +131,8 @@ cache: {peers: {}}
     {"FromNowhere",
      R"(log: {colour: red}
 )",
-     {"pz.yaml:1:7: log.colour: unknown key 'colour' (hint: known here: level)"}},
+     {"pz.yaml:1:7: log.colour: unknown key 'colour' (hint: known here: level "
+      "and queries)"}},
 };
 INSTANTIATE_TEST_SUITE_P(Keys, BrokenConfig, testing::ValuesIn(kKeys), name_of);
 

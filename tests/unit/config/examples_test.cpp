@@ -122,6 +122,7 @@ TEST(Examples, TheLargeExamplesLimitsAreTheDefaults) {
     EXPECT_EQ(a.server_limits.tcp_write_stall, b.server_limits.tcp_write_stall);
     EXPECT_EQ(a.server_limits.tcp_write_queue_bytes_max, b.server_limits.tcp_write_queue_bytes_max);
     EXPECT_EQ(a.log.level, b.log.level);
+    EXPECT_EQ(a.log.queries, b.log.queries);
     EXPECT_EQ(a.peers.at(0).deadline, upstream::Options{}.deadline);
     EXPECT_EQ(a.peers.at(0).transport, upstream::Options{}.transport);
 }

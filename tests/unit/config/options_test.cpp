@@ -270,6 +270,9 @@ TEST(Options, Log) {
     EXPECT_EQ(loaded("log: {level: debug}\n").log.level, log::Level::debug);
     EXPECT_EQ(loaded("log: {level: warning}\n").log.level, log::Level::warning);
     EXPECT_EQ(loaded("log: {level: error}\n").log.level, log::Level::error);
+    EXPECT_EQ(defaults().log.queries, log::Queries::off);
+    EXPECT_EQ(loaded("log: {queries: errors}\n").log.queries, log::Queries::errors);
+    EXPECT_EQ(loaded("log: {queries: all}\n").log.queries, log::Queries::all);
 }
 
 TEST(Options, SectionsWithNothingBelowThemAreLeftOut) {
