@@ -343,6 +343,7 @@ void Resolver::Impl::fail(Walk& walk, std::uint16_t code, std::string text) {
 }
 
 void Resolver::Impl::fail_chain(Walk& walk) {
+    counters.add(Count::chain_too_long);
     fail(walk, dns::ede::other, "more than 8 aliases, the last ones at " + walk.name.to_text());
 }
 

@@ -243,6 +243,8 @@ bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) 
             break;
         case ReplyKind::invalid:
             state.done = true;
+            // What came whole says more than that it was cut before.
+            if (state.cut && telling_ == Telling::cut) telling_ = Telling::nothing;
             tell(Telling::invalid);
             break;
     }

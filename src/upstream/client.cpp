@@ -45,6 +45,7 @@ struct Client::Impl {
                   Question question, Step step, Time now);
     bool judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked);
     void count_fault(Outcome outcome);
+    void count_oddities(const CheckedReply& checked);
     Asked failed(const AttemptPlan& plan, Time now) const;
     Asked shutting_down(const Upstream& upstream, Time now) const;
 
@@ -110,6 +111,15 @@ void Client::Impl::count_fault(Outcome outcome) {
     counters.add(outcome == Outcome::timeout ? Count::upstream_timeout : Count::upstream_error);
 }
 
+void Client::Impl::count_oddities(const CheckedReply& checked) {
+    const bool negative = checked.kind == ReplyKind::nodata || checked.kind == ReplyKind::nxdomain;
+    if (checked.kind == ReplyKind::truncated) counters.add(Count::upstream_truncated);
+    if (checked.kind == ReplyKind::invalid) counters.add(Count::upstream_invalid);
+    if (checked.unrelated) counters.add(Count::upstream_unrelated);
+    if (checked.ttl_invalid) counters.add(Count::upstream_ttl_invalid);
+    if (negative && checked.links == 0 && !checked.has_soa) counters.add(Count::upstream_no_soa);
+}
+
 /// Tells the plan what came of the attempt; true when `asked` holds the answer.
 bool Client::Impl::judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked) {
     const Time now = attempt.ended_at;
@@ -124,8 +134,7 @@ bool Client::Impl::judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked
         return false;
     }
     asked.checked = check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
-    if (asked.checked.kind == ReplyKind::truncated) counters.add(Count::upstream_truncated);
-    if (asked.checked.kind == ReplyKind::invalid) counters.add(Count::upstream_invalid);
+    count_oddities(asked.checked);
     if (!plan.on_reply(asked.checked, now - attempt.sent_at, now)) return false;
     asked.ok = true;
     asked.message = attempt.reply;

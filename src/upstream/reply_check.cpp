@@ -166,17 +166,23 @@ bool visit_kept(const ReplyIndex& index, const Chain& chain, const Name& questio
     return true;
 }
 
-std::uint32_t least_answer_ttl(const ReplyIndex& index, const Chain& chain, const Name& question,
-                               std::uint16_t type) {
-    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+struct Kept {
+    std::size_t count = 0;
+    std::uint32_t least_ttl = std::numeric_limits<std::uint32_t>::max();
+};
+
+Kept kept_answers(const ReplyIndex& index, const Chain& chain, const Name& question,
+                  std::uint16_t type) {
+    Kept kept;
     visit_kept(
         index, chain, question, type,
         [&](const Entry& entry) {
-            least = std::min(least, entry.ttl);
+            ++kept.count;
+            kept.least_ttl = std::min(kept.least_ttl, entry.ttl);
             return true;
         },
         [](const Name&, const Link&) { return true; });
-    return least;
+    return kept;
 }
 
 // The closest SOA that can speak for `target`.
@@ -226,8 +232,10 @@ void judge_answer(const ReplyIndex& index, const Name& question, std::uint16_t t
     if (chain.end == End::invalid || (nxdomain && chain.end == End::data)) return;
     checked.links = chain.alias_is_data ? 0 : chain.count;
     checked.target = chain.target;
-    if (chain.count != 0 || chain.end == End::data)
-        checked.least_ttl = least_answer_ttl(index, chain, question, type);
+    const Kept kept = kept_answers(index, chain, question, type);
+    checked.unrelated = kept.count < index.answers().size();
+    checked.ttl_invalid = index.has_invalid_ttl();
+    if (chain.count != 0 || chain.end == End::data) checked.least_ttl = kept.least_ttl;
     if (chain.end == End::data) {
         checked.kind = ReplyKind::data;
         return;

@@ -70,7 +70,7 @@ bool ReplyIndex::read(Bytes message) {
     header_ = {};
     entries_.clear();
     answer_count_ = 0;
-    has_signatures_ = has_opt_ = false;
+    has_signatures_ = has_opt_ = has_invalid_ttl_ = false;
     extended_rcode_ = 0;
     extended_.present = false;
     extended_.text.clear();
@@ -113,6 +113,7 @@ bool ReplyIndex::add(const dns::Record& record, std::size_t at, std::size_t sect
     entry.owner_hash = owner_hash(record.owner);
     entry.at = static_cast<std::uint32_t>(at);
     entry.ttl = record.ttl >> 31 ? 0 : record.ttl;
+    has_invalid_ttl_ = has_invalid_ttl_ || record.ttl >> 31;
     entry.rdata_at = static_cast<std::uint32_t>(record.rdata_offset);
     entry.rdata_size = record.rdata_size;
     entry.type = record.type;

@@ -43,6 +43,8 @@ public:
         return std::span<const Entry>(entries_).subspan(answer_count_);
     }
     bool has_signatures() const noexcept { return has_signatures_; }
+    /// Is there a TTL with its top bit set, in answer or authority?
+    bool has_invalid_ttl() const noexcept { return has_invalid_ttl_; }
     unsigned extended_rcode() const noexcept {
         return extended_rcode_;
     }  ///< the upper bits, from OPT
@@ -75,6 +77,7 @@ private:
     std::size_t answer_count_ = 0;
     bool has_signatures_ = false;
     bool has_opt_ = false;
+    bool has_invalid_ttl_ = false;
     unsigned extended_rcode_ = 0;
     Extended extended_;
 };

@@ -66,6 +66,11 @@ public:
     void otherwise(const Says& says) {
         run([&] { otherwise_ = says; });
     }
+    /// From now on `handler` writes the octets of every reply itself, right or wrong ones, in the
+    /// peer's thread; an empty one ends that.
+    void in_octets(test::FakeServer::Handler handler) {
+        run([&] { octets_ = std::move(handler); });
+    }
     /// From now on questions wait; release() answers them and those that come later.
     void hold() {
         run([&] { holding_ = true; });
@@ -127,7 +132,7 @@ private:
             held_.push_back(q);
             return {};
         }
-        return {.messages = say(q)};
+        return octets_ ? octets_(q) : test::FakeServer::Reaction{.messages = say(q)};
     }
 
     std::vector<test::Octets> say(const test::Received& q) {
@@ -165,6 +170,7 @@ private:
     std::vector<test::Received> held_;
     test::Octets last_;
     Says otherwise_ = failing(5);
+    test::FakeServer::Handler octets_;
     bool holding_ = false;
     test::FakeServer server_;
     SocketAddress address_;

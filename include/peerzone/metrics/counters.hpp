@@ -37,6 +37,7 @@ enum class Count : std::uint8_t {
     answered_upstream,
     servfail,
     truncated,
+    chain_too_long,  // more than 8 aliases
     shed_in_flight,
     shed_waiters,
     upstream_udp_sent,
@@ -46,6 +47,9 @@ enum class Count : std::uint8_t {
     upstream_mismatch,
     upstream_case_mismatch,
     upstream_invalid,
+    upstream_unrelated,    // replies with answer records that do not belong to the question
+    upstream_ttl_invalid,  // replies with a TTL of 2^31 or more (RFC 2181 8)
+    upstream_no_soa,       // negative replies without a SOA of theirs, which are not kept
     upstream_timeout,
     upstream_error,
     upstream_truncated,
@@ -93,6 +97,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "answered_upstream",
      "servfail",
      "truncated",
+     "chain_too_long",
      "shed_in_flight",
      "shed_waiters",
      "upstream_udp_sent",
@@ -102,6 +107,9 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_mismatch",
      "upstream_case_mismatch",
      "upstream_invalid",
+     "upstream_unrelated",
+     "upstream_ttl_invalid",
+     "upstream_no_soa",
      "upstream_timeout",
      "upstream_error",
      "upstream_truncated",

@@ -51,8 +51,10 @@ struct CheckedReply {
     dns::Name soa_owner;
     std::uint32_t soa_ttl = 0;  ///< min(TTL of the SOA, its MINIMUM) (RFC 2308 5)
     std::uint32_t least_ttl =
-        0;           ///< over the kept answer records; for a bare negative reply that of the SOA
-    Extended error;  ///< the upstream's own EDE, if it sent one
+        0;  ///< over the kept answer records; for a bare negative reply that of the SOA
+    bool unrelated = false;    ///< answer records that belong to no link of the chain: dropped
+    bool ttl_invalid = false;  ///< a TTL of 2^31 or more, taken for 0 (RFC 2181 8)
+    Extended error;            ///< the upstream's own EDE, if it sent one
 };
 
 class ReplyIndex;  // where the records of a message stand (src/upstream/reply_index.hpp)

@@ -92,6 +92,8 @@ TEST(CheckReply, KeepsTheRecordsOfTheAskedTypeAtTheName) {
     EXPECT_EQ(checked.least_ttl, 30u);
     EXPECT_FALSE(checked.has_soa);
     EXPECT_FALSE(checked.error.present);
+    EXPECT_TRUE(checked.unrelated);
+    EXPECT_FALSE(checked.ttl_invalid);
     EXPECT_THAT(kept(message, "a.example", A),
                 ElementsAre("a.example 30 A 10.0.0.1", "a.example 30 A 10.0.0.2"))
         << "one set has one TTL, the least (RFC 2181 5.2)";
@@ -136,6 +138,8 @@ TEST(CheckReply, TakesATtlWithItsTopBitSetForZero) {
     const auto message =
         reply("a.example", A).answer("a.example", A, 0x80000001, address("10.0.0.1"));
     EXPECT_EQ(check(message, "a.example", A).least_ttl, 0u);
+    EXPECT_TRUE(check(message, "a.example", A).ttl_invalid);
+    EXPECT_FALSE(check(message, "a.example", A).unrelated);
     EXPECT_THAT(kept(message, "a.example", A), ElementsAre("a.example 0 A 10.0.0.1"));
 }
 

@@ -1,0 +1,422 @@
+// Endpoints that are broken or mean harm, over real sockets: no client gets what they made up, each
+// bad reply is counted, and nothing of it is in the cache when the endpoint has come to its senses.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "support/integration_octets.hpp"
+#include "support/integration_server.hpp"
+
+namespace peerzone::itest {
+namespace {
+
+using metrics::Count;
+using Lines = std::vector<std::string>;
+constexpr const char* kDb = "db.westus.svc.cluster.local";
+constexpr const char* kOther = "other.westus.svc.cluster.local";
+
+/// What an endpoint does to every question, which counter tells, and what clients are told.
+struct Bad {
+    const char* name;
+    test::FakeServer::Handler say;
+    Count counted;
+    int ede;
+};
+void PrintTo(const Bad& bad, std::ostream* out) {
+    *out << bad.name;
+}
+
+test::Octets random_octets(std::size_t size, unsigned seed) {
+    std::mt19937 random(seed);
+    test::Octets octets(size);
+    for (auto& octet : octets) octet = static_cast<std::uint8_t>(random());
+    return octets;
+}
+
+/// Not even a header, a header alone, and more than any reply has.
+Reaction garbage(const Received& q) {
+    Reaction reaction;
+    for (const std::size_t size : {0u, 1u, 2u, 11u, 12u, 13u, 512u, 1400u, 9000u})
+        reaction.messages.push_back(
+            random_octets(size, static_cast<unsigned>(size) + static_cast<unsigned>(q.number)));
+    return reaction;
+}
+Reaction wrong_ids(const Received& q) {
+    Reaction reaction;
+    for (unsigned i = 1; i <= 50; ++i)
+        reaction.messages.push_back(test::with_id(with_address(q, "192.0.2.66").octets(),
+                                                  static_cast<std::uint16_t>(q.id() + i)));
+    return reaction;
+}
+Reaction question_itself(const Received& q) {
+    return say(q.message);
+}
+Reaction name_of_another(const Received& q) {
+    return say(MessageBuilder(q.id(), 0x8180)
+                   .question(kOther, asked_type(q))
+                   .answer(kOther, 1, 60, test::address("192.0.2.66")));
+}
+Reaction type_of_another(const Received& q) {
+    auto reply = with_address(q, "192.0.2.66").octets();
+    store_u16(&reply[q.question_end() - 4], asked_type(q) == 16 ? 1 : 16);
+    return say(reply);
+}
+Reaction class_of_another(const Received& q) {
+    auto reply = with_address(q, "192.0.2.66").octets();
+    store_u16(&reply[q.question_end() - 2], 3);
+    return say(reply);
+}
+Reaction two_questions(const Received& q) {
+    return say(reply_to(q)
+                   .raw({0xc0, 12, 0, 1, 0, 1})
+                   .count(0)
+                   .record(1, {0xc0, 12}, 1, 1, 60, {192, 0, 2, 66}));
+}
+Reaction no_question(const Received& q) {
+    return say(MessageBuilder(q.id(), 0x8180).answer(kDb, 1, 60, test::address("192.0.2.66")));
+}
+Reaction garbage_behind_the_question(const Received& q) {
+    return say(reply_to(q).raw(random_octets(300, 7)).count(1).count(1));
+}
+Reaction more_counted_than_there_is(const Received& q) {
+    return say(with_address(q, "192.0.2.66").count(1));
+}
+Reaction octets_left_over(const Received& q) {
+    return say(with_address(q, "192.0.2.66").raw({0}));
+}
+Reaction pointer_to_itself(const Received& q) {
+    const auto here = static_cast<std::uint8_t>(q.question_end());
+    return say(reply_to(q).record(1, {0xc0, here}, 1, 1, 60, {192, 0, 2, 66}));
+}
+Reaction address_of_five_octets(const Received& q) {
+    return say(reply_to(q).record(1, {0xc0, 12}, 1, 1, 60, {192, 0, 2, 66, 1}));
+}
+Reaction data_and_no_such_name(const Received& q) {
+    return say(reply_to(q, 3).record(1, {0xc0, 12}, 1, 1, 60, {192, 0, 2, 66}));
+}
+Reaction nine_aliases(const Received& q) {
+    auto reply = reply_to(q);
+    std::string owner = asked_text(q);
+    for (int i = 0; i < 9; ++i) {
+        const std::string next = "c" + std::to_string(i) + ".westus.svc.cluster.local";
+        reply.answer(owner, 5, 60, test::wire(next));
+        owner = next;
+    }
+    return say(reply.answer(owner, 1, 60, test::address("192.0.2.66")));
+}
+Reaction aliases_in_a_circle(const Received& q) {
+    return say(reply_to(q)
+                   .answer(asked_text(q), 5, 60, test::wire(kOther))
+                   .answer(kOther, 5, 60, test::wire(asked_text(q))));
+}
+
+const Bad kBad[] = {
+    {"Garbage", garbage, Count::upstream_mismatch, 22},
+    {"WrongIds", wrong_ids, Count::upstream_mismatch, 22},
+    {"TheQuestionItself", question_itself, Count::upstream_mismatch, 22},
+    {"NameOfAnother", name_of_another, Count::upstream_mismatch, 22},
+    {"TypeOfAnother", type_of_another, Count::upstream_mismatch, 22},
+    {"ClassOfAnother", class_of_another, Count::upstream_mismatch, 22},
+    {"TwoQuestions", two_questions, Count::upstream_mismatch, 22},
+    {"NoQuestion", no_question, Count::upstream_mismatch, 22},
+    {"GarbageBehindTheQuestion", garbage_behind_the_question, Count::upstream_invalid, 24},
+    {"MoreCountedThanThereIs", more_counted_than_there_is, Count::upstream_invalid, 24},
+    {"OctetsLeftOver", octets_left_over, Count::upstream_invalid, 24},
+    {"PointerToItself", pointer_to_itself, Count::upstream_invalid, 24},
+    {"AddressOfFiveOctets", address_of_five_octets, Count::upstream_invalid, 24},
+    {"DataAndNoSuchName", data_and_no_such_name, Count::upstream_invalid, 24},
+    {"NineAliases", nine_aliases, Count::upstream_invalid, 24},
+    {"AliasesInACircle", aliases_in_a_circle, Count::upstream_invalid, 24},
+};
+
+struct BadPeer : ::testing::Test {
+    Peer bad;
+    Peer good;
+
+    std::string yaml(bool both = false) const {
+        std::string text = "peers: {westus: {zones: [westus.svc.cluster.local], endpoints: ['" +
+                           bad.address() + "'";
+        if (both) text += ", '" + good.address() + "'";
+        return text + "], deadline: 400ms}}\n";
+    }
+    static void heal(Peer& peer) {
+        peer.in_octets({});
+        for (const char* name : {kDb, kOther})
+            peer.on(name, type::a, {{std::string(name) + " 60 IN A 10.2.0.1"}});
+    }
+    /// Until the failure that is remembered has run out.
+    static Reply ask_until_answered(const Client& client, const std::string& name) {
+        const Time end = Clock::now() + Seconds(10);
+        Reply reply = client.ask(name, type::a);
+        while (reply.rcode() == 2 && Clock::now() < end) {
+            std::this_thread::sleep_for(Millis(20));
+            reply = client.ask(name, type::a);
+        }
+        return reply;
+    }
+};
+struct Spoiled : BadPeer, ::testing::WithParamInterface<Bad> {};
+
+TEST_P(Spoiled, IsCountedAndNothingOfItIsKept) {
+    bad.in_octets(GetParam().say);
+    const Server server(yaml());
+    const Client client = server.client();
+    const Reply reply = client.ask(kDb, type::a);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_EQ(reply.ede(), GetParam().ede) << reply.ede_text();
+    EXPECT_TRUE(reply.says("peer=westus")) << reply.ede_text();
+    EXPECT_EQ(reply.answers(), Lines{});
+    EXPECT_GT(server.count(GetParam().counted), 0u);
+
+    heal(bad);
+    for (const char* name : {kDb, kOther})
+        EXPECT_EQ(ask_until_answered(client, name).answers(),
+                  Lines{std::string(name) + " A 10.2.0.1"});
+    EXPECT_EQ(bad.asked(kOther, type::a), 1) << "nobody may answer for names he was not asked for";
+}
+
+TEST_P(Spoiled, IsNotSeenByClientsWhereAnotherEndpointAnswers) {
+    bad.in_octets(GetParam().say);
+    good.in_octets([](const Received& q) { return say(with_address(q, "10.2.0.1")); });
+    const Server server(yaml(true));
+    const Client client = server.client();
+    for (int i = 0; i < 8; ++i) {
+        const std::string name = "n" + std::to_string(i) + ".westus.svc.cluster.local";
+        EXPECT_EQ(client.ask(name, type::a).answers(), Lines{name + " A 10.2.0.1"});
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Spoiled, ::testing::ValuesIn(kBad),
+                         [](const auto& made) { return std::string(made.param.name); });
+
+// A reply that is right and brings records of other peoples' names along: the answer counts, the
+// rest is dropped, wherever it stands.
+TEST_F(BadPeer, OtherPeoplesRecordsAreDropped) {
+    const std::string bank = "www.bank.example";
+    bad.in_octets([&](const Received& q) {
+        if (asked_text(q) != kDb) return say(with_address(q, "10.2.0.1"));
+        return say(with_address(q, "10.2.0.1")
+                       .answer(bank, 1, 3600, test::address("192.0.2.66"))
+                       .answer(kOther, 1, 3600, test::address("192.0.2.66"))
+                       .authority("example", 2, 3600, test::wire("ns.example"))
+                       .authority("bank.example", 6, 3600, test::soa("bank.example", 3600))
+                       .additional(bank, 1, 3600, test::address("192.0.2.66"))
+                       .additional("ns.example", 1, 3600, test::address("192.0.2.66")));
+    });
+    good.otherwise({{bank + " 60 IN A 198.51.100.1"}});
+    const Server server(yaml() + "forward: {\".\": {endpoints: ['" + good.address() + "']}}\n");
+    const Client client = server.client();
+    for (int i = 0; i < 2; ++i) {
+        const Reply reply = client.ask(kDb, type::a);
+        EXPECT_EQ(reply.answers(), Lines{std::string(kDb) + " A 10.2.0.1"});
+        EXPECT_EQ(reply.section(2), Lines{});
+        EXPECT_EQ(reply.section(3), Lines{});
+    }
+    EXPECT_EQ(bad.asked(kDb, type::a), 1);
+    EXPECT_EQ(server.count(Count::upstream_unrelated), 1u);
+
+    EXPECT_EQ(client.ask(bank, type::a).answers(), Lines{bank + " A 198.51.100.1"});
+    EXPECT_EQ(good.asked(bank, type::a), 1);
+    EXPECT_EQ(client.ask(kOther, type::a).answers(), Lines{std::string(kOther) + " A 10.2.0.1"});
+    EXPECT_EQ(bad.asked(kOther, type::a), 1);
+}
+
+// The same as the answer itself: an alias to a name of somebody else, and that name's "data".
+TEST_F(BadPeer, AnAliasDoesNotLetAPeerAnswerForAnotherForOtherClients) {
+    const std::string bank = "www.bank.example";
+    bad.in_octets([&](const Received& q) {
+        return say(reply_to(q)
+                       .record(1, {0xc0, 12}, 5, 1, 60, test::wire(bank))
+                       .answer(bank, 1, 3600, test::address("192.0.2.66")));
+    });
+    good.otherwise({{bank + " 60 IN A 198.51.100.1"}});
+    const Server server(yaml() + "forward: {\".\": {endpoints: ['" + good.address() + "']}}\n");
+    const Client client = server.client();
+    EXPECT_EQ(client.ask(kDb, type::a).rcode(), 0u);
+    EXPECT_EQ(client.ask(bank, type::a).answers(), Lines{bank + " A 198.51.100.1"});
+}
+
+// The largest message there is, over TCP: taken whole when it is right, and not at all when its
+// last record is not.
+struct Largest : BadPeer {
+    static constexpr std::size_t kWhole = 65535;
+
+    static test::Octets whole(const Received& q) {
+        MessageBuilder reply = reply_to(q);
+        const std::size_t record = 16;  // an address at a pointer
+        unsigned n = 0;
+        for (; reply.octets().size() + 2 * record + 12 + 255 < kWhole; ++n)
+            reply.record(1, {0xc0, 12}, 1, 1, 60,
+                         {10, 2, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)});
+        // What is left, as text of another name in the additional section.
+        std::size_t left = kWhole - reply.octets().size() - 11;
+        test::Octets text;
+        while (left != 0) {
+            const auto size = static_cast<std::uint8_t>(std::min<std::size_t>(left - 1, 255));
+            text.push_back(size);
+            text.insert(text.end(), size, 'x');
+            left -= size + 1u;
+        }
+        reply.record(3, {0}, 16, 1, 60, text);
+        EXPECT_EQ(reply.octets().size(), kWhole);
+        return reply.octets();
+    }
+};
+
+TEST_F(Largest, IsTakenOverTcp) {
+    bad.in_octets([](const Received& q) { return q.tcp ? say(whole(q)) : say(q.cut()); });
+    const Server server(yaml());
+    const Reply reply = ask_tcp(server.address(), kDb, type::a);
+    EXPECT_EQ(reply.rcode(), 0u) << reply.ede_text();
+    EXPECT_GT(reply.answers().size(), 4000u);
+    EXPECT_GE(server.count(Count::upstream_tcp_replies), 1u);
+    const Reply small = server.client().ask(kDb, type::a);
+    EXPECT_TRUE(small.truncated());
+    EXPECT_LE(small.raw.size(), 1232u);
+}
+
+TEST_F(Largest, IsNotKeptWhenItsEndIsBroken) {
+    bad.in_octets([](const Received& q) {
+        if (!q.tcp) return say(q.cut());
+        test::Octets message = whole(q);
+        store_u16(&message[10], 2);  // one record more than there is
+        return say(message);
+    });
+    const Server server(yaml());
+    const Reply reply = ask_tcp(server.address(), kDb, type::a);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_EQ(reply.ede(), 24) << reply.ede_text();
+    EXPECT_GE(server.count(Count::upstream_invalid), 1u);
+    heal(bad);
+    EXPECT_EQ(ask_until_answered(server.client(), kDb).answers(),
+              Lines{std::string(kDb) + " A 10.2.0.1"});
+}
+
+TEST_F(Largest, ALengthWithoutTheOctetsIsGivenUp) {
+    bad.in_octets([](const Received& q) -> Reaction {
+        if (!q.tcp) return say(q.cut());
+        test::Octets framed{0xff, 0xff};
+        const test::Octets part = whole(q);
+        framed.insert(framed.end(), part.begin(), part.begin() + 30000);
+        return {.messages = {framed}, .raw = true};
+    });
+    const Server server(yaml());
+    const Reply reply = server.client().ask(kDb, type::a);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_TRUE(reply.says("tcp timeout")) << reply.ede_text();
+    EXPECT_GE(server.count(Count::upstream_timeout), 1u);
+}
+
+// Aliases without an end, one in each reply.
+TEST_F(BadPeer, EndlessAliasesEndAfterEight) {
+    bad.in_octets([](const Received& q) {
+        const std::string name = asked_text(q);
+        const int number = std::stoi(name.substr(1));
+        return say(reply_to(q).record(
+            1, {0xc0, 12}, 5, 1, 60,
+            test::wire("c" + std::to_string(number + 1) + ".westus.svc.cluster.local")));
+    });
+    const Server server(yaml());
+    const Client client = server.client();
+    const Reply reply = client.ask("c0.westus.svc.cluster.local", type::a);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_EQ(reply.ede(), 0);
+    EXPECT_TRUE(reply.says("more than 8 aliases")) << reply.ede_text();
+    EXPECT_EQ(reply.answers(), Lines{});
+    EXPECT_LE(bad.asked(), 9);
+    EXPECT_EQ(server.count(Count::chain_too_long), 1u);
+    for (int i = 0; i < 20; ++i)
+        EXPECT_EQ(client.ask("c0.westus.svc.cluster.local", type::a).rcode(), 2u);
+    EXPECT_LE(bad.asked(), 9) << "what is known of the chain is not asked again";
+}
+
+// Negative answers that say nothing about how long they hold.
+struct Unsigned : BadPeer {
+    void expect_asked_each_time(const Server& server, unsigned rcode) {
+        const Client client = server.client();
+        for (int i = 1; i <= 3; ++i) {
+            const Reply reply = client.ask(kDb, type::a);
+            EXPECT_EQ(reply.rcode(), rcode);
+            EXPECT_EQ(reply.answers(), Lines{});
+            EXPECT_EQ(bad.asked(kDb, type::a), i);
+        }
+        EXPECT_EQ(server.count(Count::upstream_no_soa), 3u);
+        heal(bad);
+        EXPECT_EQ(client.ask(kDb, type::a).answers(), Lines{std::string(kDb) + " A 10.2.0.1"});
+    }
+};
+
+TEST_F(Unsigned, NodataWithoutSoaIsAskedAgainEachTime) {
+    bad.in_octets([](const Received& q) { return say(reply_to(q)); });
+    expect_asked_each_time(Server(yaml()), 0);
+}
+
+TEST_F(Unsigned, NoSuchNameWithoutSoaIsAskedAgainEachTime) {
+    bad.in_octets([](const Received& q) { return say(reply_to(q, 3)); });
+    expect_asked_each_time(Server(yaml()), 3);
+}
+
+TEST_F(Unsigned, TheSoaOfAnotherZoneIsNone) {
+    bad.in_octets([](const Received& q) {
+        return say(reply_to(q, 3).authority("example", 6, 3600, test::soa("example", 3600)));
+    });
+    expect_asked_each_time(Server(yaml()), 3);
+}
+
+// TTLs at both ends.
+TEST_F(BadPeer, TtlZeroIsNotServedFromTheCache) {
+    bad.in_octets([](const Received& q) {
+        return say(with_address(q, "10.2.0." + std::to_string(q.number), 0));
+    });
+    const Server server(yaml());
+    const Client client = server.client();
+    for (int i = 1; i <= 3; ++i) {
+        const Reply reply = client.ask(kDb, type::a);
+        EXPECT_EQ(reply.answers(), Lines{std::string(kDb) + " A 10.2.0." + std::to_string(i)});
+        EXPECT_EQ(reply.ttl(), 0u);
+    }
+    EXPECT_EQ(server.count(Count::answered_upstream), 3u);
+    EXPECT_EQ(server.count(Count::answered_cache), 0u);
+}
+
+TEST_F(BadPeer, ATtlWithItsTopBitSetIsZero) {
+    std::uint64_t bad_ones = 0;
+    const Server server(yaml());
+    for (const std::uint32_t ttl : {0x80000000u, 0x80000001u, 0xffffffffu}) {
+        bad.in_octets([ttl](const Received& q) { return say(with_address(q, "10.2.0.1", ttl)); });
+        const int before = bad.asked(kDb, type::a);
+        for (int i = 1; i <= 2; ++i) {
+            EXPECT_EQ(server.client().ask(kDb, type::a).ttl(), 0u) << ttl;
+            EXPECT_EQ(bad.asked(kDb, type::a), before + i) << ttl;
+            EXPECT_EQ(server.count(Count::upstream_ttl_invalid), ++bad_ones) << ttl;
+        }
+    }
+}
+
+TEST_F(BadPeer, ANegativeTtlWithItsTopBitSetIsZero) {
+    bad.in_octets([](const Received& q) {
+        const std::string zone = "westus.svc.cluster.local";
+        return say(reply_to(q, 3).authority(zone, 6, 0x80000000u, test::soa(zone, 0x80000000u)));
+    });
+    const Server server(yaml());
+    for (int i = 1; i <= 2; ++i) {
+        EXPECT_EQ(server.client().ask(kDb, type::a).rcode(), 3u);
+        EXPECT_EQ(bad.asked(kDb, type::a), i);
+    }
+    EXPECT_EQ(server.count(Count::upstream_ttl_invalid), 2u);
+}
+
+TEST_F(BadPeer, TheLargestTtlIsCut) {
+    bad.in_octets([](const Received& q) { return say(with_address(q, "10.2.0.1", 0x7fffffffu)); });
+    const Server server(yaml());
+    for (int i = 0; i < 2; ++i) {
+        const Reply reply = server.client().ask(kDb, type::a);
+        EXPECT_LE(reply.ttl(), 3600u);
+        EXPECT_GT(reply.ttl(), 3500u);
+    }
+    EXPECT_EQ(bad.asked(kDb, type::a), 1);
+}
+
+}  // namespace
+}  // namespace peerzone::itest
