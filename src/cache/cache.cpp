@@ -19,8 +19,8 @@
 //     SOSP 2023).
 //  4. Expired entries and failures get no second chance; failures are never in main. An expired
 //  entry stays until it comes out or is
-//     replaced: a row of failures is counted by it, and a replacement takes over its place and its
-//     frequency.
+//     replaced: it is what was known last, a row of failures is counted by it, and a replacement
+//     takes over its place and its frequency.
 //  5. At most 16 entries have one tag, and one store lets at most 128 entries pass, so the time
 //  under the lock is bounded whatever
 //     names are chosen.
@@ -113,12 +113,18 @@ bool Cache::find(const Key& key, Time now, MutableBytes out, Hit& hit) noexcept 
     return place.shard.find(key, place.tag, moment_of(now), out, hit);
 }
 
+bool Cache::find_last_known(const Key& key, Time now, const Stale& stale, MutableBytes out,
+                            Hit& hit) noexcept {
+    const Place place = place_of(key);
+    return place.shard.find_last_known(key, place.tag, moment_of(now), stale, out, hit);
+}
+
 bool Cache::store(const Key& key, const Value& value, Time now) {
     constexpr Millis longest(std::numeric_limits<std::uint32_t>::max());  // 49 days
     const Duration cap =
         std::min<Duration>(longest, std::min(max_ttl(), Seconds(longest.count() / 1000)));
     const auto lifetime = std::chrono::floor<Millis>(std::min(value.lifetime, cap));
-    if (lifetime <= Millis(0)) return false;
+    if (cap <= Duration::zero() || lifetime < Millis(0)) return false;
     const Place place = place_of(key);
     const Moment moment = moment_of(now);
     EntryPtr entry =

@@ -99,20 +99,24 @@ void Entry::count_use() noexcept {
     if (!is_failure() && uses < 0xffff) ++uses;
 }
 
-void Entry::copy_to(Moment now, MutableBytes out, Hit& hit) noexcept {
+std::size_t Entry::copy_body(MutableBytes out) noexcept {
     const std::size_t size = std::min<std::size_t>(body_size, out.size());
     if (size != 0) std::memcpy(out.data(), body(), size);
-    const std::uint64_t age = age_ms(now);
-    if (const std::uint64_t seconds = age / 1000; seconds != 0) {
-        const std::uint8_t* offsets = ttl_offsets();
-        for (std::size_t i = 0, count = ttl_count(); i < count; ++i) {
-            const std::size_t at = load_u16(offsets + 2 * i);
-            if (at + 4 > size) break;  // offsets ascend
-            const std::uint32_t ttl = load_u32(out.data() + at);
-            store_u32(out.data() + at,
-                      ttl > seconds ? static_cast<std::uint32_t>(ttl - seconds) : 0);
-        }
+    return size;
+}
+
+template <class Change>
+void Entry::change_ttls(MutableBytes copied, Change change) noexcept {
+    const std::uint8_t* offsets = ttl_offsets();
+    for (std::size_t i = 0, count = ttl_count(); i < count; ++i) {
+        const std::size_t at = load_u16(offsets + 2 * i);
+        if (at + 4 > copied.size()) break;  // offsets ascend
+        store_u32(copied.data() + at, change(load_u32(copied.data() + at)));
     }
+}
+
+void Entry::describe(Moment now, std::size_t size, Hit& hit) const noexcept {
+    const std::uint64_t age = age_ms(now);
     hit.info.size = size;
     std::copy(std::begin(counts), std::end(counts), hit.info.counts);
     hit.info.truncated = truncated || size < body_size;
@@ -122,6 +126,22 @@ void Entry::copy_to(Moment now, MutableBytes out, Hit& hit) noexcept {
     hit.age = Millis(age);
     hit.remaining = Millis(age < lifetime_ms ? lifetime_ms - age : 0);
     hit.uses = uses;
+}
+
+void Entry::copy_to(Moment now, MutableBytes out, Hit& hit) noexcept {
+    const std::size_t size = copy_body(out);
+    if (const std::uint64_t seconds = age_ms(now) / 1000; seconds != 0)
+        change_ttls(out.first(size), [seconds](std::uint32_t ttl) {
+            return ttl > seconds ? static_cast<std::uint32_t>(ttl - seconds) : 0;
+        });
+    describe(now, size, hit);
+}
+
+void Entry::copy_stale_to(Moment now, std::uint32_t ttl, MutableBytes out, Hit& hit) noexcept {
+    const std::size_t size = copy_body(out);
+    change_ttls(out.first(size), [ttl](std::uint32_t) { return ttl; });
+    describe(now, size, hit);
+    hit.stale = true;
 }
 
 EntryPtr make_entry(const Key& key, std::uint32_t tag, const Value& value,

@@ -83,13 +83,25 @@ struct Entry {
     /// the same moment.
     std::uint64_t age_ms(Moment now) const noexcept { return now > stored ? now - stored : 0; }
     bool expired(Moment now) const noexcept { return age_ms(now) >= lifetime_ms; }
+    /// Expired, but not longer ago than `max_age_ms`.
+    bool usable(Moment now, std::uint64_t max_age_ms) const noexcept {
+        return age_ms(now) < lifetime_ms + max_age_ms;
+    }
 
     bool matches(const Key& key) noexcept;
     bool is_selected(const Selection& selection) noexcept;
     /// Copies the body, as much as fits, with the TTLs that were copied whole lowered by the age in
     /// whole seconds.
     void copy_to(Moment now, MutableBytes out, Hit& hit) noexcept;
+    /// The same of an expired entry: every TTL becomes `ttl`.
+    void copy_stale_to(Moment now, std::uint32_t ttl, MutableBytes out, Hit& hit) noexcept;
     void count_use() noexcept;
+
+private:
+    std::size_t copy_body(MutableBytes out) noexcept;
+    void describe(Moment now, std::size_t size, Hit& hit) const noexcept;
+    template <class Change>
+    void change_ttls(MutableBytes copied, Change change) noexcept;
 };
 
 /// The octets of the head before what follows it: its last field is not padded.

@@ -54,17 +54,36 @@ Entry* Shard::lookup(const Key& key, std::uint32_t tag, bool* others) const noex
 bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
                  Hit& hit) noexcept {
     const std::lock_guard lock(mutex_);
-    hit.kin = false;
+    hit.kin = hit.expired = false;
     Entry* entry = lookup(key, tag, &hit.kin);
     if (entry == nullptr) return false;
     if (entry->expired(now)) {
         // It was asked for again all the same, which is what the queues want to know of a record
         // with a short TTL.
         if (entry->frequency == 0) entry->frequency = 1;
-        hit.kin = true;
+        hit.kin = hit.expired = true;
         return false;
     }
     entry->copy_to(now, out, hit);
+    entry->count_use();
+    return true;
+}
+
+bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
+                            MutableBytes out, Hit& hit) noexcept {
+    const auto max_age_ms = static_cast<std::uint64_t>(
+        std::max<Millis::rep>(std::chrono::floor<Millis>(stale.max_age).count(), 0));
+    const std::lock_guard lock(mutex_);
+    hit.stale = false;
+    Entry* entry = lookup(key, tag);
+    if (entry == nullptr) return false;
+    if (!entry->expired(now)) {
+        entry->copy_to(now, out, hit);
+    } else if (entry->usable(now, max_age_ms)) {
+        entry->copy_stale_to(now, static_cast<std::uint32_t>(stale.answer_ttl.count()), out, hit);
+    } else {
+        return false;
+    }
     entry->count_use();
     return true;
 }

@@ -84,14 +84,31 @@ void read_negative_ttl(const Map& map, upstream::Options& options) {
         options.negative_ttl = ttl;
 }
 
+void read_stale(const Map& map, std::string_view section, upstream::StaleOptions& stale) {
+    const Value* value = map.get("stale");
+    if (value == nullptr) return;
+    const Map inner(*value, section);
+    inner.read("max_age", stale.max_age, [](std::string_view text) {
+        return parse_seconds(text, Seconds(0), std::chrono::hours(7 * 24));  // RFC 8767 section 4
+    });
+    inner.read("answer_ttl", stale.answer_ttl, [](std::string_view text) {
+        return parse_seconds(text, Seconds(1), std::chrono::hours(1));
+    });
+}
+
 void read_reverse(const Map& map, upstream::Options& options, Draft& draft) {
     const Value* reverse = map.get("reverse");
     if (reverse == nullptr || reverse->node().kind == TreeNode::Kind::null) return;
     read_prefixes(*reverse, options.reverse, &draft.reverse);
 }
 
+struct CommonSections {
+    std::string_view tls;
+    std::string_view stale;
+};
+
 // What peers, local and forward have in common. The transport comes first: it decides the port.
-void read_common(const Map& map, std::string_view tls_section, EndpointKinds kinds,
+void read_common(const Map& map, const CommonSections& sections, EndpointKinds kinds,
                  upstream::Options& options, Draft& draft) {
     map.read("transport", options.transport, parse_transport);
     if (options.transport == upstream::Transport::tls) kinds.port = upstream::kTlsPort;
@@ -99,7 +116,8 @@ void read_common(const Map& map, std::string_view tls_section, EndpointKinds kin
         read_endpoints(*endpoints, kinds, options.endpoints, draft);
     else
         map.missing("endpoints", "at least one address or host name");
-    read_upstream_tls(map, tls_section, options, draft);
+    read_upstream_tls(map, sections.tls, options, draft);
+    read_stale(map, sections.stale, options.stale);
     map.read("deadline", options.deadline, [](std::string_view text) {
         return parse_duration(text, kDeadlineMin, kDeadlineMax);
     });
@@ -162,7 +180,7 @@ void read_local(const Value& value, Draft& draft) {
     options.kind = upstream::Kind::local;
     options.zones = {draft.config.cluster_zone};
     draft.zones.push_back({draft.config.cluster_zone, forward->key_mark(), forward->path()});
-    read_common(inner, "local.forward.tls", {}, options, draft);
+    read_common(inner, {"local.forward.tls", "local.forward.stale"}, {}, options, draft);
     read_reverse(inner, options, draft);
     read_negative_ttl(inner, options);
     draft.config.local = std::move(options);
@@ -180,7 +198,8 @@ void read_peers(const Value& value, Draft& draft) {
         options.name = name;
         options.kind = upstream::Kind::peer;
         read_peer_zones(map, options, draft);
-        read_common(map, "peers.*.tls", {.hosts = true, .resolv_conf = false}, options, draft);
+        read_common(map, {"peers.*.tls", "peers.*.stale"}, {.hosts = true, .resolv_conf = false},
+                    options, draft);
         read_reverse(map, options, draft);
         read_negative_ttl(map, options);
         draft.config.peers.push_back(std::move(options));
@@ -199,7 +218,7 @@ void read_forward(const Value& value, Draft& draft) {
         } else {
             forward.problem_at_key(zone.error().message, zone.error().hint);
         }
-        read_common(map, "forward.*.tls", {}, options, draft);
+        read_common(map, {"forward.*.tls", "forward.*.stale"}, {}, options, draft);
         draft.config.forwards.push_back(std::move(options));
     }
 }

@@ -1,5 +1,6 @@
-// What the two halves of a Resolver share: resolver.cpp (answers at once) and walk.cpp (answers
-// later).
+// What the parts of a Resolver share: resolver.cpp (answers at once), later.cpp (who waits),
+// walk.cpp (the way of a question that waits), learn.cpp (what upstreams said), finish.cpp (its
+// end).
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/upstream/task.hpp"
 #include "resolver/in_flight.hpp"
+#include "resolver/last_known.hpp"
 #include "resolver/words.hpp"
 
 namespace peerzone::resolver {
@@ -49,9 +51,20 @@ struct Walk {
     std::vector<PassedRecord> passed{};  ///< aliases of earlier stops
     bool cacheable = true;               ///< every part of it is
     Duration lifetime = Duration::max();
+    bool last_known = false;   ///< for the current name there is an answer past its TTL
+    bool stale = false;        ///< a part of the answer is past its TTL
+    bool memory_only = false;  ///< nobody is asked: what is known ends it, past its TTL too
+    std::string_view why{};    ///< memory_only: the reason, for people
     Answer answer{};
 
     std::uint16_t type() const noexcept { return flight->question().query.type; }
+};
+
+/// How a stop of a walk went that asked nobody.
+enum class Visit : std::uint8_t {
+    ask,   ///< the upstream must be asked
+    over,  ///< the walk has ended
+    on     ///< it stands at another name
 };
 
 /// What the routes of a view take out of a zone: names with a longer suffix.
@@ -97,26 +110,68 @@ struct Resolver::Impl {
     Now from_cache(const view::View& view, Request& request, Time now, MutableBytes out,
                    std::size_t& size) noexcept;
 
-    // walk.cpp
+    Now reply_kept(const view::View& view, const Request& request, const cache::Hit& hit,
+                   MutableBytes out, std::size_t& size, const dns::ExtendedError* why) noexcept;
+    bool last_known(Bytes name, std::uint64_t hash, const Request& request,
+                    const upstream::Upstream& upstream, Time now, MutableBytes body,
+                    cache::Hit& hit) noexcept;
+    bool stale_from_cache(Request& request, const upstream::Upstream& upstream, Time now,
+                          MutableBytes body, cache::Hit& hit) noexcept;
+
+    // later.cpp
     void answer_later(const Request& request, const ReplyTo& to, Time now);
+    const upstream::Upstream* first_upstream(const Request& request);
+    bool answer_from_memory(const Waiter& waiter, const std::string& why, Time now);
+    bool answer_from_memory(const Flight& flight, std::string_view why, Time now);
+    void wait_along(Flight& flight, const Waiter& waiter, const upstream::Upstream& upstream,
+                    Time now);
+    void watch(Flight& flight, const upstream::Upstream& upstream, Time now);
+    void on_overdue(Flight& flight, const upstream::Upstream& upstream, Time now);
+    std::string say_overdue(const upstream::Upstream& upstream);
+    static std::string say_shed(const upstream::Upstream& upstream, Join why);
+    void shed(const Waiter& waiter, const upstream::Upstream& upstream, Join why, Time now);
+
+    // walk.cpp
     upstream::Detached run(Flight& flight, Time now);
     const upstream::Upstream* visit(Walk& walk, Time now);
+    Visit visit_upstream(Walk& walk, const upstream::Upstream& next, Time now);
     void visit_zone(Walk& walk, const view::Route& route);
-    bool visit_cache(Walk& walk, Time now);
-    bool visit_chain(Walk& walk, Time now);
+    bool visit_cache(Walk& walk, const upstream::Upstream& upstream, Time now);
+    Visit visit_last_known(Walk& walk, const upstream::Upstream& upstream, const std::string& why,
+                           Time now);
+    bool visit_chain(Walk& walk, const upstream::Upstream& upstream, const std::string* stale_why,
+                     Time now);
+    void end_with(Walk& walk, const cache::Hit& hit);
+    void rest_on_stale(Walk& walk, const upstream::Upstream& upstream, const cache::Hit& hit,
+                       std::string_view why);
+
+    // learn.cpp
     bool take(Walk& walk, const upstream::Upstream& upstream, const upstream::Asked& asked,
               Time now);
+    bool take_failure(Walk& walk, const upstream::Upstream& upstream, const upstream::Asked& asked,
+                      Time now);
+    void take_chain(Walk& walk, const upstream::Upstream& upstream,
+                    const upstream::CheckedReply& checked, const dns::BodyWriter& writer, Time now);
+    void take_end(Walk& walk, const upstream::Upstream& upstream,
+                  const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
+                  std::uint32_t negative_max, Time now);
+    cache::Key key_here(const Walk& walk, cache::Kind kind) const;
+
+    // finish.cpp
     void fail(Walk& walk, std::uint16_t code, std::string text);
+    void fail_away(Walk& walk, const upstream::Upstream& upstream);
     void fail_chain(Walk& walk);
     void pass(Walk& walk, const dns::BodyInfo& info, bool answers_only);
     void assemble(Walk& walk);
     void finish(const Flight& flight, Walk& walk, Time now);
-    bool answer_from_memory(const Request& request, const ReplyTo& to, Time now);
+    void reply_to_all(const Flight& flight, Walk& walk, Time now);
     void reply_to(const Waiter& waiter, const view::View& view, const Answer& answer, Time now);
-    const upstream::Upstream* first_upstream(const Request& request);
-    void shed(const Request& request, const ReplyTo& to, const upstream::Upstream& upstream,
-              Join why, Time now);
 };
+
+/// Where the body stands in a message with this question.
+inline std::size_t body_offset(Bytes name) noexcept {
+    return dns::kHeaderSize + name.size() + 4;
+}
 
 inline cache::Key key_of(Bytes name, std::uint64_t hash, const Request& request,
                          cache::Kind kind) noexcept {

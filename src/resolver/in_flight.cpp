@@ -46,6 +46,7 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
             return Join::too_many_waiters;
         found.waiters.push_back(waiter);
         ++load.waiters;
+        flight = &found;
         return Join::joined;
     }
     Load& load = load_of(upstream);
@@ -73,6 +74,8 @@ std::unique_ptr<Flight> InFlightTable::take_spare() {
 void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
     if (spare_.size() == kSpareMax || flight->waiters.capacity() > kSpareWaitersMax) return;
     flight->snapshot.reset();
+    flight->timer.cancel();
+    flight->overdue = false;
     flight->waiters.clear();
     spare_.push_back(std::move(flight));
 }
@@ -91,6 +94,18 @@ bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
     from.waiters -= flight.waiters.size();
     flight.upstream = upstream;
     return true;
+}
+
+void InFlightTable::leave(Flight& flight) {
+    assert(flight.waiters.size() > 1);
+    flight.waiters.pop_back();
+    --load_of(flight.upstream).waiters;
+}
+
+void InFlightTable::dismiss(Flight& flight) {
+    load_of(flight.upstream).waiters -= flight.waiters.size() - 1;
+    flight.waiters.erase(flight.waiters.begin() + 1, flight.waiters.end());
+    flight.waiters.front().to = {};
 }
 
 std::unique_ptr<Flight> InFlightTable::finish(Flight& flight) {

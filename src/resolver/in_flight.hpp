@@ -12,14 +12,30 @@
 #include "peerzone/resolver/limits.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/resolver/snapshot.hpp"
+#include "peerzone/upstream/timer_node.hpp"
 
 namespace peerzone::resolver {
 
-/// A client that waits for an answer.
+/// A client that waits for an answer; without a sink nobody does, and the question is asked for the
+/// cache's sake.
 struct Waiter {
     ReplyTo to;
     Request request;
     Time since{};  ///< when it began to wait
+
+    bool is_nobody() const noexcept { return to.sink == nullptr; }
+};
+
+struct Flight;
+
+/// Fires when a flight takes longer than its upstream usually does. The Resolver sets and arms it.
+struct OverdueTimer : upstream::TimerNode {
+    OverdueTimer() noexcept : TimerNode(&OverdueTimer::fire) {}
+    static void fire(upstream::TimerNode& node);
+
+    Resolver::Impl* owner = nullptr;
+    Flight* flight = nullptr;
+    const upstream::Upstream* upstream = nullptr;  ///< of the flight's snapshot
 };
 
 /// One question on its way to upstreams, and its waiters. Owned by the table until finish().
@@ -27,7 +43,9 @@ struct Flight {
     std::uint64_t key_hash = 0;
     std::uint16_t upstream = 0;  ///< whose share it counts against (Upstream::id)
     std::shared_ptr<const Snapshot> snapshot;
-    std::vector<Waiter> waiters;  ///< never empty; the first one asked
+    std::vector<Waiter> waiters;  ///< never empty; the first one asked, and may be nobody by now
+    OverdueTimer timer;
+    bool overdue = false;  ///< the timer has fired: known names are answered from memory at once
 
     const Request& question() const noexcept { return waiters.front().request; }
 };
@@ -43,12 +61,16 @@ class InFlightTable {
 public:
     InFlightTable() { spare_.reserve(kSpareMax); }
 
-    /// Adds a waiter; `flight` is set when started.
+    /// Adds a waiter; `flight` is set when started or joined.
     Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
     /// Counts the flight against another upstream from now on (an alias led there). False when that
     /// one has no room: the flight still counts where it did.
     bool move(Flight& flight, std::uint16_t upstream);
+    /// The waiter that joined last was answered otherwise.
+    void leave(Flight& flight);
+    /// All waiters were answered; the question is in flight for nobody now.
+    void dismiss(Flight& flight);
     /// Takes the flight out of the table.
     std::unique_ptr<Flight> finish(Flight& flight);
     /// Keeps a finished one for the next question, so that a miss need not allocate.

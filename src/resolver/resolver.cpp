@@ -63,6 +63,7 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
                                std::size_t& size) noexcept {
     dns::Query& query = request.query;
     request.kin = true;
+    request.last_known = false;
     note = {};
 
     // 1. Parse; drop what must be dropped, refuse what must be refused.
@@ -109,9 +110,16 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
         now_or_later != Now::later)
         return now_or_later;
 
-    // 7. Not known here: somebody must be asked, if the client lets us.
+    // 7. Not known here: somebody must be asked, if the client lets us. Nobody waits for an
+    // upstream that is away.
     note.source = Source::none;
-    return query.recursion_desired() ? Now::later : refuse(kNoRecursion);
+    if (!query.recursion_desired()) return refuse(kNoRecursion);
+    const upstream::Upstream& upstream = *snapshot->upstreams[route->index];
+    if (request.kin || !upstream.health->is_away()) return Now::later;
+    counters.add(Count::failed_partitioned);
+    counters.add(Count::servfail);
+    extended = {dns::ede::no_reachable_authority, say_unknown(words.begin(), upstream)};
+    return error(request, Rcode::servfail, out, size, &extended, view.recursion_available);
 }
 
 Now Resolver::Impl::error(const Request& request, Rcode rcode, MutableBytes buffer,
@@ -182,35 +190,83 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
                                MutableBytes buffer, std::size_t& size) noexcept {
     const dns::Query& query = request.query;
     const MutableBytes body = buffer.subspan(room_before_body(query));
+    const upstream::Upstream& upstream = *snapshot->upstreams[request.route->index];
     note.source = Source::cache;
-    note.upstream = snapshot->upstreams[request.route->index].get();
+    note.upstream = &upstream;
     cache::Hit hit;
     // A lookup probes name and type, then the NXDOMAIN of the name, then a failure that is still
     // fresh (RFC 9520).
     const auto found = [&](cache::Kind kind) noexcept {
         return cache.find(key_of(query.name(), query.name_hash, request, kind), now, body, hit);
     };
+    const bool answered = found(cache::Kind::answer);
+    request.kin = hit.kin;
+    if (answered) return reply_kept(view, request, hit, buffer, size, nullptr);
+    request.last_known = hit.expired;
+    if (found(cache::Kind::nxdomain)) return reply_kept(view, request, hit, buffer, size, nullptr);
+    if (hit.expired) request.last_known = true;
+
+    if (upstream.health->is_away()) {
+        say_away(words.begin(), upstream);
+        return stale_from_cache(request, upstream, now, body, hit)
+                   ? reply_kept(view, request, hit, buffer, size, &extended)
+                   : Now::later;
+    }
+    if (!request.kin || !found(cache::Kind::failure) || is_outdated(upstream, hit, now))
+        return Now::later;
+    const Rcode rcode = hit.rcode;
+    say_cached_failure(words, hit.remaining, body.first(hit.info.size));
+    if (stale_from_cache(request, upstream, now, body, hit))
+        return reply_kept(view, request, hit, buffer, size, &extended);
+    counters.add(Count::answered_failure_cached);
+    extended = {dns::ede::cached_error, words.text()};
+    return error(request, rcode, buffer, size, &extended, view.recursion_available);
+}
+
+// An answer past its TTL, if one may be used, with the words that stand for why as its reason.
+bool Resolver::Impl::stale_from_cache(Request& request, const upstream::Upstream& upstream,
+                                      Time now, MutableBytes body, cache::Hit& hit) noexcept {
+    const dns::Query& query = request.query;
+    if (!request.last_known ||
+        !last_known(query.name(), query.name_hash, request, upstream, now, body, hit))
+        return false;
+    if (hit.stale) {
+        note.source = Source::stale;
+        extended = {stale_code(hit), say_stale(words, hit.age)};
+    }
+    return true;
+}
+
+// The younger one of an answer and an NXDOMAIN: what was said last.
+bool Resolver::Impl::last_known(Bytes name, std::uint64_t hash, const Request& request,
+                                const upstream::Upstream& upstream, Time now, MutableBytes body,
+                                cache::Hit& hit) noexcept {
+    const cache::Stale stale = stale_of(upstream);
+    const cache::Key nxdomain = key_of(name, hash, request, cache::Kind::nxdomain);
+    cache::Hit gone;
+    const bool is_gone = cache.find_last_known(nxdomain, now, stale, {}, gone);
+    const bool known = cache.find_last_known(key_of(name, hash, request, cache::Kind::answer), now,
+                                             stale, body, hit);
+    if (!is_gone || (known && hit.age <= gone.age)) return known;
+    return cache.find_last_known(nxdomain, now, stale, body, hit);
+}
+
+Now Resolver::Impl::reply_kept(const view::View& view, const Request& request,
+                               const cache::Hit& hit, MutableBytes buffer, std::size_t& size,
+                               const dns::ExtendedError* why) noexcept {
+    const dns::Query& query = request.query;
     dns::ReplyHead head;
     head.flags = view.recursion_available ? dns::kFlagRa : 0;
     if (query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
-    const bool answered = found(cache::Kind::answer);
-    request.kin = hit.kin;
-    if (answered || found(cache::Kind::nxdomain)) {
-        counters.add(Count::answered_cache);
-        head.rcode = note.rcode = hit.rcode;
-        if (hit.authentic_data && wants_ad(query)) head.flags |= dns::kFlagAd;
-        dns::rotate_addresses(buffer, room_before_body(query), hit.info, rotation++);
-        const std::size_t limit = dns::size_limit(query, request.udp);
-        size = dns::finish_reply(buffer, query, hit.info, head, limit);
-        note.truncated = buffer[2] & dns::kFlagTc >> 8;
-        if (note.truncated) counters.add(Count::truncated);
-        return Now::replied;
-    }
-    if (!request.kin || !found(cache::Kind::failure)) return Now::later;
-    counters.add(Count::answered_failure_cached);
-    extended = {dns::ede::cached_error,
-                say_cached_failure(words, hit.remaining, body.first(hit.info.size))};
-    return error(request, hit.rcode, buffer, size, &extended, view.recursion_available);
+    if (hit.authentic_data && wants_ad(query)) head.flags |= dns::kFlagAd;
+    head.rcode = note.rcode = hit.rcode;
+    if (hit.stale) head.error = note.error = why;
+    counters.add(hit.stale ? Count::answered_stale : Count::answered_cache);
+    dns::rotate_addresses(buffer, room_before_body(query), hit.info, rotation++);
+    size = dns::finish_reply(buffer, query, hit.info, head, dns::size_limit(query, request.udp));
+    note.truncated = buffer[2] & dns::kFlagTc >> 8;
+    if (note.truncated) counters.add(Count::truncated);
+    return Now::replied;
 }
 
 }  // namespace peerzone::resolver

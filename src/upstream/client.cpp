@@ -175,6 +175,10 @@ void Client::shut_down() {
     impl_->timers.stop();
 }
 
+void Client::call_at(TimerNode& node, Time now, Time at) {
+    impl_->timers.add(node, now, at);
+}
+
 Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now) {
     Impl& impl = *impl_;
     AttemptPlan plan(upstream, now);

@@ -34,8 +34,8 @@ public:
         }
         address_ = wanted;
         EXPECT_TRUE(builder_.load_files(config_).has_value());
-        const auto snapshot = builder_.build(config_, {});
-        for (const auto& worker : workers_) worker->start(snapshot);
+        snapshot_ = builder_.build(config_, {});
+        for (const auto& worker : workers_) worker->start(snapshot_);
     }
 
     const SocketAddress& address() const { return address_; }
@@ -46,8 +46,14 @@ public:
         config_ = load(yaml);
         EXPECT_TRUE(builder_.load_files(config_).has_value());
         cache_.configure(config_.cache);
-        const auto snapshot = builder_.build(config_, {});
-        for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
+        snapshot_ = builder_.build(config_, {});
+        for (const auto& worker : workers_) worker->publish(snapshot_, config_.server_limits);
+    }
+    /// The state of an upstream, by its label ("peer=westus"), for the test to decide.
+    void enter(const std::string& label, upstream::UpstreamState state) {
+        for (const auto& upstream : snapshot_->upstreams)
+            if (upstream->label == label)
+                upstream->health->enter(state, Clock::now(), std::chrono::system_clock::now());
     }
     void drain(Duration deadline) {
         for (const auto& worker : workers_) worker->drain(deadline);
@@ -84,6 +90,7 @@ private:
     server::Shared shared_;
     std::vector<std::unique_ptr<server::Worker>> workers_;
     app::SnapshotBuilder builder_;
+    std::shared_ptr<const resolver::Snapshot> snapshot_;
     SocketAddress address_;
 };
 

@@ -3,7 +3,8 @@
 // behind a lock that is held for one probe and one copy. Bounded in octets, everything included
 // (entries, index, lists). Eviction is scan-resistant: a new entry lives in a small probation queue
 // and moves to the main queue only when it was asked for again, so a flood of random names evicts
-// itself. The time is handed in.
+// itself. An entry past its TTL stays as what was known last, until it is replaced or evicted. The
+// time is handed in.
 #pragma once
 
 #include <atomic>
@@ -60,6 +61,12 @@ struct Value {
     Duration lifetime{};          ///< until it expires; the caller took the least TTL and its caps
 };
 
+/// How long past its expiry an entry may be used, and the TTL it is then given.
+struct Stale {
+    Duration max_age{};
+    Seconds answer_ttl{30};
+};
+
 /// What a lookup found. The body has been copied into the caller's buffer, with every TTL lowered
 /// by the entry's age.
 struct Hit {
@@ -70,11 +77,14 @@ struct Hit {
     std::uint16_t source;
     Duration age;
     Duration remaining;  ///< until it expires
+    bool stale = false;  ///< it has expired, and find_last_known was asked
     /// How often this value was found before (stops at 65535); for failures: how many in a row.
     std::uint32_t uses;
     /// Set when nothing was found: there may be another kind under this name and type (answer,
     /// failure, chain). False means that there is none.
     bool kin = true;
+    /// Set when nothing was found: an entry is there, but it has expired.
+    bool expired = false;
 };
 
 /// Entries that an operator wants gone, of all types, views and kinds. What is not set matches all.
@@ -113,9 +123,14 @@ public:
     /// this key. Allocates nothing. Copies whole octets up to out.size(); finish_reply cuts at a
     /// record.
     bool find(const Key& key, Time now, MutableBytes out, Hit& hit) noexcept;
+    /// The same, but an entry that expired up to `stale.max_age` ago is found too, with
+    /// `stale.answer_ttl` as every TTL (RFC 8767 4). Allocates nothing.
+    bool find_last_known(const Key& key, Time now, const Stale& stale, MutableBytes out,
+                         Hit& hit) noexcept;
 
-    /// Keeps (or replaces) a value. Records whose lifetime is not above zero (times are kept in
-    /// whole milliseconds) are not kept, nor is a body that does not walk as `info` says or that
+    /// Keeps (or replaces) a value. One without lifetime (times are kept in whole milliseconds) is
+    /// never fresh: it is kept as what was known last. Nothing is kept when max_ttl is 0, nor is a
+    /// body that does not walk as `info` says or that
     /// holds an OPT. A value too large is refused and counted. False: it
     /// was no value to keep.
     bool store(const Key& key, const Value& value, Time now);

@@ -35,6 +35,8 @@ enum class Count : std::uint8_t {
     answered_cache,
     answered_failure_cached,
     answered_upstream,
+    answered_stale,
+    failed_partitioned,
     servfail,
     truncated,
     chain_too_long,  // more than 8 aliases
@@ -95,6 +97,8 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "answered_cache",
      "answered_failure_cached",
      "answered_upstream",
+     "answered_stale",
+     "failed_partitioned",
      "servfail",
      "truncated",
      "chain_too_long",

@@ -48,7 +48,8 @@ struct Request {
     dns::Query query;
     view::ViewId view = 0;
     const view::Route* route = nullptr;  ///< of the snapshot in force; answer_later keeps that one
-    bool kin = true;  ///< the cache may know a failure or a chain of this question
+    bool kin = true;          ///< the cache may know a failure or a chain of this question
+    bool last_known = false;  ///< the cache has an answer to it past its TTL
 };
 
 enum class Now : std::uint8_t {
@@ -81,8 +82,9 @@ public:
     /// Questions that wait for an upstream.
     std::size_t in_flight() const noexcept;
 
-private:
     struct Impl;
+
+private:
     std::unique_ptr<Impl> impl_;
 };
 

@@ -13,6 +13,7 @@
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 #include "peerzone/upstream/task.hpp"
+#include "peerzone/upstream/timer_node.hpp"
 #include "peerzone/upstream/upstream.hpp"
 
 namespace peerzone::upstream {
@@ -63,6 +64,10 @@ public:
     /// upstream.options.deadline has passed. `upstream` and `question` must live until the task
     /// ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
     Task<Asked> ask(const Upstream& upstream, const Question& question, Time now);
+
+    /// Calls the node's handler at `at` or shortly after, on this thread; not after shut_down. The
+    /// node leaves when it is destroyed. Allocates nothing.
+    void call_at(TimerNode& node, Time now, Time at);
 
     /// Ends every wait with a failure ("shutting down") and closes all sockets. Coroutines resume
     /// within this call.

@@ -31,6 +31,12 @@ struct EndpointSpec {
     std::uint16_t port = kDnsPort;  ///< of host
 };
 
+/// What was known last, while the upstream cannot be asked (RFC 8767).
+struct StaleOptions {
+    Seconds max_age{86400};  ///< past its TTL, up to 7d; 0: never
+    Seconds answer_ttl{30};  ///< the TTL that clients get with it, 1s–1h
+};
+
 struct Options {
     std::string name;  ///< the key under peers; "local"; "forward <zone>"
     Kind kind = Kind::peer;
@@ -45,6 +51,7 @@ struct Options {
     Millis deadline{1800};                ///< the whole question, all attempts; 100ms–4500ms
     std::optional<Seconds> negative_ttl;  ///< cap for NXDOMAIN and NODATA; unset: 1 s for peers and
                                           ///< local, cache's cap for forward
+    StaleOptions stale;
 };
 
 struct Upstream {

@@ -364,6 +364,17 @@ const Broken kPeers[] = {
       "pz.yaml:12:15: peers.eastus.deadline: '99ms' is not within 100ms and 4500ms",
       "pz.yaml:13:19: peers.eastus.negative_ttl: '500ms' is not a whole number of seconds (hint: "
       "such as 1s)"}},
+    {"Stale",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints: [10.2.0.10]
+    stale: {max_age: 8d, answer_ttl: 0s, max_aeg: 1d}
+)",
+     {"pz.yaml:5:22: peers.westus.stale.max_age: '8d' is not within 0s and 7d",
+      "pz.yaml:5:38: peers.westus.stale.answer_ttl: '0s' is not within 1s and 1h",
+      "pz.yaml:5:42: peers.westus.stale.max_aeg: unknown key 'max_aeg' (hint: did you mean "
+      "'max_age'?)"}},
     {"Reverse",
      R"(peers:
   westus:

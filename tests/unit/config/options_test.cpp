@@ -132,6 +132,20 @@ TEST(Options, LocalForward) {
     EXPECT_EQ(local.negative_ttl, 5s);
 }
 
+TEST(Options, StaleAnswersOfEveryKindOfUpstream) {
+    const Config config = loaded(
+        "local: {forward: {endpoints: [10.96.0.10], stale: {max_age: 0s}}}\n"
+        "peers: {westus: {zones: [w.test], endpoints: [10.2.0.10], stale: {max_age: 7d, "
+        "answer_ttl: 1s}}}\n"
+        "forward: {'.': {endpoints: [10.0.0.1], stale: {answer_ttl: 1h}}}\n");
+    EXPECT_EQ(config.local.value().stale.max_age, 0s);
+    EXPECT_EQ(config.local.value().stale.answer_ttl, 30s);
+    EXPECT_EQ(config.peers[0].stale.max_age, 168h);
+    EXPECT_EQ(config.peers[0].stale.answer_ttl, 1s);
+    EXPECT_EQ(config.forwards[0].stale.max_age, 24h);
+    EXPECT_EQ(config.forwards[0].stale.answer_ttl, 1h);
+}
+
 // The file may name the cluster's zone behind what depends on it.
 TEST(Options, TheClustersZoneMayComeLast) {
     const Config config =
@@ -149,6 +163,8 @@ TEST(Options, PeerDefaults) {
     EXPECT_EQ(peer.transport, upstream::Transport::automatic);
     EXPECT_EQ(peer.deadline, 1800ms);
     EXPECT_EQ(peer.negative_ttl, std::nullopt);
+    EXPECT_EQ(peer.stale.max_age, 24h);
+    EXPECT_EQ(peer.stale.answer_ttl, 30s);
     EXPECT_THAT(peer.reverse, IsEmpty());
 }
 

@@ -57,6 +57,22 @@ TEST_F(Allocations, NoneOnACacheHit) {
     EXPECT_EQ(counters.value(metrics::Count::answered_failure_cached), 1000u);
 }
 
+TEST_F(Allocations, NoneOnAnAnswerPastItsTtl) {
+    know("old.westus", type::a, {"10.2.0.1", "10.2.0.2"}, {.lifetime = Seconds(1)});
+    know("gone.westus", type::a, {},
+         {.kind = cache::Kind::nxdomain, .rcode = dns::Rcode::nxdomain, .lifetime = Seconds(1)});
+    now += Seconds(10);
+    know_failure("old.westus", type::a, "peer=westus 10.2.0.10:53 udp timeout 200ms");
+    EXPECT_EQ(cost("old.westus", type::a), 0u) << "the upstream failed a moment ago";
+    snapshot->upstreams[0]->health->enter(upstream::UpstreamState::partitioned, now,
+                                          std::chrono::system_clock::now());
+    EXPECT_EQ(cost("old.westus", type::a), 0u);
+    EXPECT_EQ(cost("gone.westus", type::aaaa), 0u);
+    EXPECT_EQ(counters.value(metrics::Count::answered_stale), 3000u);
+    EXPECT_EQ(cost("new.westus", type::a), 0u);
+    EXPECT_EQ(counters.value(metrics::Count::failed_partitioned), 1000u);
+}
+
 TEST_F(Allocations, NoneOnAHitInAZoneOfOurs) {
     for (const char* qname : {"db.corp.internal", "www.corp.internal", "out.corp.internal",
                               "nix.corp.internal", "x.sub.corp.internal", "loop.corp.internal"})

@@ -1,0 +1,148 @@
+// The end of a walk: its parts put together, kept, and sent to everyone who waits.
+#include <algorithm>
+#include <cstring>
+
+#include "resolver/impl.hpp"
+
+namespace peerzone::resolver {
+
+using dns::Rcode;
+using metrics::Count;
+
+void Resolver::Impl::fail(Walk& walk, std::uint16_t code, std::string text) {
+    const Source source = walk.answer.source;
+    const upstream::Upstream* upstream = walk.answer.upstream;
+    walk.answer = {};
+    walk.answer.source = source;
+    walk.answer.upstream = upstream;
+    walk.answer.failed = true;
+    walk.answer.rcode = Rcode::servfail;
+    walk.answer.error_code = code;
+    walk.answer.error_text = std::move(text);
+    walk.stale = false;
+}
+
+void Resolver::Impl::fail_away(Walk& walk, const upstream::Upstream& upstream) {
+    fail(walk, dns::ede::no_reachable_authority, std::string(say_unknown(words.begin(), upstream)));
+    walk.answer.source = Source::none;
+    counters.add(Count::failed_partitioned);
+}
+
+void Resolver::Impl::fail_chain(Walk& walk) {
+    counters.add(Count::chain_too_long);
+    fail(walk, dns::ede::other, "more than 8 aliases, the last ones at " + walk.name.to_text());
+}
+
+// Copies records of the current stop out of the scratch, before a wait or before the parts are put
+// together.
+void Resolver::Impl::pass(Walk& walk, const dns::BodyInfo& info, bool answers_only) {
+    const std::size_t start = body_offset(walk.name.wire());
+    const Bytes message = Bytes(scratch).first(start + info.size);
+    dns::Reader reader(message, start);
+    std::vector<std::uint8_t> rdata(dns::kRdataMax);
+    for (std::size_t section = 0; section < (answers_only ? 1u : 3u); ++section) {
+        for (unsigned i = 0; i < info.counts[section]; ++i) {
+            dns::Record record;
+            bool ok = reader.read_record(record);
+            const std::size_t size = ok ? dns::expand_rdata(message, record, rdata, ok) : 0;
+            if (!ok) return;
+            walk.passed.push_back(
+                {static_cast<dns::Section>(section),
+                 {.owner = record.owner,
+                  .type = record.type,
+                  .ttl = record.ttl,
+                  .rdata = {rdata.begin(), rdata.begin() + static_cast<std::ptrdiff_t>(size)}}});
+        }
+    }
+}
+
+// The end of a walk: the body in the scratch becomes that of the first question, with the aliases
+// passed in front.
+void Resolver::Impl::assemble(Walk& walk) {
+    if (walk.stops == 0) return;
+    pass(walk, walk.answer.info, false);
+    const auto aliases = std::ranges::count_if(walk.passed, [](const PassedRecord& p) {
+        return p.section == dns::Section::answer && p.record.type == dns::type::cname;
+    });
+    if (aliases > static_cast<std::ptrdiff_t>(kLinksMax) && !walk.answer.failed) {
+        fail_chain(walk);
+        return;
+    }
+    dns::BodyWriter writer(scratch, scratch.size(), walk.flight->question().query.name());
+    for (const auto& [section, record] : walk.passed)
+        writer.add(section, record.owner.wire(), record.type, record.ttl, record.rdata);
+    walk.answer.info = writer.info();
+}
+
+void Resolver::Impl::finish(const Flight& flight, Walk& walk, Time now) {
+    const Request& request = flight.question();
+    const Answer& answer = walk.answer;
+    if (!answer.failed && walk.stops != 0 && walk.first_is_upstream && walk.cacheable) {
+        const cache::Value value{
+            .body = Bytes(scratch).subspan(body_offset(request.query.name()), answer.info.size),
+            .info = answer.info,
+            .rcode = answer.rcode,
+            .authentic_data = answer.authentic_data,
+            .source = walk.first_source,
+            .lifetime = walk.lifetime};
+        cache.store(
+            key_of(request.query.name(), request.query.name_hash, request, cache::Kind::answer),
+            value, now);
+    }
+    reply_to_all(flight, walk, now);
+    std::uint64_t suppressed = 0;
+    if (answer.failed && failure_log.allow(now, suppressed))
+        log::warning("question failed", {{"name", dns::name_text(request.query.name())},
+                                         {"type", dns::type_text(request.query.type)},
+                                         {"why", answer.error_text},
+                                         {"suppressed", std::to_string(suppressed)}});
+}
+
+void Resolver::Impl::reply_to_all(const Flight& flight, Walk& walk, Time now) {
+    Answer& answer = walk.answer;
+    if (walk.stale) answer.source = Source::stale;
+    for (const Waiter& waiter : flight.waiters) {
+        if (waiter.is_nobody()) continue;
+        counters.add(answer.failed ? Count::servfail
+                     : walk.stale  ? Count::answered_stale
+                                   : Count::answered_upstream);
+        reply_to(waiter, *walk.view, answer, now);
+    }
+}
+
+void Resolver::Impl::reply_to(const Waiter& waiter, const view::View& view, const Answer& answer,
+                              Time now) {
+    const dns::Query& query = waiter.request.query;
+    dns::ReplyHead head;
+    head.rcode = answer.rcode;
+    head.flags = static_cast<std::uint16_t>(
+        (view.recursion_available ? dns::kFlagRa : 0) | (answer.authoritative ? dns::kFlagAa : 0) |
+        (answer.authentic_data && wants_ad(query) ? dns::kFlagAd : 0));
+    if (query.tcp_keepalive) head.keepalive_100ms = waiter.request.keepalive_100ms;
+    extended = {answer.error_code, answer.error_text};
+    if (!answer.error_text.empty()) head.error = &extended;
+    const std::size_t limit = dns::size_limit(query, waiter.request.udp);
+    std::size_t size = 0;
+    if (answer.failed) {
+        size = dns::write_empty_reply(out, query, head, limit);
+    } else {
+        const std::size_t start = body_offset(query.name());
+        std::memcpy(&out[start], &scratch[start], answer.info.size);
+        dns::rotate_addresses(out, start, answer.info, rotation++);
+        size = dns::finish_reply(out, query, answer.info, head, limit);
+    }
+    const bool truncated = out[2] & dns::kFlagTc >> 8;
+    if (truncated) counters.add(Count::truncated);
+    if (observer != nullptr)
+        observer->on_reply(waiter.request, {.source = answer.source,
+                                            .rcode = answer.rcode,
+                                            .truncated = truncated,
+                                            .error = head.error,
+                                            .view = &view,
+                                            .upstream = answer.upstream,
+                                            .size = size,
+                                            .duration = now - waiter.since});
+    waiter.to.sink->deliver(waiter.to, Bytes(out).first(size));
+}
+
+}  // namespace peerzone::resolver

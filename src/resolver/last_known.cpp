@@ -1,0 +1,57 @@
+// Answers past their TTL: which of them may be used, how long one waits before, and what is said
+// with them (DESIGN section 6, "Partition" and "Refresh"; RFC 8767).
+#include "resolver/last_known.hpp"
+
+#include <algorithm>
+
+namespace peerzone::resolver {
+namespace {
+
+constexpr Millis kUsualWaitMin{50};
+
+Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept {
+    const auto up = std::ranges::count_if(
+        upstream.endpoints, [](const auto& endpoint) { return !endpoint->is_suspect(); });
+    return words.add(static_cast<std::uint64_t>(up))
+        .add(" of ")
+        .add(upstream.endpoints.size())
+        .add(" endpoints up since ")
+        .add_time(upstream.health->since_wall());
+}
+
+}  // namespace
+
+cache::Stale stale_of(const upstream::Upstream& upstream) noexcept {
+    return {.max_age = upstream.options.stale.max_age,
+            .answer_ttl = upstream.options.stale.answer_ttl};
+}
+
+bool is_outdated(const upstream::Upstream& upstream, const cache::Hit& failure, Time now) noexcept {
+    return now - failure.age < upstream.health->since();
+}
+
+Duration usual_wait(const upstream::Upstream&) noexcept {
+    return kUsualWaitMin;
+}
+
+std::uint16_t stale_code(const cache::Hit& hit) noexcept {
+    return hit.rcode == dns::Rcode::nxdomain ? dns::ede::stale_nxdomain : dns::ede::stale;
+}
+
+std::string_view say_away(Words& words, const upstream::Upstream& upstream) noexcept {
+    words.add(upstream.label);
+    if (upstream.health->is_held()) return words.add(" held by operator").text();
+    return add_endpoints(words.add(" "), upstream).text();
+}
+
+std::string_view say_unknown(Words& words, const upstream::Upstream& upstream) noexcept {
+    words.add(upstream.label);
+    if (upstream.health->is_held()) return words.add(" held by operator").text();
+    return add_endpoints(words.add(" partitioned: "), upstream).text();
+}
+
+std::string_view say_stale(Words& why, Duration age) noexcept {
+    return why.add(", answer is ").add_age(age).add(" old").text();
+}
+
+}  // namespace peerzone::resolver

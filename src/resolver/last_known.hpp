@@ -1,0 +1,32 @@
+// Answers past their TTL: which of them may be used, how long one waits before, and what is said
+// with them (DESIGN section 6, "Partition" and "Refresh"; RFC 8767). No state of its own.
+#pragma once
+
+#include <string_view>
+
+#include "peerzone/cache/cache.hpp"
+#include "peerzone/upstream/upstream.hpp"
+#include "resolver/words.hpp"
+
+namespace peerzone::resolver {
+
+/// How far past their TTL answers of this upstream may be used.
+cache::Stale stale_of(const upstream::Upstream& upstream) noexcept;
+/// A failure from before the upstream's state changed says nothing of what it is now: who is back
+/// is asked at once.
+bool is_outdated(const upstream::Upstream& upstream, const cache::Hit& failure, Time now) noexcept;
+/// How long a client waits for an answer while one past its TTL is known.
+Duration usual_wait(const upstream::Upstream& upstream) noexcept;
+/// The extended error that goes with it: 19 for an NXDOMAIN, 3 for everything else (RFC 8914 4.4,
+/// 4.20).
+std::uint16_t stale_code(const cache::Hit& hit) noexcept;
+
+// Each adds to `words`; the result is all of them.
+/// "peer=westus 0 of 2 endpoints up since 2026-01-31T10:00:00Z"
+std::string_view say_away(Words& words, const upstream::Upstream& upstream) noexcept;
+/// "peer=westus partitioned: 0 of 2 endpoints up since 2026-01-31T10:00:00Z"
+std::string_view say_unknown(Words& words, const upstream::Upstream& upstream) noexcept;
+/// The reason, then ", answer is 42s old"
+std::string_view say_stale(Words& why, Duration age) noexcept;
+
+}  // namespace peerzone::resolver
