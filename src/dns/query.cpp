@@ -35,6 +35,14 @@ bool is_meta(std::uint16_t type) noexcept {
            type == type::tsig || type == type::maila || type == type::mailb;
 }
 
+// Our own mark (DESIGN section 6, "Loops"). Of another size it is somebody else's use of a number
+// for local use; of several the one that came further counts.
+void take_hop_mark(Bytes mark, Query& query) noexcept {
+    if (mark.size() != 9 || mark[8] < query.hops) return;
+    query.hop_node = std::uint64_t{load_u32(&mark[0])} << 32 | load_u32(&mark[4]);
+    query.hops = mark[8];
+}
+
 // OPT's data: options must fill it exactly (RFC 6891 6.1.2). Unknown ones are ignored.
 bool take_options(Bytes rdata, Query& query) noexcept {
     while (!rdata.empty()) {
@@ -44,6 +52,7 @@ bool take_options(Bytes rdata, Query& query) noexcept {
         const std::uint16_t code = load_u16(&rdata[0]);
         if (code == option::tcp_keepalive) query.tcp_keepalive = true;
         if (code == option::padding) query.padding = true;
+        if (code == option::hop_mark) take_hop_mark(rdata.subspan(4, size), query);
         rdata = rdata.subspan(4 + size);
     }
     return true;
@@ -88,6 +97,8 @@ Query& Query::operator=(const Query& other) noexcept {
     dnssec_ok = other.dnssec_ok;
     tcp_keepalive = other.tcp_keepalive;
     padding = other.padding;
+    hops = other.hops;
+    hop_node = other.hop_node;
     name_hash = other.name_hash;
     std::memcpy(asked.data(), other.asked.data(), name_size);
     std::memcpy(folded.data(), other.folded.data(), name_size);
@@ -103,7 +114,8 @@ Verdict parse_query(Bytes message, Query& query) noexcept {
     query.type = query.klass = query.edns_size = 0;
     query.name_size = 0;
     query.has_edns = query.dnssec_ok = query.tcp_keepalive = query.padding = false;
-    query.name_hash = 0;
+    query.hops = 0;
+    query.hop_node = query.name_hash = 0;
     if (header.opcode() != 0) return Verdict::notimp;    // RFC 8906 3.1.4
     if (header.counts[0] != 1) return Verdict::formerr;  // RFC 9619
     std::size_t at = kHeaderSize;

@@ -1,6 +1,6 @@
 // What the parts of a Resolver share: resolver.cpp (answers at once), later.cpp (who waits),
-// walk.cpp (the way of a question that waits), learn.cpp (what upstreams said), finish.cpp (its
-// end).
+// loops.cpp (who asks in a circle), walk.cpp (the way of a question that waits), learn.cpp (what
+// upstreams said), finish.cpp (its end).
 #pragma once
 
 #include <array>
@@ -89,6 +89,7 @@ struct Resolver::Impl {
     InFlightTable table;
     std::uint32_t rotation = 0;
     log::LogLimit failure_log;
+    log::LogLimit loop_log;
     ReplyObserver* observer = nullptr;
     ReplyNote note;               ///< of the reply that is being made
     dns::ExtendedError extended;  ///< what note.error may point at
@@ -130,6 +131,12 @@ struct Resolver::Impl {
     std::string say_overdue(const upstream::Upstream& upstream);
     static std::string say_shed(const upstream::Upstream& upstream, Join why);
     void shed(const Waiter& waiter, const upstream::Upstream& upstream, Join why, Time now);
+
+    void refuse(const Waiter& waiter, const upstream::Upstream& upstream, std::string text,
+                Time now);
+
+    // loops.cpp
+    bool cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
 
     // walk.cpp
     upstream::Detached run(Flight& flight, Time now);

@@ -8,7 +8,8 @@
 namespace peerzone::resolver {
 namespace {
 
-// The key is that of the cache: name, type, view, DO, CD (DESIGN section 2, "Key and flags").
+// The key is that of the cache: name, type, view, DO, CD (DESIGN section 2, "Key and flags"). Hops
+// tell flights apart, too: a question that came back to us must not wait for itself.
 std::uint64_t hash_of(const Request& r) noexcept {
     const std::uint64_t rest = std::uint64_t{r.query.type} << 32 | std::uint64_t{r.view} << 8 |
                                (r.query.dnssec_ok ? 2u : 0u) |
@@ -16,11 +17,15 @@ std::uint64_t hash_of(const Request& r) noexcept {
     return r.query.name_hash ^ rest * 0x9e3779b97f4a7c15;
 }
 
-bool same_key(const Request& a, const Request& b) noexcept {
+bool same_question(const Request& a, const Request& b) noexcept {
     return a.query.type == b.query.type && a.view == b.view &&
            a.query.dnssec_ok == b.query.dnssec_ok &&
            a.query.checking_disabled() == b.query.checking_disabled() &&
            std::ranges::equal(a.query.name(), b.query.name());
+}
+
+bool same_key(const Request& a, const Request& b) noexcept {
+    return a.query.hops == b.query.hops && same_question(a, b);
 }
 
 }  // namespace
@@ -94,6 +99,16 @@ bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
     from.waiters -= flight.waiters.size();
     flight.upstream = upstream;
     return true;
+}
+
+bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
+                         const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
+    const auto [first, last] = flights_.equal_range(hash_of(request));
+    return std::any_of(first, last, [&](const auto& item) {
+        const Flight& flight = *item.second;
+        return flight.upstream == upstream && flight.snapshot == snapshot &&
+               same_question(flight.question(), request);
+    });
 }
 
 void InFlightTable::leave(Flight& flight) {

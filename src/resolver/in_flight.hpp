@@ -67,6 +67,9 @@ public:
     /// Counts the flight against another upstream from now on (an alias led there). False when that
     /// one has no room: the flight still counts where it did.
     bool move(Flight& flight, std::uint16_t upstream);
+    /// Is the same question, over however many hops it came, on its way to this upstream?
+    bool asks(const Request& request, std::uint16_t upstream,
+              const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
     /// The waiter that joined last was answered otherwise.
     void leave(Flight& flight);
     /// All waiters were answered; the question is in flight for nobody now.

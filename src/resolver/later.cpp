@@ -13,6 +13,7 @@ void Resolver::Impl::answer_later(const Request& request, const ReplyTo& to, Tim
     const upstream::Upstream* first = first_upstream(request);
     if (first == nullptr) return;  // answer_now would not have sent it here
     const Waiter waiter{to, request, now};
+    if (cut_loop(waiter, *first, now)) return;
     Flight* flight = nullptr;
     switch (const Join joined = table.join(waiter, first->id, snapshot, flight)) {
         case Join::started: run(*flight, now); break;
@@ -117,16 +118,23 @@ std::string Resolver::Impl::say_shed(const upstream::Upstream& upstream, Join wh
 void Resolver::Impl::shed(const Waiter& waiter, const upstream::Upstream& upstream, Join why,
                           Time now) {
     counters.add(why == Join::too_many_flights ? Count::shed_in_flight : Count::shed_waiters);
+    std::string text = say_shed(upstream, why);
+    std::uint64_t suppressed = 0;
+    if (failure_log.allow(now, suppressed))
+        log::warning("question shed", {{"why", text}, {"suppressed", std::to_string(suppressed)}});
+    refuse(waiter, upstream, std::move(text), now);
+}
+
+// SERVFAIL with a reason (extended error 0) for one client.
+void Resolver::Impl::refuse(const Waiter& waiter, const upstream::Upstream& upstream,
+                            std::string text, Time now) {
     Answer answer;
     answer.failed = true;
     answer.rcode = Rcode::servfail;
     answer.error_code = dns::ede::other;
-    answer.error_text = say_shed(upstream, why);
+    answer.error_text = std::move(text);
     answer.upstream = &upstream;
-    std::uint64_t suppressed = 0;
-    if (failure_log.allow(now, suppressed))
-        log::warning("question shed",
-                     {{"why", answer.error_text}, {"suppressed", std::to_string(suppressed)}});
+    counters.add(Count::servfail);
     reply_to(waiter, snapshot->views[waiter.request.view], answer, now);
 }
 

@@ -33,7 +33,8 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
             .name = walk.name,
             .type = walk.type(),
             .dnssec_ok = flight.question().query.dnssec_ok,
-            .checking_disabled = flight.question().query.checking_disabled()};
+            .checking_disabled = flight.question().query.checking_disabled(),
+            .hops = static_cast<std::uint8_t>(flight.question().query.hops + 1u)};
         if (walk.last_known) watch(flight, *next, now);
         upstream::Task<upstream::Asked> asking = client.ask(*next, question, now);
         const upstream::Asked asked = co_await asking;

@@ -50,7 +50,8 @@ inline constexpr std::uint16_t in = 1, ch = 3, none = 254, any = 255;
 
 /// EDNS options (RFC 6891) and extended errors (RFC 8914) that we speak.
 namespace option {
-inline constexpr std::uint16_t nsid = 3, tcp_keepalive = 11, padding = 12, ede = 15;
+inline constexpr std::uint16_t nsid = 3, tcp_keepalive = 11, padding = 12, ede = 15,
+                               hop_mark = 65313;  // local use: 8 octets node id, 1 octet hops
 }
 namespace ede {
 inline constexpr std::uint16_t other = 0, stale = 3, cached_error = 13, not_ready = 14,

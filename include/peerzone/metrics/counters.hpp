@@ -37,6 +37,7 @@ enum class Count : std::uint8_t {
     answered_upstream,
     answered_stale,
     failed_partitioned,
+    loops,
     servfail,
     truncated,
     chain_too_long,  // more than 8 aliases
@@ -99,6 +100,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "answered_upstream",
      "answered_stale",
      "failed_partitioned",
+     "loops",
      "servfail",
      "truncated",
      "chain_too_long",

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "peerzone/dns/query.hpp"
 #include "support/dns_wire.hpp"
 
@@ -145,6 +147,57 @@ TEST(ParseEdns, EveryPrefixIsJudgedWithoutReadingOutside) {
         EXPECT_EQ(parse_query(part, query), size < kHeaderSize ? Verdict::drop : Verdict::formerr)
             << size;
     }
+}
+
+Octets hop_mark(std::uint64_t node, std::uint8_t hops, std::size_t size = 9) {
+    Octets option(4 + size);
+    store_u16(&option[0], option::hop_mark);
+    store_u16(&option[2], size);
+    Octets mark(9);
+    store_u32(&mark[0], static_cast<std::uint32_t>(node >> 32));
+    store_u32(&mark[4], static_cast<std::uint32_t>(node));
+    mark[8] = hops;
+    std::copy_n(mark.begin(), std::min(size, mark.size()), option.begin() + 4);
+    return option;
+}
+
+TEST(ParseEdns, ReadsTheHopMark) {
+    const Parsed marked = with_options(hop_mark(0x0123456789abcdef, 3));
+    EXPECT_EQ(marked.verdict, Verdict::ok);
+    EXPECT_EQ(marked.query.hops, 3);
+    EXPECT_EQ(marked.query.hop_node, 0x0123456789abcdefu);
+    const Query copy = marked.query;
+    EXPECT_EQ(copy.hops, 3);
+    EXPECT_EQ(copy.hop_node, 0x0123456789abcdefu);
+    EXPECT_EQ(with_options({}).query.hops, 0);
+    EXPECT_EQ(with_options({}).query.hop_node, 0u);
+}
+
+// The number is for local use: another size is somebody else's option, and no reason to refuse.
+TEST(ParseEdns, AHopMarkOfAnotherSizeIsIgnored) {
+    for (const std::size_t size : {0u, 1u, 8u, 10u, 40u}) {
+        const Parsed parsed = with_options(hop_mark(7, 3, size));
+        EXPECT_EQ(parsed.verdict, Verdict::ok) << size;
+        EXPECT_EQ(parsed.query.hops, 0) << size;
+        EXPECT_EQ(parsed.query.hop_node, 0u) << size;
+    }
+}
+
+TEST(ParseEdns, OfSeveralHopMarksTheFurthestCounts) {
+    Octets both = hop_mark(1, 3);
+    const Octets other = hop_mark(2, 2);
+    both.insert(both.end(), other.begin(), other.end());
+    EXPECT_EQ(with_options(both).query.hops, 3);
+    EXPECT_EQ(with_options(both).query.hop_node, 1u);
+}
+
+TEST(ParseEdns, AQueryThatIsUsedAgainForgetsTheHopMark) {
+    Query query;
+    const Octets marked = question("a.b", type::a, 1).opt(1232, 0, hop_mark(7, 3)).octets();
+    EXPECT_EQ(parse_query(marked, query), Verdict::ok);
+    EXPECT_EQ(parse_query(question("a.b", type::a).octets(), query), Verdict::ok);
+    EXPECT_EQ(query.hops, 0);
+    EXPECT_EQ(query.hop_node, 0u);
 }
 
 }  // namespace

@@ -59,6 +59,42 @@ TEST_F(InFlight, NameTypeViewDoAndCdTellQuestionsApart) {
               Join::joined);
 }
 
+// What came back to us over others must not wait for itself.
+TEST_F(InFlight, HopsTellQuestionsApart) {
+    Flight* const flight = start("a.example", 5);
+    Request returned = request("a.example");
+    returned.query.hops = 1;
+    EXPECT_TRUE(table.asks(returned, 5, snapshot));
+    EXPECT_FALSE(table.asks(returned, 6, snapshot));
+    EXPECT_FALSE(table.asks(returned, 5, std::make_shared<Snapshot>()));
+    EXPECT_FALSE(table.asks(request("b.example"), 5, snapshot));
+    EXPECT_FALSE(table.asks(request("a.example", 28), 5, snapshot));
+    EXPECT_EQ(join(returned, 5), Join::started);
+    EXPECT_EQ(join(returned, 5), Join::joined);
+    table.finish(*flight);
+    EXPECT_TRUE(table.asks(request("a.example"), 5, snapshot)) << "whatever its hops";
+}
+
+TEST_F(InFlight, WhoIsDismissedWaitsNoMore) {
+    snapshot->limits.waiters_per_upstream_max = 3;
+    struct Sink final : ReplySink {
+        void deliver(const ReplyTo&, Bytes) noexcept override {}
+    } sink;
+    to.sink = &sink;
+    Flight* const flight = start("a.example");
+    EXPECT_EQ(join(request("a.example")), Join::joined);
+    EXPECT_EQ(join(request("a.example")), Join::joined);
+    EXPECT_EQ(join(request("b.example")), Join::too_many_waiters);
+    table.leave(*flight);
+    EXPECT_EQ(flight->waiters.size(), 2u);
+    table.dismiss(*flight);
+    ASSERT_EQ(flight->waiters.size(), 1u) << "the question stays";
+    EXPECT_TRUE(flight->waiters.front().is_nobody());
+    EXPECT_EQ(join(request("b.example")), Join::started);
+    EXPECT_EQ(join(request("a.example")), Join::joined);
+    table.finish(*flight);
+}
+
 TEST_F(InFlight, AQuestionUnderANewSnapshotDoesNotJoinAnOldOne) {
     Flight* const old = start("a.example");
     snapshot = std::make_shared<Snapshot>();

@@ -1,0 +1,80 @@
+// Questions that go round in a circle (DESIGN section 6, "Loops"): the edge that would close it is
+// not asked, and everything else goes on. Three signs: the hop mark is our own; it has come over
+// too many servers; the server that we are asking asks us the same.
+#include <algorithm>
+
+#include "resolver/impl.hpp"
+
+namespace peerzone::resolver {
+namespace {
+
+using metrics::Count;
+
+constexpr unsigned kHopsMax = 4;
+
+bool is_endpoint_of(const upstream::Upstream& upstream, const IpAddress& client) noexcept {
+    return std::ranges::any_of(
+        upstream.endpoints, [&](const auto& endpoint) { return endpoint->address().ip == client; });
+}
+
+// Random letter case, as we send it (0x20): of neighbouring letters about half differ. People write
+// words or whole names in capitals.
+bool is_mixed(Bytes name) noexcept {
+    std::size_t pairs = 0;
+    std::size_t changes = 0;
+    const auto letter = [](std::uint8_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
+    for (std::size_t i = 1; i < name.size(); ++i) {
+        if (!letter(name[i - 1]) || !letter(name[i])) continue;
+        ++pairs;
+        if ((name[i - 1] ^ name[i]) & 0x20) ++changes;
+    }
+    return changes != 0 && changes * 4 >= pairs;
+}
+
+enum class Loop : std::uint8_t { none, own_mark, hops, same_question };
+
+Loop loop_of(const Request& request, const upstream::Upstream& upstream, const Snapshot& snapshot,
+             const auto& asking) noexcept {
+    const dns::Query& query = request.query;
+    if (query.hops != 0 && query.hop_node == snapshot.node_id) return Loop::own_mark;
+    if (query.hops >= kHopsMax) return Loop::hops;
+    if (!is_endpoint_of(upstream, request.client)) return Loop::none;
+    // A client may live on the host of a server that we ask, and ask for the same name at the same
+    // time. What comes back to us carries a mark, or the letter case that we mixed.
+    if (query.hops == 0 && !is_mixed(query.asked_name())) return Loop::none;
+    return asking() ? Loop::same_question : Loop::none;
+}
+
+std::string path_of(Loop loop, const Request& request, const upstream::Upstream& upstream) {
+    const std::string text = "loop via " + upstream.label + ": ";
+    const std::string client = request.client.to_text();
+    switch (loop) {
+        case Loop::own_mark: return text + "our own question came back from " + client;
+        case Loop::hops:
+            return text + std::to_string(request.query.hops) + " hops, the last one " + client;
+        default: return text + client + " asks what we are asking it";
+    }
+}
+
+}  // namespace
+
+// True when the question must not be asked there; the client has its answer then.
+bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
+    const Request& request = waiter.request;
+    const dns::Query& query = request.query;
+    const auto asking = [&] { return table.asks(request, upstream.id, snapshot); };
+    const Loop loop = loop_of(request, upstream, *snapshot, asking);
+    if (loop == Loop::none) return false;
+    std::string text = path_of(loop, request, upstream);
+    counters.add(Count::loops);
+    std::uint64_t suppressed = 0;
+    if (loop_log.allow(now, suppressed))
+        log::warning("loop", {{"name", dns::name_text(query.name())},
+                              {"type", dns::type_text(query.type)},
+                              {"why", text},
+                              {"suppressed", std::to_string(suppressed)}});
+    refuse(waiter, upstream, std::move(text), now);
+    return true;
+}
+
+}  // namespace peerzone::resolver

@@ -1,0 +1,96 @@
+// Servers that point at each other: the edge that closes the circle is not asked, and clients hear
+// of it at once.
+#include <gtest/gtest.h>
+
+#include "support/integration_peer.hpp"
+#include "support/integration_server.hpp"
+
+namespace peerzone::itest {
+namespace {
+
+using metrics::Count;
+constexpr const char* kName = "database.westus.svc.cluster.local";
+
+std::string peer_at(const std::string& address, const std::string& name = "westus") {
+    return "peers: {" + name + ": {zones: [westus.svc.cluster.local], endpoints: ['" + address +
+           "']}}\nzones: {corp.internal: {records: ['db A 10.0.0.5']}}\n";
+}
+
+// All on 127.0.0.1: every server has the address that another one asks, and the test's clients too.
+struct Circle : ::testing::Test {
+    static Reply ask(const Server& server, Duration& took) {
+        const Client client = server.client();
+        const Time start = Clock::now();
+        Reply reply = client.ask(kName, type::a);
+        took = Clock::now() - start;
+        return reply;
+    }
+};
+
+TEST_F(Circle, TwoServersThatPointAtEachOther) {
+    Peer nobody;
+    Server one(peer_at(nobody.address(), "two"));
+    const Server two(peer_at(one.address().to_text(), "one"));
+    one.reload(peer_at(two.address().to_text(), "two"));
+    Duration took{};
+    const Reply reply = ask(one, took);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_TRUE(reply.says("loop via peer=")) << reply.ede_text();
+    EXPECT_LT(took, Millis(1000)) << "nobody waits for a deadline";
+    EXPECT_GE(one.count(Count::loops) + two.count(Count::loops), 1u);
+    EXPECT_EQ(one.client().ask("db.corp.internal", type::a).rcode(), 0u);
+    EXPECT_EQ(two.client().ask("db.corp.internal", type::a).rcode(), 0u);
+    EXPECT_EQ(nobody.asked(), 0);
+}
+
+TEST_F(Circle, ThreeServersInARing) {
+    Peer nobody;
+    Server one(peer_at(nobody.address(), "two"));
+    const Server three(peer_at(one.address().to_text(), "one"));
+    const Server two(peer_at(three.address().to_text(), "three"));
+    one.reload(peer_at(two.address().to_text(), "two"));
+    for (const Server* server : {&two, &three, static_cast<const Server*>(&one)}) {
+        Duration took{};
+        const Reply reply = ask(*server, took);
+        EXPECT_EQ(reply.rcode(), 2u);
+        EXPECT_TRUE(reply.says("loop via peer=")) << reply.ede_text();
+        EXPECT_LT(took, Millis(1000));
+    }
+    EXPECT_GE(one.count(Count::loops) + two.count(Count::loops) + three.count(Count::loops), 1u);
+    EXPECT_EQ(one.client().ask("db.corp.internal", type::a).rcode(), 0u);
+}
+
+TEST_F(Circle, AServerThatIsItsOwnPeer) {
+    Peer nobody;
+    Server server(peer_at(nobody.address()));
+    server.reload(peer_at(server.address().to_text()));
+    Duration took{};
+    const Reply reply = ask(server, took);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_TRUE(reply.says("loop via peer=westus")) << reply.ede_text();
+    EXPECT_LT(took, Millis(1000));
+}
+
+// Clients on the host of the server that we ask are no loop: they share its exchange.
+TEST_F(Circle, AClientFromTheAddressOfAnEndpointIsServed) {
+    Peer peer;
+    peer.on(kName, type::a, {{std::string(kName) + " 60 IN A 10.2.0.1"}});
+    peer.hold();
+    const Server server(peer_at(peer.address()));
+    const Client one = server.client();
+    const Client two = server.client();
+    one.send(kName, type::a, {.id = 1});
+    ASSERT_TRUE(peer.wait_for(1));
+    two.send("DATABASE.westus.SVC.cluster.local", type::a, {.id = 2});
+    two.send("other.westus.svc.cluster.local", type::a, {.id = 3});  // comes behind it
+    ASSERT_TRUE(peer.wait_for(2));
+    peer.release();
+    EXPECT_EQ(one.receive().answers().size(), 1u);
+    Reply second = two.receive();
+    if (second.id() == 3) second = two.receive();
+    EXPECT_EQ(second.answers().size(), 1u) << second.ede_text();
+    EXPECT_EQ(server.count(Count::loops), 0u);
+}
+
+}  // namespace
+}  // namespace peerzone::itest

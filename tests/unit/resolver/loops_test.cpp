@@ -1,0 +1,80 @@
+// Questions that went round in a circle: what is cut, and what is answered all the same.
+#include "support/resolver_fixture.hpp"
+
+namespace peerzone::resolver {
+namespace {
+
+using metrics::Count;
+using test::Octets;
+using test::Reply;
+namespace type = dns::type;
+
+constexpr std::uint64_t kUs = 0x0123456789abcdef;
+
+struct Loops : ::testing::Test, test::Setup {
+    Loops() {
+        add_zone("corp.internal", {"db A 10.0.0.5", "alias CNAME db.westus."});
+        add_upstream("westus", "peer=westus");
+        snapshot->node_id = kUs;
+        publish();
+    }
+    static Octets marked(const std::string& qname, std::uint64_t node, std::uint8_t hops) {
+        Octets option(13);
+        store_u16(&option[0], dns::option::hop_mark);
+        store_u16(&option[2], 9);
+        store_u32(&option[4], static_cast<std::uint32_t>(node >> 32));
+        store_u32(&option[8], static_cast<std::uint32_t>(node));
+        option[12] = hops;
+        testing::Wire wire;
+        wire.header(1, dns::kFlagRd, 1, 0, 0, 1).name(qname).u16(type::a).u16(1);
+        wire.opt(1232, 0, option);
+        return wire.octets();
+    }
+    /// Asks, and waits if that is due.
+    Reply ask_all(const Octets& message) {
+        const Reply reply = ask(message);
+        return outcome == Now::later ? ask_later() : reply;
+    }
+};
+
+TEST_F(Loops, OurOwnQuestionIsNotAskedAgain) {
+    const Reply reply = ask_all(marked("db.westus", kUs, 1));
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_EQ(reply.ede(), 0);
+    EXPECT_EQ(reply.ede_text(), "loop via peer=westus: our own question came back from 10.1.0.9");
+    EXPECT_EQ(counters.value(Count::loops), 1u);
+    ask_all(marked("alias.corp.internal", kUs, 1));
+    EXPECT_EQ(counters.value(Count::loops), 2u) << "an alias of ours closes no circle either";
+    EXPECT_FALSE(ask_all(itest::question("db.westus", type::a)).says("loop"))
+        << "nothing of it is remembered";
+}
+
+TEST_F(Loops, FourHopsAreEnough) {
+    EXPECT_FALSE(ask_all(marked("db.westus", 7, 3)).says("loop"));
+    const Reply reply = ask_all(marked("db.westus", 7, 4));
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_EQ(reply.ede_text(), "loop via peer=westus: 4 hops, the last one 10.1.0.9");
+    EXPECT_TRUE(ask_all(marked("db.westus", 7, 255)).says("255 hops"));
+    EXPECT_EQ(counters.value(Count::loops), 2u);
+}
+
+TEST_F(Loops, AMarkWithoutHopsIsNoMark) {
+    EXPECT_FALSE(ask_all(marked("db.westus", kUs, 0)).says("loop"));
+}
+
+TEST_F(Loops, OwnedAndKnownNamesAreAnsweredWhateverTheMarkSays) {
+    know("db.westus", type::a, {"10.2.0.1"});
+    for (const Octets& mark : {marked("db.westus", kUs, 1), marked("db.westus", 7, 200)})
+        EXPECT_EQ(ask_all(mark).answers().size(), 1u);
+    EXPECT_EQ(ask_all(marked("db.corp.internal", kUs, 9)).answers().size(), 1u);
+    EXPECT_EQ(counters.value(Count::loops), 0u);
+}
+
+TEST_F(Loops, AnUpstreamThatIsAwaySaysSoFirst) {
+    snapshot->upstreams[0]->health->enter(upstream::UpstreamState::partitioned, now,
+                                          std::chrono::system_clock::now());
+    EXPECT_EQ(ask_all(marked("db.westus", 7, 9)).ede(), 22) << "no edge is asked";
+}
+
+}  // namespace
+}  // namespace peerzone::resolver
