@@ -119,6 +119,11 @@ bool Cache::find_last_known(const Key& key, Time now, const Stale& stale, Mutabl
     return place.shard.find_last_known(key, place.tag, moment_of(now), stale, out, hit);
 }
 
+bool Cache::claim_refresh(const Key& key, Time now) noexcept {
+    const Place place = place_of(key);
+    return place.shard.claim_refresh(key, place.tag, moment_of(now));
+}
+
 bool Cache::store(const Key& key, const Value& value, Time now) {
     constexpr Millis longest(std::numeric_limits<std::uint32_t>::max());  // 49 days
     const Duration cap =

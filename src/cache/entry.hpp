@@ -56,6 +56,7 @@ struct Entry {
     std::uint64_t in_main : 1;
     std::uint64_t frequency : 2;  ///< 0 … 3, what the queues judge by
     std::uint64_t rcode : 8;
+    std::uint64_t refresh_claimed : 1;  ///< somebody asks for it again
     std::uint32_t lifetime_ms;
     std::uint16_t type;
     std::uint16_t view;

@@ -88,6 +88,14 @@ bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const
     return true;
 }
 
+bool Shard::claim_refresh(const Key& key, std::uint32_t tag, Moment now) noexcept {
+    const std::lock_guard lock(mutex_);
+    Entry* entry = lookup(key, tag);
+    if (entry == nullptr || entry->expired(now) || entry->refresh_claimed) return false;
+    entry->refresh_claimed = 1;
+    return true;
+}
+
 void Shard::enqueue(Entry* entry) noexcept {
     Queue& queue = queue_of(*entry);
     entry->newer = nullptr;

@@ -59,6 +59,7 @@ std::span<const Section> all_sections() {
         {"cache", {"size", "max_ttl", "negative_max_ttl"}, {"save"}},
         {"limits",
          {"in_flight_per_upstream_max", "waiters_per_question_max", "waiters_per_upstream_max",
+          "in_flight_per_client_max", "client_misses_per_second_max", "client_misses_burst_max",
           "tcp_connections_max", "tcp_connections_per_client_max",
           "tcp_in_flight_per_connection_max", "tcp_idle", "tcp_write_stall", "tcp_write_queue_max"},
          {}},

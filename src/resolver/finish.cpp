@@ -110,8 +110,10 @@ void Resolver::Impl::reply_to_all(const Flight& flight, Walk& walk, Time now) {
     }
 }
 
+// The one way out for who has waited.
 void Resolver::Impl::reply_to(const Waiter& waiter, const view::View& view, const Answer& answer,
                               Time now) {
+    guard.release(waiter.place);
     const dns::Query& query = waiter.request.query;
     dns::ReplyHead head;
     head.rcode = answer.rcode;

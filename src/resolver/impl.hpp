@@ -14,6 +14,7 @@
 #include "peerzone/upstream/task.hpp"
 #include "resolver/in_flight.hpp"
 #include "resolver/last_known.hpp"
+#include "resolver/refresh.hpp"
 #include "resolver/words.hpp"
 
 namespace peerzone::resolver {
@@ -87,6 +88,10 @@ struct Resolver::Impl {
     metrics::Counters& counters;
     std::shared_ptr<const Snapshot> snapshot = std::make_shared<Snapshot>();
     InFlightTable table;
+    ClientGuard guard;
+    Time greed_looked_at{};  ///< when the greediest client was looked for
+    RefreshQueue refreshes;
+    RefreshTimer refresh_timer{*this};
     std::uint32_t rotation = 0;
     log::LogLimit failure_log;
     log::LogLimit loop_log;
@@ -99,7 +104,8 @@ struct Resolver::Impl {
     std::array<std::uint8_t, dns::kMessageMax> out;  ///< one waiter's reply
 
     Impl(cache::Cache& c, upstream::Client& u, metrics::Counters& m)
-        : cache(c), client(u), counters(m) {}
+        : cache(c), client(u), counters(m), guard(random_seed()) {}
+    static std::uint64_t random_seed();
 
     // resolver.cpp
     Now answer_now(Bytes message, Time now, Request& request, MutableBytes out,
@@ -122,6 +128,7 @@ struct Resolver::Impl {
     // later.cpp
     void answer_later(const Request& request, const ReplyTo& to, Time now);
     const upstream::Upstream* first_upstream(const Request& request);
+    bool is_crowded(const Request& request, const upstream::Upstream& upstream) const noexcept;
     bool answer_from_memory(const Waiter& waiter, const std::string& why, Time now);
     bool answer_from_memory(const Flight& flight, std::string_view why, Time now);
     void wait_along(Flight& flight, const Waiter& waiter, const upstream::Upstream& upstream,
@@ -129,11 +136,20 @@ struct Resolver::Impl {
     void watch(Flight& flight, const upstream::Upstream& upstream, Time now);
     void on_overdue(Flight& flight, const upstream::Upstream& upstream, Time now);
     std::string say_overdue(const upstream::Upstream& upstream);
-    static std::string say_shed(const upstream::Upstream& upstream, Join why);
-    void shed(const Waiter& waiter, const upstream::Upstream& upstream, Join why, Time now);
+    bool admit(Waiter& waiter, const upstream::Upstream& upstream, Time now);
+    void start(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
+    bool make_room(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
+    void shed(const Waiter& waiter, const upstream::Upstream& upstream, metrics::Count what,
+              std::string_view why, Time now);
 
-    void refuse(const Waiter& waiter, const upstream::Upstream& upstream, std::string text,
-                Time now);
+    void refuse(const Waiter& waiter, const view::View& view, const upstream::Upstream& upstream,
+                std::string text, Time now);
+
+    // refresh.cpp
+    std::size_t refreshes_max(const upstream::Upstream& upstream) const noexcept;
+    void plan_refresh(const Request& request, const upstream::Upstream& upstream, cache::Kind kind,
+                      Time now) noexcept;
+    void start_refreshes(Time now);
 
     // loops.cpp
     bool cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now);

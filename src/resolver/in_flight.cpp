@@ -1,5 +1,6 @@
 // Invariants: loads_[u].flights is the number of flights with upstream u, loads_[u].waiters the sum
-// of their waiters.
+// of their waiters, loads_[u].refreshes the number of those that began for nobody,
+// loads_[u].given_up of those whose client was shed.
 #include "resolver/in_flight.hpp"
 
 #include <algorithm>
@@ -45,6 +46,7 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
         Flight& found = *at->second;
         // What began under an older configuration is not for questions that came after the change.
         if (found.snapshot != snapshot || !same_key(found.question(), request)) continue;
+        if (waiter.is_nobody()) return Join::joined;
         Load& load = load_of(found.upstream);
         if (found.waiters.size() >= limits.waiters_per_question_max ||
             load.waiters >= limits.waiters_per_upstream_max)
@@ -55,13 +57,15 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
         return Join::joined;
     }
     Load& load = load_of(upstream);
-    if (load.flights >= limits.in_flight_per_upstream_max) return Join::too_many_flights;
+    if (!has_room(load, limits)) return Join::too_many_flights;
     if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
     auto made = take_spare();
     made->key_hash = hash;
     made->upstream = upstream;
     made->snapshot = snapshot;
     made->waiters.push_back(waiter);
+    made->is_refresh = waiter.is_nobody();
+    if (made->is_refresh) ++load.refreshes;
     flight = made.get();
     flights_.emplace(hash, std::move(made));
     ++load.flights;
@@ -80,7 +84,7 @@ void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
     if (spare_.size() == kSpareMax || flight->waiters.capacity() > kSpareWaitersMax) return;
     flight->snapshot.reset();
     flight->timer.cancel();
-    flight->overdue = false;
+    flight->overdue = flight->given_up = false;
     flight->waiters.clear();
     spare_.push_back(std::move(flight));
 }
@@ -89,7 +93,7 @@ bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
     if (flight.upstream == upstream) return true;
     const Limits& limits = flight.snapshot->limits;
     Load& to = load_of(upstream);
-    if (to.flights >= limits.in_flight_per_upstream_max ||
+    if (!has_room(to, limits) ||
         to.waiters + flight.waiters.size() > limits.waiters_per_upstream_max)
         return false;
     to.flights += 1;
@@ -97,8 +101,47 @@ bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
     Load& from = load_of(flight.upstream);
     from.flights -= 1;
     from.waiters -= flight.waiters.size();
+    if (flight.is_refresh) {
+        ++to.refreshes;
+        --from.refreshes;
+    }
+    if (flight.given_up) {
+        ++to.given_up;
+        --from.given_up;
+    }
     flight.upstream = upstream;
     return true;
+}
+
+Flight* InFlightTable::greediest(std::uint16_t upstream, ClientGuard::Place place) noexcept {
+    const auto alone_there = [&](const Flight& flight) {
+        return flight.upstream == upstream && flight.waiters.size() == 1 &&
+               flight.waiters.front().place != ClientGuard::kNone;
+    };
+    std::ranges::fill(shares_, 0u);
+    ClientGuard::Place most = place;
+    for (const auto& [hash, flight] : flights_) {
+        if (!alone_there(*flight)) continue;
+        const ClientGuard::Place its = flight->waiters.front().place;
+        ++shares_[its];
+        if (most == ClientGuard::kNone || shares_[its] > shares_[most]) most = its;
+    }
+    const std::uint32_t own = place == ClientGuard::kNone ? 0 : shares_[place];
+    if (most == ClientGuard::kNone || shares_[most] <= own + 1) return nullptr;
+    Flight* youngest = nullptr;
+    for (const auto& [hash, flight] : flights_)
+        if (alone_there(*flight) && flight->waiters.front().place == most &&
+            (youngest == nullptr ||
+             flight->waiters.front().since > youngest->waiters.front().since))
+            youngest = flight.get();
+    return youngest;
+}
+
+void InFlightTable::give_up(Flight& flight) noexcept {
+    if (!flight.given_up) ++load_of(flight.upstream).given_up;
+    flight.given_up = true;
+    flight.waiters.front().to = {};
+    flight.waiters.front().place = ClientGuard::kNone;
 }
 
 bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
@@ -121,6 +164,7 @@ void InFlightTable::dismiss(Flight& flight) {
     load_of(flight.upstream).waiters -= flight.waiters.size() - 1;
     flight.waiters.erase(flight.waiters.begin() + 1, flight.waiters.end());
     flight.waiters.front().to = {};
+    flight.waiters.front().place = ClientGuard::kNone;
 }
 
 std::unique_ptr<Flight> InFlightTable::finish(Flight& flight) {
@@ -133,6 +177,8 @@ std::unique_ptr<Flight> InFlightTable::finish(Flight& flight) {
     Load& load = load_of(taken->upstream);
     load.flights -= 1;
     load.waiters -= taken->waiters.size();
+    if (taken->is_refresh) --load.refreshes;
+    if (taken->given_up) --load.given_up;
     return taken;
 }
 

@@ -13,6 +13,7 @@
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/resolver/snapshot.hpp"
 #include "peerzone/upstream/timer_node.hpp"
+#include "resolver/client_guard.hpp"
 
 namespace peerzone::resolver {
 
@@ -21,7 +22,8 @@ namespace peerzone::resolver {
 struct Waiter {
     ReplyTo to;
     Request request;
-    Time since{};  ///< when it began to wait
+    Time since{};                                   ///< when it began to wait
+    ClientGuard::Place place = ClientGuard::kNone;  ///< where the client's share is counted
 
     bool is_nobody() const noexcept { return to.sink == nullptr; }
 };
@@ -45,7 +47,9 @@ struct Flight {
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<Waiter> waiters;  ///< never empty; the first one asked, and may be nobody by now
     OverdueTimer timer;
-    bool overdue = false;  ///< the timer has fired: known names are answered from memory at once
+    bool given_up = false;    ///< its client was shed
+    bool is_refresh = false;  ///< it began for nobody
+    bool overdue = false;     ///< the timer has fired: known names are answered from memory at once
 
     const Request& question() const noexcept { return waiters.front().request; }
 };
@@ -61,12 +65,19 @@ class InFlightTable {
 public:
     InFlightTable() { spare_.reserve(kSpareMax); }
 
-    /// Adds a waiter; `flight` is set when started or joined.
+    /// Adds a waiter; `flight` is set when started or joined. Nobody joins no flight.
     Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
     /// Counts the flight against another upstream from now on (an alias led there). False when that
     /// one has no room: the flight still counts where it did.
     bool move(Flight& flight, std::uint16_t upstream);
+    /// When the upstream has no room for a question of the client at `place`: the youngest flight
+    /// of the client that has most of them there, if that is more than this one would have. Only
+    /// flights that nobody else waits for.
+    Flight* greediest(std::uint16_t upstream, ClientGuard::Place place) noexcept;
+    /// Its client was told that it is shed. It no longer takes up room, but as many of these as
+    /// there is room for may still be on their way: what is sent cannot be called back.
+    void give_up(Flight& flight) noexcept;
     /// Is the same question, over however many hops it came, on its way to this upstream?
     bool asks(const Request& request, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
@@ -80,21 +91,35 @@ public:
     void recycle(std::unique_ptr<Flight> flight) noexcept;
 
     std::size_t size() const noexcept { return flights_.size(); }
+    /// Flights of this upstream that began for nobody.
+    std::size_t refreshes(std::uint16_t upstream) const noexcept {
+        return upstream < loads_.size() ? loads_[upstream].refreshes : 0;
+    }
+    std::size_t flights(std::uint16_t upstream) const noexcept {
+        return upstream < loads_.size() ? loads_[upstream].flights : 0;
+    }
 
 private:
     struct Load {
         std::size_t flights = 0;
         std::size_t waiters = 0;
+        std::size_t refreshes = 0;
+        std::size_t given_up = 0;
     };
     static constexpr std::size_t kSpareMax = 256;
     static constexpr std::size_t kSpareWaitersMax = 4;  // more of them are given back
 
     Load& load_of(std::uint16_t upstream);
+    static bool has_room(const Load& load, const Limits& limits) noexcept {
+        const std::size_t max = limits.in_flight_per_upstream_max;
+        return load.flights - load.given_up < max && load.flights < 2 * max;
+    }
     std::unique_ptr<Flight> take_spare();
 
     std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
     std::vector<std::unique_ptr<Flight>> spare_;
     std::vector<Load> loads_;  // by Upstream::id
+    std::vector<std::uint32_t> shares_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
 };
 
 }  // namespace peerzone::resolver

@@ -1,6 +1,7 @@
 // Questions that come to wait: who joins which flight, who is shed, and who is answered from memory
 // because waiting takes too long.
 #include <algorithm>
+#include <random>
 
 #include "resolver/impl.hpp"
 
@@ -9,21 +10,87 @@ namespace peerzone::resolver {
 using dns::Rcode;
 using metrics::Count;
 
+std::uint64_t Resolver::Impl::random_seed() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+}
+
 void Resolver::Impl::answer_later(const Request& request, const ReplyTo& to, Time now) {
     const upstream::Upstream* first = first_upstream(request);
     if (first == nullptr) return;  // answer_now would not have sent it here
-    const Waiter waiter{to, request, now};
+    Waiter waiter{to, request, now};
     if (cut_loop(waiter, *first, now)) return;
+    if (is_crowded(request, *first) &&
+        answer_from_memory(waiter, first->label + " has just come back", now))
+        return;
+    if (admit(waiter, *first, now)) start(waiter, *first, now);
+}
+
+// What one client may ask at all. False: it has its answer.
+bool Resolver::Impl::admit(Waiter& waiter, const upstream::Upstream& upstream, Time now) {
+    const Limits& limits = snapshot->limits;
+    const bool pressed = table.flights(upstream.id) >=
+                         std::max<std::size_t>(limits.in_flight_per_upstream_max / 2, 1);
+    switch (guard.admit(waiter.request.client, limits, pressed, now, waiter.place)) {
+        case ClientGuard::Verdict::ok: return true;
+        case ClientGuard::Verdict::too_fast:
+            shed(waiter, upstream, Count::shed_client_rate,
+                 " this client asks for too many new names (limits.client_misses_per_second_max)",
+                 now);
+            return false;
+        case ClientGuard::Verdict::too_many:
+            shed(waiter, upstream, Count::shed_client_in_flight,
+                 " this client waits for too many answers (limits.in_flight_per_client_max)", now);
+            return false;
+    }
+    return false;
+}
+
+void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
     Flight* flight = nullptr;
-    switch (const Join joined = table.join(waiter, first->id, snapshot, flight)) {
+    Join joined = table.join(waiter, upstream.id, snapshot, flight);
+    if (joined == Join::too_many_flights && make_room(waiter, upstream, now))
+        joined = table.join(waiter, upstream.id, snapshot, flight);
+    switch (joined) {
         case Join::started: run(*flight, now); break;
-        case Join::joined: wait_along(*flight, waiter, *first, now); break;
+        case Join::joined: wait_along(*flight, waiter, upstream, now); break;
         case Join::too_many_flights:
+            shed(waiter, upstream, Count::shed_in_flight,
+                 " too many questions in flight (limits.in_flight_per_upstream_max)", now);
+            break;
         case Join::too_many_waiters:
-            if (!answer_from_memory(waiter, say_shed(*first, joined), now))
-                shed(waiter, *first, joined, now);
+            shed(waiter, upstream, Count::shed_waiters,
+                 " too many clients waiting (limits.waiters_per_upstream_max)", now);
             break;
     }
+}
+
+// Where an upstream's share is used up, the client that has most of it gives a place to one that
+// has less. Looking for it takes a walk over the table, so it is not done more than once in a
+// millisecond.
+bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
+    if (now - greed_looked_at < Millis(1)) return false;
+    greed_looked_at = now;
+    Flight* victim = table.greediest(upstream.id, waiter.place);
+    if (victim == nullptr) return false;
+    counters.add(Count::shed_greediest);
+    std::string why = upstream.label +
+                      " too many questions in flight, most of them of this client "
+                      "(limits.in_flight_per_upstream_max)";
+    if (!answer_from_memory(*victim, why, now))
+        refuse(victim->waiters.front(), victim->snapshot->views[victim->question().view], upstream,
+               std::move(why), now);
+    table.give_up(*victim);
+    return true;
+}
+
+// An upstream that has just come back is not asked for everything that has expired meanwhile at
+// once: beyond some questions, known names are answered from memory a little longer.
+bool Resolver::Impl::is_crowded(const Request& request,
+                                const upstream::Upstream& upstream) const noexcept {
+    constexpr std::size_t kRecoveringMax = 64;
+    return request.last_known && upstream.health->state() == upstream::UpstreamState::recovering &&
+           table.flights(upstream.id) >= kRecoveringMax;
 }
 
 // Whose share a new flight counts against. A chain that begins in our own zone counts for the
@@ -108,26 +175,21 @@ std::string Resolver::Impl::say_overdue(const upstream::Upstream& upstream) {
                            .text());
 }
 
-std::string Resolver::Impl::say_shed(const upstream::Upstream& upstream, Join why) {
-    return upstream.label +
-           (why == Join::too_many_flights
-                ? " too many questions in flight (limits.in_flight_per_upstream_max)"
-                : " too many clients waiting (limits.waiters_per_upstream_max)");
-}
-
-void Resolver::Impl::shed(const Waiter& waiter, const upstream::Upstream& upstream, Join why,
-                          Time now) {
-    counters.add(why == Join::too_many_flights ? Count::shed_in_flight : Count::shed_waiters);
-    std::string text = say_shed(upstream, why);
+// No room: a known name is answered all the same, everything else fails.
+void Resolver::Impl::shed(const Waiter& waiter, const upstream::Upstream& upstream, Count what,
+                          std::string_view why, Time now) {
+    std::string text = upstream.label + std::string(why);
+    if (answer_from_memory(waiter, text, now)) return;
+    counters.add(what);
     std::uint64_t suppressed = 0;
     if (failure_log.allow(now, suppressed))
         log::warning("question shed", {{"why", text}, {"suppressed", std::to_string(suppressed)}});
-    refuse(waiter, upstream, std::move(text), now);
+    refuse(waiter, snapshot->views[waiter.request.view], upstream, std::move(text), now);
 }
 
 // SERVFAIL with a reason (extended error 0) for one client.
-void Resolver::Impl::refuse(const Waiter& waiter, const upstream::Upstream& upstream,
-                            std::string text, Time now) {
+void Resolver::Impl::refuse(const Waiter& waiter, const view::View& view,
+                            const upstream::Upstream& upstream, std::string text, Time now) {
     Answer answer;
     answer.failed = true;
     answer.rcode = Rcode::servfail;
@@ -135,7 +197,7 @@ void Resolver::Impl::refuse(const Waiter& waiter, const upstream::Upstream& upst
     answer.error_text = std::move(text);
     answer.upstream = &upstream;
     counters.add(Count::servfail);
-    reply_to(waiter, snapshot->views[waiter.request.view], answer, now);
+    reply_to(waiter, view, answer, now);
 }
 
 }  // namespace peerzone::resolver

@@ -73,7 +73,7 @@ bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& up
                               {"type", dns::type_text(query.type)},
                               {"why", text},
                               {"suppressed", std::to_string(suppressed)}});
-    refuse(waiter, upstream, std::move(text), now);
+    refuse(waiter, snapshot->views[request.view], upstream, std::move(text), now);
     return true;
 }
 

@@ -34,6 +34,7 @@ Resolver::~Resolver() = default;
 
 void Resolver::publish(std::shared_ptr<const Snapshot> snapshot) {
     impl_->snapshot = std::move(snapshot);
+    impl_->refreshes.clear();  // their routes are the old snapshot's
 }
 
 std::size_t Resolver::in_flight() const noexcept {
@@ -119,7 +120,7 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
     counters.add(Count::failed_partitioned);
     counters.add(Count::servfail);
     extended = {dns::ede::no_reachable_authority, say_unknown(words.begin(), upstream)};
-    return error(request, Rcode::servfail, out, size, &extended, view.recursion_available);
+    return error(request, Rcode::servfail, buffer, size, &extended, view.recursion_available);
 }
 
 Now Resolver::Impl::error(const Request& request, Rcode rcode, MutableBytes buffer,
@@ -199,11 +200,17 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     const auto found = [&](cache::Kind kind) noexcept {
         return cache.find(key_of(query.name(), query.name_hash, request, kind), now, body, hit);
     };
+    const auto reply_fresh = [&](cache::Kind kind) noexcept {
+        reply_kept(view, request, hit, buffer, size, nullptr);
+        if (may_be_due(hit) && is_due(hit, query.name_hash))
+            plan_refresh(request, upstream, kind, now);
+        return Now::replied;
+    };
     const bool answered = found(cache::Kind::answer);
     request.kin = hit.kin;
-    if (answered) return reply_kept(view, request, hit, buffer, size, nullptr);
+    if (answered) return reply_fresh(cache::Kind::answer);
     request.last_known = hit.expired;
-    if (found(cache::Kind::nxdomain)) return reply_kept(view, request, hit, buffer, size, nullptr);
+    if (found(cache::Kind::nxdomain)) return reply_fresh(cache::Kind::nxdomain);
     if (hit.expired) request.last_known = true;
 
     if (upstream.health->is_away()) {

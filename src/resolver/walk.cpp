@@ -86,6 +86,8 @@ Visit Resolver::Impl::visit_upstream(Walk& walk, const upstream::Upstream& next,
         walk.first_is_upstream = true;
         walk.first_source = next.id;
     }
+    // For what is still fresh the upstream itself is asked, not what it said before.
+    if (walk.stops == 0 && walk.flight->is_refresh) return Visit::ask;
     const bool away = next.health->is_away();
     if (walk.memory_only || away) {
         const std::string_view why = away ? say_away(words.begin(), next) : walk.why;

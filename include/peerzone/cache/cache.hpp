@@ -128,6 +128,10 @@ public:
     bool find_last_known(const Key& key, Time now, const Stale& stale, MutableBytes out,
                          Hit& hit) noexcept;
 
+    /// True for one caller in the life of a fresh entry: that one asks for it again (an entry that
+    /// is replaced can be claimed again).
+    bool claim_refresh(const Key& key, Time now) noexcept;
+
     /// Keeps (or replaces) a value. One without lifetime (times are kept in whole milliseconds) is
     /// never fresh: it is kept as what was known last. Nothing is kept when max_ttl is 0, nor is a
     /// body that does not walk as `info` says or that

@@ -1,5 +1,6 @@
-// Bounds on what waits for upstreams, per worker. Past a bound the newest question is shed with
-// SERVFAIL; names in the cache and in our own zones are always answered.
+// Bounds on what waits for upstreams, per worker. Past a bound a question is shed with SERVFAIL, of
+// the client that has most in flight there; names in the cache and in our own zones are always
+// answered.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,14 @@ struct Limits {
         256;  ///< limits.waiters_per_question_max: clients that wait for one identical question
     std::size_t waiters_per_upstream_max =
         8192;  ///< limits.waiters_per_upstream_max: clients that wait for one peer or forwarder
+    // A client is an IPv4 address or an IPv6 /64.
+    std::size_t in_flight_per_client_max =
+        4096;  ///< limits.in_flight_per_client_max: its questions that wait for upstreams
+    std::size_t client_misses_per_second_max =
+        5000;  ///< limits.client_misses_per_second_max: its questions that need an upstream; holds
+               ///< while half of in_flight_per_upstream_max is in use
+    std::size_t client_misses_burst_max =
+        5000;  ///< limits.client_misses_burst_max: those that may come at once
 };
 
 }  // namespace peerzone::resolver

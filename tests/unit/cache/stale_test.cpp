@@ -122,6 +122,19 @@ TEST_F(StaleTest, AShortBufferGetsWholeTtlsOnly) {
     EXPECT_EQ(hit.info.size, 9u);
 }
 
+TEST_F(StaleTest, ARefreshIsClaimedOncePerAnswer) {
+    const Question question("db.westus");
+    EXPECT_FALSE(cache.claim_refresh(question.key(), now));
+    cache.store(question.key(), PlainA().value(10s), now);
+    EXPECT_TRUE(cache.claim_refresh(question.key(), now));
+    EXPECT_FALSE(cache.claim_refresh(question.key(), now));
+    cache.store(question.key(), PlainA().value(10s), now);
+    EXPECT_TRUE(cache.claim_refresh(question.key(), now));
+    cache.store(question.key(), PlainA().value(10s), now);
+    now += 10s;
+    EXPECT_FALSE(cache.claim_refresh(question.key(), now)) << "what has expired is asked anyway";
+}
+
 TEST_F(StaleTest, MemoryStaysBoundedWhenEverythingHasExpired) {
     Options options;
     options.size_bytes = 1u << 20;

@@ -73,6 +73,12 @@ TEST_F(Allocations, NoneOnAnAnswerPastItsTtl) {
     EXPECT_EQ(counters.value(metrics::Count::failed_partitioned), 1000u);
 }
 
+TEST_F(Allocations, AHitThatPlansARefreshArmsATimerOnce) {
+    now += Seconds(59);
+    EXPECT_LE(cost("db.westus", type::a), 2u);
+    EXPECT_EQ(cost("db.westus", type::a), 0u);
+}
+
 TEST_F(Allocations, NoneOnAHitInAZoneOfOurs) {
     for (const char* qname : {"db.corp.internal", "www.corp.internal", "out.corp.internal",
                               "nix.corp.internal", "x.sub.corp.internal", "loop.corp.internal"})

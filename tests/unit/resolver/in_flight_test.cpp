@@ -7,11 +7,17 @@ namespace {
 
 using test::name;
 
+struct Sink final : ReplySink {
+    void deliver(const ReplyTo&, Bytes) noexcept override {}
+};
+
 struct InFlight : ::testing::Test {
     InFlightTable table;
+    Sink sink;
     std::shared_ptr<Snapshot> snapshot = std::make_shared<Snapshot>();
     ReplyTo to;
 
+    InFlight() { to.sink = &sink; }
     static Request request(const std::string& qname, unsigned type = 1,
                            const itest::Asking& how = {}, view::ViewId view = 0) {
         Request made;
@@ -77,10 +83,6 @@ TEST_F(InFlight, HopsTellQuestionsApart) {
 
 TEST_F(InFlight, WhoIsDismissedWaitsNoMore) {
     snapshot->limits.waiters_per_upstream_max = 3;
-    struct Sink final : ReplySink {
-        void deliver(const ReplyTo&, Bytes) noexcept override {}
-    } sink;
-    to.sink = &sink;
     Flight* const flight = start("a.example");
     EXPECT_EQ(join(request("a.example")), Join::joined);
     EXPECT_EQ(join(request("a.example")), Join::joined);
@@ -93,6 +95,63 @@ TEST_F(InFlight, WhoIsDismissedWaitsNoMore) {
     EXPECT_EQ(join(request("b.example")), Join::started);
     EXPECT_EQ(join(request("a.example")), Join::joined);
     table.finish(*flight);
+}
+
+TEST_F(InFlight, NobodyStartsFlightsAndJoinsNone) {
+    Flight* flight = nullptr;
+    const Waiter nobody{.to = {}, .request = request("a.example")};
+    EXPECT_EQ(table.join(nobody, 2, snapshot, flight), Join::started);
+    EXPECT_EQ(table.refreshes(2), 1u);
+    Flight* other = nullptr;
+    EXPECT_EQ(table.join(nobody, 2, snapshot, other), Join::joined);
+    EXPECT_EQ(flight->waiters.size(), 1u);
+    EXPECT_TRUE(table.move(*flight, 3));
+    EXPECT_EQ(table.refreshes(2), 0u);
+    EXPECT_EQ(table.refreshes(3), 1u);
+    table.finish(*flight);
+    EXPECT_EQ(table.refreshes(3), 0u);
+}
+
+TEST_F(InFlight, TheClientWithMostGivesAPlaceToOneWithLess) {
+    snapshot->limits.in_flight_per_upstream_max = 4;
+    const auto join_as = [&](const std::string& qname, ClientGuard::Place place, Flight*& flight) {
+        return table.join({to, request(qname), Time{} + Seconds(table.size()), place}, 0, snapshot,
+                          flight);
+    };
+    Flight* flight = nullptr;
+    EXPECT_EQ(join_as("a.example", 7, flight), Join::started);
+    EXPECT_EQ(join_as("b.example", 9, flight), Join::started);
+    EXPECT_EQ(join_as("c.example", 7, flight), Join::started);
+    EXPECT_EQ(join_as("d.example", 7, flight), Join::started);
+    Flight* const youngest = flight;
+    EXPECT_EQ(join_as("e.example", 9, flight), Join::too_many_flights);
+    EXPECT_EQ(table.greediest(0, 7), nullptr) << "it has most itself";
+    EXPECT_EQ(table.greediest(1, 9), nullptr) << "nothing is in flight there";
+    Flight* const victim = table.greediest(0, 9);
+    EXPECT_EQ(victim, youngest);
+    table.give_up(*victim);
+    EXPECT_EQ(join_as("e.example", 9, flight), Join::started);
+    EXPECT_EQ(join_as("f.example", 11, flight), Join::too_many_flights);
+    EXPECT_EQ(table.greediest(0, 9), nullptr) << "both have two";
+    EXPECT_NE(table.greediest(0, 11), nullptr);
+    EXPECT_NE(table.greediest(0, ClientGuard::kNone), nullptr);
+    table.finish(*victim);
+    EXPECT_EQ(join_as("f.example", 11, flight), Join::too_many_flights);
+}
+
+TEST_F(InFlight, WhatWasGivenUpIsBoundedToo) {
+    snapshot->limits.in_flight_per_upstream_max = 3;
+    std::vector<Flight*> flights;
+    for (int i = 0; i < 6; ++i) {
+        Flight* flight = nullptr;
+        ASSERT_EQ(table.join({to, request("n" + std::to_string(i)), {}, 1}, 0, snapshot, flight),
+                  Join::started);
+        table.give_up(*flight);
+        flights.push_back(flight);
+    }
+    EXPECT_EQ(join(request("more.example")), Join::too_many_flights);
+    for (Flight* flight : flights) table.finish(*flight);
+    EXPECT_EQ(join(request("more.example")), Join::started);
 }
 
 TEST_F(InFlight, AQuestionUnderANewSnapshotDoesNotJoinAnOldOne) {

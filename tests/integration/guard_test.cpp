@@ -1,0 +1,113 @@
+// One client that asks for too much is held back first; others are as they were.
+#include <gtest/gtest.h>
+
+#include "support/integration_peer.hpp"
+#include "support/integration_server.hpp"
+
+namespace peerzone::itest {
+namespace {
+
+using metrics::Count;
+
+std::string name(int i) {
+    return "n" + std::to_string(i) + ".westus.svc.cluster.local";
+}
+
+struct Greedy : ::testing::Test {
+    Peer peer;
+    Greedy() { peer.otherwise(silence()); }
+    std::string yaml(const std::string& limits) const {
+        return "peers: {westus: {zones: [westus.svc.cluster.local], endpoints: ['" +
+               peer.address() +
+               "'], deadline: 2s, transport: udp}}\n"
+               "zones: {corp.internal: {records: ['db A 10.0.0.5']}}\nlimits: {" +
+               limits + "}\n";
+    }
+};
+
+// A client of another address than 127.0.0.1.
+class OtherClient {
+public:
+    OtherClient(const Server& server, const char* from)
+        : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_storage native{};
+        socklen_t size = SocketAddress{IpAddress::parse(from).value(), 0}.to_native(native);
+        EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&native), size), 0);
+        size = server.address().to_native(native);
+        EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&native), size), 0);
+    }
+    void send(const std::string& qname, std::uint16_t id) const {
+        const Octets message = question(qname, type::a, {.id = id});
+        ::send(fd_.get(), message.data(), message.size(), 0);
+    }
+    Reply receive(Millis patience = kPatience) const {
+        pollfd ready{fd_.get(), POLLIN, 0};
+        if (::poll(&ready, 1, static_cast<int>(patience.count())) != 1) return {};
+        Octets raw(65535);
+        const ssize_t n = ::recv(fd_.get(), raw.data(), raw.size(), 0);
+        if (n < 0) return {};
+        raw.resize(static_cast<std::size_t>(n));
+        return read_reply(raw);
+    }
+
+private:
+    Fd fd_;
+};
+
+TEST_F(Greedy, TheRateHoldsWhileThePeerIsHalfFull) {
+    const Server server(
+        yaml("in_flight_per_upstream_max: 100, client_misses_per_second_max: 1, "
+             "client_misses_burst_max: 60"));
+    const Client client = server.client();
+    for (int i = 0; i < 61; ++i)
+        client.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    const Reply shed = client.receive();
+    EXPECT_EQ(shed.id(), 60);
+    EXPECT_EQ(shed.rcode(), 2u);
+    EXPECT_EQ(shed.ede(), 0);
+    EXPECT_TRUE(
+        shed.says("peer=westus this client asks for too many new names "
+                  "(limits.client_misses_per_second_max)"))
+        << shed.ede_text();
+    EXPECT_EQ(server.count(Count::shed_client_rate), 1u);
+    EXPECT_EQ(client.ask("db.corp.internal", type::a).answers().size(), 1u);
+    const OtherClient other(server, "127.0.0.2");
+    other.send(name(100), 1);
+    EXPECT_FALSE(other.receive(Millis(100)).came) << "it waits as ever";
+}
+
+TEST_F(Greedy, WhatOneClientWaitsForIsBounded) {
+    const Server server(yaml("in_flight_per_client_max: 5"));
+    const Client client = server.client();
+    for (int i = 0; i < 6; ++i)
+        client.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    const Reply shed = client.receive();
+    EXPECT_EQ(shed.id(), 5);
+    EXPECT_TRUE(shed.says("(limits.in_flight_per_client_max)")) << shed.ede_text();
+    EXPECT_EQ(server.count(Count::shed_client_in_flight), 1u);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(client.receive().rcode(), 2u);
+    client.send(name(7), type::a, {.id = 7});
+    EXPECT_FALSE(client.receive(Millis(100)).came) << "there is room again";
+}
+
+TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
+    const Server server(yaml("in_flight_per_upstream_max: 10"));
+    const Client greedy = server.client();
+    for (int i = 0; i < 10; ++i)
+        greedy.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    ASSERT_TRUE(peer.wait_for(10));
+    const OtherClient other(server, "127.0.0.2");
+    other.send(name(20), 1);
+    const Reply shed = greedy.receive();
+    EXPECT_TRUE(shed.says("most of them of this client")) << shed.ede_text();
+    ASSERT_TRUE(peer.wait_for(11)) << "the other one's question is asked";
+    EXPECT_EQ(server.count(Count::shed_greediest), 1u);
+    greedy.send(name(30), type::a, {.id = 30});
+    const Reply own = greedy.receive();
+    EXPECT_EQ(own.id(), 30);
+    EXPECT_TRUE(own.says("too many questions in flight (limits.in_flight_per_upstream_max)"))
+        << own.ede_text();
+}
+
+}  // namespace
+}  // namespace peerzone::itest

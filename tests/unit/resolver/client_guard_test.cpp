@@ -1,0 +1,103 @@
+#include "resolver/client_guard.hpp"
+
+#include <gtest/gtest.h>
+
+namespace peerzone::resolver {
+namespace {
+
+using namespace std::chrono_literals;
+using Verdict = ClientGuard::Verdict;
+
+IpAddress ip(const std::string& text) {
+    return IpAddress::parse(text).value();
+}
+
+struct Guard : ::testing::Test {
+    ClientGuard guard{0x1234};
+    Limits limits{.in_flight_per_client_max = 1000,
+                  .client_misses_per_second_max = 10,
+                  .client_misses_burst_max = 20};
+    Time now = Time{} + 1000h;
+    ClientGuard::Place place = ClientGuard::kNone;
+
+    Verdict ask(const std::string& client, bool pressed = true) {
+        return guard.admit(ip(client), limits, pressed, now, place);
+    }
+    int admitted(const std::string& client, int times, bool pressed = true) {
+        int count = 0;
+        for (int i = 0; i < times; ++i) {
+            if (ask(client, pressed) != Verdict::ok) continue;
+            ++count;
+            guard.release(place);
+        }
+        return count;
+    }
+};
+
+TEST_F(Guard, ABurstThenTheRate) {
+    EXPECT_EQ(admitted("10.1.0.1", 100), 20);
+    EXPECT_EQ(ask("10.1.0.1"), Verdict::too_fast);
+    EXPECT_EQ(place, ClientGuard::kNone);
+    EXPECT_EQ(admitted("10.1.0.2", 100), 20) << "another client has its own";
+    now += 500ms;
+    EXPECT_EQ(admitted("10.1.0.1", 100), 5);
+    now += 1h;
+    EXPECT_EQ(admitted("10.1.0.1", 100), 20) << "no more is saved up";
+}
+
+TEST_F(Guard, WhoWasNotHeldBackOwesNoMoreThanTheBurst) {
+    EXPECT_EQ(admitted("10.1.0.1", 5000, false), 5000);
+    EXPECT_EQ(ask("10.1.0.1"), Verdict::too_fast);
+    now += 1s;
+    EXPECT_EQ(admitted("10.1.0.1", 100), 10);
+}
+
+TEST_F(Guard, InFlightIsCountedUntilReleased) {
+    limits.in_flight_per_client_max = 3;
+    ClientGuard::Place places[3];
+    for (auto& mine : places) {
+        EXPECT_EQ(guard.admit(ip("10.1.0.1"), limits, false, now, mine), Verdict::ok);
+        EXPECT_EQ(mine, places[0]);
+    }
+    EXPECT_EQ(guard.in_flight(places[0]), 3u);
+    EXPECT_EQ(ask("10.1.0.1", false), Verdict::too_many);
+    EXPECT_EQ(ask("10.1.0.2", false), Verdict::ok);
+    guard.release(places[0]);
+    EXPECT_EQ(ask("10.1.0.1", false), Verdict::ok);
+    guard.release(ClientGuard::kNone);
+}
+
+TEST_F(Guard, AnIPv6ClientIsItsNetwork) {
+    EXPECT_EQ(admitted("fd00:1::1", 15) + admitted("fd00:1::2", 15), 20);
+    EXPECT_EQ(admitted("fd00:1:0:1::1", 15), 15);
+    EXPECT_EQ(admitted("10.1.0.1", 15) + admitted("10.1.0.2", 15), 30);
+}
+
+TEST_F(Guard, ManyClientsCostNoMemoryAndBusyOnesKeepTheirPlaces) {
+    ClientGuard::Place mine = ClientGuard::kNone;
+    ASSERT_EQ(guard.admit(ip("10.1.0.1"), limits, true, now, mine), Verdict::ok);
+    for (unsigned i = 0; i < 100'000; ++i) {
+        ASSERT_EQ(guard.admit(IpAddress::v4(0x0b000000 + i), limits, true, now, place),
+                  Verdict::ok);
+        guard.release(place);
+    }
+    EXPECT_EQ(guard.in_flight(mine), 1u);
+    ClientGuard::Place again = ClientGuard::kNone;
+    ASSERT_EQ(guard.admit(ip("10.1.0.1"), limits, true, now, again), Verdict::ok);
+    EXPECT_EQ(again, mine);
+    EXPECT_EQ(guard.in_flight(mine), 2u);
+}
+
+TEST_F(Guard, WhenAllNeighboursAreBusyANewOneIsNotCounted) {
+    std::size_t uncounted = 0;
+    for (unsigned i = 0; i < 10 * ClientGuard::kPlaces; ++i) {
+        ASSERT_EQ(guard.admit(IpAddress::v4(0x0b000000 + i), limits, true, now, place),
+                  Verdict::ok);
+        if (place == ClientGuard::kNone) ++uncounted;
+    }
+    EXPECT_EQ(uncounted, 9 * ClientGuard::kPlaces);
+    EXPECT_EQ(guard.in_flight(ClientGuard::kNone), 0u);
+}
+
+}  // namespace
+}  // namespace peerzone::resolver
