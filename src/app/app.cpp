@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "app/cpu_count.hpp"
-#include "app/host_lookups.hpp"
+#include "app/discovery.hpp"
 #include "app/operations.hpp"
 #include "app/snapshot_builder.hpp"
 #include "peerzone/base/log.hpp"
@@ -32,7 +32,7 @@ namespace asio = boost::asio;
 constexpr Seconds kTlsLook{5};          // how often the certificate's files are looked at
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
 
-// Everything that runs. Control thread only; workers and the lookup thread reach it through post().
+// Everything that runs. Control thread only.
 class Program {
 public:
     Program(std::string file, config::Config config)
@@ -41,11 +41,7 @@ public:
           cache_(config_.cache),
           shared_(cache_, config_.server_limits),
           operations_(io_, cache_),
-          lookups_([this](const std::string& host, std::vector<IpAddress> addresses) {
-              asio::post(io_, [this, host, addresses = std::move(addresses)] {
-                  host_found(host, addresses);
-              });
-          }) {}
+          discovery_(io_, [this] { publish(); }) {}
 
     Result<void> open();
     void run();
@@ -59,8 +55,6 @@ private:
     void publish_tls();
     void start();
     void publish();
-    void want_hosts() { lookups_.want(wanted_hosts(config_), bootstrap_servers(config_)); }
-    void host_found(const std::string& host, const std::vector<IpAddress>& addresses);
     void wait_for_signal();
     void reload();
     void stop();
@@ -83,8 +77,7 @@ private:
     server::TlsFiles tls_files_;
     asio::steady_timer tls_timer_{io_};
     bool serves_tls_ = false;
-    HostAddresses hosts_;
-    HostLookups lookups_;
+    Discovery discovery_;
 };
 
 // Upstream sockets take descriptors: as many as the hard limit allows (DESIGN section 4).
@@ -207,7 +200,8 @@ void Program::publish_tls() {
 }
 
 void Program::start() {
-    const auto snapshot = builder_.build(config_, hosts_);
+    discovery_.want(config_);
+    const auto snapshot = builder_.build(config_, discovery_.sources());
     operations_.show(snapshot);
     for (const auto& worker : workers_) worker->start(snapshot);
     operations_.enter(Operations::Phase::serving);
@@ -217,25 +211,15 @@ void Program::start() {
                           {"peers", std::to_string(config_.peers.size())},
                           {"zones", std::to_string(config_.zones.size())},
                           {"forwards", std::to_string(config_.forwards.size())}});
-    want_hosts();
     if (serves_tls_) watch_tls();
 }
 
 void Program::publish() {
-    const auto snapshot = builder_.build(config_, hosts_);
+    const auto snapshot = builder_.build(config_, discovery_.sources());
     operations_.show(snapshot);
     for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
     for (const std::string& notice : builder_.take_notices())
         log::info("special name opened", {{"what", notice}});
-}
-
-void Program::host_found(const std::string& host, const std::vector<IpAddress>& addresses) {
-    std::string text;
-    for (const IpAddress& address : addresses)
-        text += (text.empty() ? "" : ",") + address.to_text();
-    log::info("endpoint host resolved", {{"host", host}, {"addresses", text}});
-    hosts_[host] = addresses;
-    publish();
 }
 
 void Program::wait_for_signal() {
@@ -281,8 +265,8 @@ void Program::reload() {
     log::configure(config_.log);
     set_query_log();
     cache_.configure(config_.cache);
+    discovery_.want(config_);
     publish();
-    want_hosts();
     // Without `tls` the listeners that are open keep what they have.
     if (serves_tls_ && config_.tls.certificate.empty()) config_.tls = tls_files_.options();
     if (serves_tls_ && tls_files_.look(config_.tls, Clock::now())) publish_tls();

@@ -4,7 +4,6 @@
 
 #include "app/special_names.hpp"
 #include "peerzone/base/log.hpp"
-#include "peerzone/upstream/lookup.hpp"
 
 namespace peerzone::app {
 namespace {
@@ -27,6 +26,16 @@ std::string tls_path(const upstream::Options& options) {
             return "forward.\"" + options.zones.front().to_text() + "\".tls";
     }
     return "tls";
+}
+
+// The name that the configuration gave an endpoint by, if it did: its certificate must be for that.
+// Of an SRV name it is the domain, for nobody vouches for where its records lead (RFC 9525 6.1).
+std::string certified_name(const upstream::EndpointSpec& spec) {
+    if (spec.srv.empty()) return spec.host;
+    std::string_view domain = spec.srv;
+    while (domain.starts_with('_') && domain.find('.') != std::string_view::npos)
+        domain.remove_prefix(domain.find('.') + 1);
+    return std::string(domain);
 }
 
 template <class Visit>
@@ -65,8 +74,8 @@ Result<void> SnapshotBuilder::load_files(const config::Config& config) {
     return {};
 }
 
-std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(const config::Config& config,
-                                                                 const HostAddresses& hosts) {
+std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
+    const config::Config& config, const upstream::SourceTable& sources) {
     auto snapshot = std::make_shared<resolver::Snapshot>();
     snapshot->limits = config.resolver_limits;
     for (const view::Options& options : config.views) {
@@ -77,8 +86,9 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(const config::C
     }
     kept_.clear();
     add_zones(*snapshot, config);
-    each_upstream(
-        config, [&](const upstream::Options& options) { add_upstream(*snapshot, options, hosts); });
+    each_upstream(config, [&](const upstream::Options& options) {
+        add_upstream(*snapshot, options, sources);
+    });
     endpoints_ = std::move(kept_);
     kept_.clear();
     tls_.drop_unused();
@@ -118,9 +128,9 @@ void SnapshotBuilder::note_opened(const view::RouteTable& special, const dns::Na
 }
 
 void SnapshotBuilder::add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
-                                   const HostAddresses& hosts) {
+                                   const upstream::SourceTable& sources) {
     const auto index = static_cast<std::uint16_t>(snapshot.upstreams.size());
-    snapshot.upstreams.push_back(make_upstream(options, hosts));
+    snapshot.upstreams.push_back(make_upstream(options, sources));
     for (view::View& view : snapshot.views) {
         view.recursion_available = true;
         for (const dns::Name& suffix : suffixes_of(options))
@@ -131,89 +141,83 @@ void SnapshotBuilder::add_upstream(resolver::Snapshot& snapshot, const upstream:
     }
 }
 
-std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(const upstream::Options& options,
-                                                                   const HostAddresses& hosts) {
+std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(
+    const upstream::Options& options, const upstream::SourceTable& sources) {
     auto made = std::make_shared<upstream::Upstream>();
     made->label = label_of(options);
     made->id = ids_.emplace(made->label, static_cast<std::uint16_t>(ids_.size())).first->second;
     made->health = health_.try_emplace(made->label, made->health).first->second;
     made->options = options;
-    for (const upstream::EndpointSpec& spec : options.endpoints) add_endpoints(*made, spec, hosts);
+    for (const upstream::EndpointSpec& spec : options.endpoints)
+        add_endpoints(*made, spec, sources);
     return made;
 }
 
 void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
-                                    const HostAddresses& hosts) {
-    if (spec.address) {
-        add_address(made, *spec.address, "");
-    } else if (!spec.resolv_conf.empty()) {
-        const auto servers = upstream::read_resolv_conf(spec.resolv_conf);
-        if (servers) {
-            for (SocketAddress server : *servers) {
-                // The file names no ports.
-                if (made.options.transport == upstream::Transport::tls)
-                    server.port = upstream::kTlsPort;
-                add_address(made, server, "");
-            }
-        } else {
-            made.pending = servers.error().message;
-            log::warning("endpoints unknown", {{"upstream", made.label}, {"why", made.pending}});
-        }
-    } else {
-        const auto known = hosts.find(spec.host);
-        if (known == hosts.end()) {
-            made.pending = spec.host + ": not resolved yet";
-            return;
-        }
-        for (const IpAddress& ip : known->second)
-            add_address(made, {.ip = ip, .port = spec.port}, spec.host);
+                                    const upstream::SourceTable& sources) {
+    if (spec.address) return add_address(made, *spec.address, spec);
+    const std::string text = upstream::source_text(spec);
+    const auto known = sources.find(text);
+    if (known == sources.end() || known->second.addresses.empty()) {
+        const bool failed = known != sources.end() && !known->second.error.empty();
+        made.pending = text + ": " + (failed ? known->second.error : "not resolved yet");
+        return;
+    }
+    for (SocketAddress address : known->second.addresses) {
+        // A resolv.conf file names no ports.
+        if (!spec.resolv_conf.empty() && made.options.transport == upstream::Transport::tls)
+            address.port = upstream::kTlsPort;
+        add_address(made, address, spec);
     }
 }
 
-// `host`: the name that the endpoint was given by, if it was; its certificate must be for that.
 void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress& address,
-                                  const std::string& host) {
+                                  const upstream::EndpointSpec& spec) {
     const Key key{made.label, address};
     if (kept_.contains(key)) return;  // named twice, perhaps by a host name and its address
+    if (made.endpoints.size() >= upstream::kEndpointsMax) {
+        if (told_.insert(made.label + " endpoints").second)
+            log::warning("too many endpoints", {{"upstream", made.label},
+                                                {"used", std::to_string(upstream::kEndpointsMax)}});
+        return;
+    }
     const auto known = endpoints_.find(key);
     auto endpoint =
         known != endpoints_.end() ? known->second : std::make_shared<upstream::Endpoint>(address);
     kept_.emplace(key, endpoint);
     made.endpoints.push_back(std::move(endpoint));
+    made.sources.push_back(upstream::source_text(spec));
     if (made.options.transport != upstream::Transport::tls) return;
     const upstream::TlsOptions& tls = made.options.tls;
-    made.tls.push_back(
-        tls_.get(tls, {.label = made.label,
-                       .path = tls_path(made.options),
-                       .server_name = tls.server_name.empty() ? host : tls.server_name}));
+    made.tls.push_back(tls_.get(
+        tls, {.label = made.label,
+              .path = tls_path(made.options),
+              .server_name = tls.server_name.empty() ? certified_name(spec) : tls.server_name}));
 }
 
 std::vector<std::string> SnapshotBuilder::take_notices() {
     return std::exchange(notices_, {});
 }
 
-std::vector<SocketAddress> bootstrap_servers(const config::Config& config) {
+std::vector<SocketAddress> bootstrap_servers(const std::vector<upstream::EndpointSpec>& bootstrap,
+                                             const upstream::SourceTable& sources) {
     std::vector<SocketAddress> servers;
-    for (const upstream::EndpointSpec& spec : config.bootstrap) {
+    for (const upstream::EndpointSpec& spec : bootstrap) {
         if (spec.address) servers.push_back(*spec.address);
-        if (spec.resolv_conf.empty()) continue;
-        const auto found = upstream::read_resolv_conf(spec.resolv_conf);
-        if (found) {
-            servers.insert(servers.end(), found->begin(), found->end());
-        } else {
-            log::warning("bootstrap unusable", {{"why", found.error().message}});
-        }
+        const auto found = sources.find(upstream::source_text(spec));
+        if (found == sources.end()) continue;
+        const auto& addresses = found->second.addresses;
+        servers.insert(servers.end(), addresses.begin(), addresses.end());
     }
     return servers;
 }
 
-std::set<std::string> wanted_hosts(const config::Config& config) {
-    std::set<std::string> hosts;
+std::vector<upstream::EndpointSpec> followed_items(const config::Config& config) {
+    std::vector<upstream::EndpointSpec> items = config.bootstrap;
     each_upstream(config, [&](const upstream::Options& options) {
-        for (const upstream::EndpointSpec& spec : options.endpoints)
-            if (!spec.host.empty()) hosts.insert(spec.host);
+        items.insert(items.end(), options.endpoints.begin(), options.endpoints.end());
     });
-    return hosts;
+    return items;
 }
 
 }  // namespace peerzone::app

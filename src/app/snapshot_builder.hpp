@@ -13,12 +13,10 @@
 
 #include "peerzone/config/config.hpp"
 #include "peerzone/resolver/snapshot.hpp"
+#include "peerzone/upstream/source.hpp"
 #include "peerzone/upstream/tls.hpp"
 
 namespace peerzone::app {
-
-/// Host name of an endpoint → its addresses, as far as known.
-using HostAddresses = std::map<std::string, std::vector<IpAddress>>;
 
 class SnapshotBuilder {
 public:
@@ -28,9 +26,9 @@ public:
     Result<void> load_files(const config::Config& config);
 
     /// Zones and certificates are those of the last load_files, which must have been for this
-    /// configuration.
+    /// configuration. `sources`: what has become of the endpoints that are followed.
     std::shared_ptr<const resolver::Snapshot> build(const config::Config& config,
-                                                    const HostAddresses& hosts);
+                                                    const upstream::SourceTable& sources);
 
     /// What the last build wants the operator to know, each told once over all builds.
     std::vector<std::string> take_notices();
@@ -39,13 +37,13 @@ private:
     using Key = std::pair<std::string, SocketAddress>;
 
     std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options,
-                                                      const HostAddresses& hosts);
+                                                      const upstream::SourceTable& sources);
     void add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
-                       const HostAddresses& hosts);
+                       const upstream::SourceTable& sources);
     void add_address(upstream::Upstream& made, const SocketAddress& address,
-                     const std::string& host);
+                     const upstream::EndpointSpec& spec);
     void add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
-                      const HostAddresses& hosts);
+                      const upstream::SourceTable& sources);
     void add_zones(resolver::Snapshot& snapshot, const config::Config& config);
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
                      const config::Config& config);
@@ -60,9 +58,11 @@ private:
     std::vector<std::string> notices_;
 };
 
-/// The nameservers that resolve endpoints' host names.
-std::vector<SocketAddress> bootstrap_servers(const config::Config& config);
-/// Every host name that an endpoint of the configuration is given by.
-std::set<std::string> wanted_hosts(const config::Config& config);
+/// The nameservers that are asked about endpoints: the addresses in `bootstrap`, and those that its
+/// files have in `sources`.
+std::vector<SocketAddress> bootstrap_servers(const std::vector<upstream::EndpointSpec>& bootstrap,
+                                             const upstream::SourceTable& sources);
+/// Every item of every `endpoints` list and of `bootstrap`.
+std::vector<upstream::EndpointSpec> followed_items(const config::Config& config);
 
 }  // namespace peerzone::app

@@ -25,15 +25,9 @@ std::string joined(const Values& values, ToText&& to_text) {
     return text;
 }
 
-std::string endpoint_text(const upstream::EndpointSpec& endpoint) {
-    if (endpoint.address) return endpoint.address->to_text();
-    if (!endpoint.resolv_conf.empty()) return "resolv.conf:" + endpoint.resolv_conf;
-    return endpoint.host + ":" + std::to_string(endpoint.port);
-}
-
 std::string to_text(const upstream::Options& upstream) {
     std::string text = joined(upstream.zones, [](const dns::Name& zone) { return zone.to_text(); });
-    text += " -> " + joined(upstream.endpoints, endpoint_text);
+    text += " -> " + joined(upstream.endpoints, upstream::source_text);
     if (!upstream.reverse.empty())
         text += " (reverse " +
                 joined(upstream.reverse, [](const IpPrefix& prefix) { return prefix.to_text(); }) +

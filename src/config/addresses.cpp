@@ -106,10 +106,16 @@ Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
     return spec;
 }
 
-std::string endpoint_text(const upstream::EndpointSpec& endpoint) {
-    if (endpoint.address) return endpoint.address->to_text();
-    if (!endpoint.resolv_conf.empty()) return std::string(kResolvConf) + endpoint.resolv_conf;
-    return endpoint.host + ":" + std::to_string(endpoint.port);
+Parsed<upstream::EndpointSpec> parse_srv_endpoint(std::string_view text, EndpointKinds kinds) {
+    if (!kinds.hosts) return Wrong{"srv needs somebody to resolve it", "write an address here"};
+    const auto name = parse_zone_name(text);
+    const std::size_t second = text.find('.') + 1;
+    if (!name || name->label_count() < 3 || text.front() != '_' || text[second] != '_')
+        return Wrong{in_quotes(text) + " is not the name of a service",
+                     "_service._protocol.domain, such as _dns._udp.example.com"};
+    upstream::EndpointSpec spec;
+    spec.srv = name->to_text();
+    return spec;
 }
 
 std::string resolve_path(std::string_view text, const std::filesystem::path& folder) {

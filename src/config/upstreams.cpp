@@ -23,18 +23,45 @@ Parsed<upstream::Transport> parse_transport(std::string_view text) {
     return parse_choice<upstream::Transport>(text, kTransports);
 }
 
-// `- srv: NAME` and `- kubernetes: {…}` are designed and come later; every other mapping is a slip
-// of the pen.
-void complain_about_mapping(const Value& item) {
+// `- srv: NAME`. `- kubernetes: {…}` is designed and comes later; every other mapping is a slip of
+// the pen.
+bool read_mapping(const Value& item, EndpointKinds kinds, upstream::EndpointSpec& endpoint) {
     const auto entries = item.entries();
     const std::string kind = entries.empty() ? "" : entries.front().first;
-    if (kind == "srv" || kind == "kubernetes") {
+    if (kind == "srv") {
+        for (std::size_t i = 1; i < entries.size(); ++i)
+            entries[i].second.problem_at_key("unknown key " + in_quotes(entries[i].first),
+                                             "the records of the name say the port");
+        return entries.size() == 1 && entries.front().second.read(endpoint, [&](auto text) {
+            return parse_srv_endpoint(text, kinds);
+        });
+    }
+    if (kind == "kubernetes") {
         entries.front().second.problem_at_key("unknown kind of endpoint " + in_quotes(kind),
                                               "not supported yet");
     } else {
-        item.problem("a text is expected, not a mapping",
-                     "an address or a host name, each with an optional port");
+        item.problem("a text or srv is expected, not a mapping",
+                     "an address or a host name, each with an optional port, or srv: "
+                     "_dns._udp.example.com");
     }
+    return false;
+}
+
+bool read_endpoint(const Value& item, EndpointKinds kinds, const Draft& draft,
+                   upstream::EndpointSpec& endpoint) {
+    if (item.node().kind == TreeNode::Kind::map) return read_mapping(item, kinds, endpoint);
+    return item.read(
+        endpoint, [&](std::string_view text) { return parse_endpoint(text, draft.folder, kinds); });
+}
+
+// What must not be listed twice: names are equal whatever their letter case.
+std::string identity_of(const upstream::EndpointSpec& endpoint) {
+    std::string text = upstream::source_text(endpoint);
+    if (endpoint.resolv_conf.empty())
+        std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+            return static_cast<char>(dns::kFold[static_cast<unsigned char>(c)]);
+        });
+    return text;
 }
 
 void read_endpoints(const Value& value, EndpointKinds kinds,
@@ -51,23 +78,10 @@ void read_endpoints(const Value& value, EndpointKinds kinds,
     out.clear();
     std::set<std::string> seen;
     for (const Value& item : items) {
-        if (item.node().kind == TreeNode::Kind::map) {
-            complain_about_mapping(item);
-            continue;
-        }
         upstream::EndpointSpec endpoint;
-        if (!item.read(endpoint, [&](std::string_view text) {
-                return parse_endpoint(text, draft.folder, kinds);
-            }))
-            continue;
-        std::string text = endpoint_text(endpoint);
-        std::transform(text.begin(), text.end(), text.begin(), [&](char c) {
-            return static_cast<char>(endpoint.host.empty()
-                                         ? static_cast<unsigned char>(c)
-                                         : dns::kFold[static_cast<unsigned char>(c)]);
-        });
-        if (!seen.insert(text).second) {
-            item.problem(in_quotes(endpoint_text(endpoint)) + " is listed twice");
+        if (!read_endpoint(item, kinds, draft, endpoint)) continue;
+        if (!seen.insert(identity_of(endpoint)).second) {
+            item.problem(in_quotes(upstream::source_text(endpoint)) + " is listed twice");
             continue;
         }
         if (endpoint.address)

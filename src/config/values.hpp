@@ -74,8 +74,8 @@ struct EndpointKinds {
 Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
                                               const std::filesystem::path& folder,
                                               EndpointKinds kinds);
-/// The endpoint as the file would have it, port included.
-std::string endpoint_text(const upstream::EndpointSpec& endpoint);
+/// "_dns._udp.example.com" (RFC 2782).
+Parsed<upstream::EndpointSpec> parse_srv_endpoint(std::string_view text, EndpointKinds kinds);
 
 /// A path of the file, relative to its folder unless absolute.
 std::string resolve_path(std::string_view text, const std::filesystem::path& folder);

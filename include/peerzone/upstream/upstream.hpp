@@ -21,15 +21,21 @@ enum class Kind : std::uint8_t { peer, local, forward };
 enum class Transport : std::uint8_t { automatic, udp, tcp, tls };
 
 inline constexpr std::uint16_t kDnsPort = 53;
-inline constexpr std::uint16_t kTlsPort = 853;  // RFC 7858 3.1
+inline constexpr std::uint16_t kTlsPort = 853;     // RFC 7858 3.1
+inline constexpr std::size_t kEndpointsMax = 128;  ///< of one upstream, from all its sources
 
-/// One item of an `endpoints` list: exactly one of address, host and resolv_conf is set.
+/// One item of an `endpoints` list: exactly one of address, host, srv and resolv_conf is set. All
+/// but addresses are followed while we run (upstream/source.hpp).
 struct EndpointSpec {
     std::optional<SocketAddress> address;
-    std::string host;         ///< resolved once through the bootstrap servers (upstream/lookup.hpp)
+    std::string host;         ///< A and AAAA, asked of the bootstrap servers at their TTL
+    std::string srv;          ///< "_dns._udp.example.com": its targets, with the ports it gives
     std::string resolv_conf;  ///< "resolv.conf:/path": the nameservers of that file
     std::uint16_t port = kDnsPort;  ///< of host
 };
+/// As the file has it, port included: "10.2.0.10:53", "dns.example.com:53",
+/// "srv:_dns._udp.example.com", "resolv.conf:/etc/resolv.conf".
+std::string source_text(const EndpointSpec& spec);
 
 /// What was known last, while the upstream cannot be asked (RFC 8767).
 struct StaleOptions {
@@ -60,10 +66,13 @@ struct Upstream {
     std::string label;  ///< for people: "peer=westus", "local", "forward=."
     Options options;
     std::vector<std::shared_ptr<Endpoint>> endpoints;
+    /// Which item of options.endpoints each endpoint came from first (source_text), at the same
+    /// place.
+    std::vector<std::string> sources;
     std::shared_ptr<UpstreamHealth> health = std::make_shared<UpstreamHealth>();
     /// Transport tls: of each endpoint, at the same place. Otherwise empty.
     std::vector<std::shared_ptr<TlsIdentity>> tls;
-    /// Why there may be no endpoints yet: "dns.example.com: not resolved yet".
+    /// Why there may be no endpoints yet: "dns.example.com:53: not resolved yet".
     std::string pending;
 };
 

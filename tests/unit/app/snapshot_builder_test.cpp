@@ -36,17 +36,28 @@ forward: {'.': {endpoints: [192.0.2.53]}, example.com: {endpoints: [192.0.2.54]}
 
 struct Building : ::testing::Test {
     SnapshotBuilder builder;
-    HostAddresses hosts;
+    upstream::SourceTable sources;
     fs::path folder = fs::temp_directory_path() / ("peerzone-build-" + std::to_string(::getpid()));
     Building() { fs::create_directories(folder); }
     ~Building() override { fs::remove_all(folder); }
 
     std::shared_ptr<const resolver::Snapshot> build(const config::Config& config) {
         EXPECT_TRUE(builder.load_files(config).has_value());
-        return builder.build(config, hosts);
+        return builder.build(config, sources);
     }
     std::shared_ptr<const resolver::Snapshot> build(const std::string& yaml) {
         return build(load(yaml));
+    }
+    void find(const std::string& source, const std::vector<std::string>& found) {
+        sources[source].addresses.clear();
+        for (const std::string& text : found)
+            sources[source].addresses.push_back(SocketAddress::parse(text, 53).value());
+    }
+    static std::vector<std::string> addresses(const upstream::Upstream& upstream) {
+        std::vector<std::string> texts;
+        for (const auto& endpoint : upstream.endpoints)
+            texts.push_back(endpoint->address().to_text());
+        return texts;
     }
     static std::string label_for(const resolver::Snapshot& snapshot, const std::string& qname) {
         const Route* route = snapshot.views.front().routes.find(name(qname).wire());
@@ -152,43 +163,79 @@ TEST_F(Building, HostNamesArePendingUntilTheyAreKnown) {
         "peers: {west: {zones: [west.cluster.local], endpoints: ['dns.example.com:5353', "
         "10.2.0.10]}}\n";
     const auto before = build(yaml);
-    EXPECT_EQ(before->upstreams[0]->pending, "dns.example.com: not resolved yet");
-    EXPECT_EQ(before->upstreams[0]->endpoints.size(), 1u);
-    EXPECT_EQ(wanted_hosts(load(yaml)), std::set<std::string>{"dns.example.com"});
+    EXPECT_EQ(before->upstreams[0]->pending, "dns.example.com:5353: not resolved yet");
+    EXPECT_THAT(before->upstreams[0]->sources, ElementsAre("10.2.0.10:53"));
+    ASSERT_EQ(before->upstreams[0]->endpoints.size(), 1u);
+    std::vector<std::string> items;
+    for (const auto& item : followed_items(load(yaml)))
+        items.push_back(upstream::source_text(item));
+    EXPECT_THAT(
+        items, ElementsAre("resolv.conf:/etc/resolv.conf", "dns.example.com:5353", "10.2.0.10:53"));
 
-    hosts["dns.example.com"] = {IpAddress::parse("10.2.0.20").value(),
-                                IpAddress::parse("fd00::20").value()};
+    sources["dns.example.com:5353"].error = "dns.example.com: no such name";
+    EXPECT_EQ(build(yaml)->upstreams[0]->pending,
+              "dns.example.com:5353: dns.example.com: no such name");
+    find("dns.example.com:5353", {"10.2.0.20:5353", "[fd00::20]:5353"});
     const auto after = build(yaml);
     EXPECT_EQ(after->upstreams[0]->pending, "");
-    ASSERT_EQ(after->upstreams[0]->endpoints.size(), 3u);
-    EXPECT_EQ(after->upstreams[0]->endpoints[0]->address().to_text(), "10.2.0.20:5353");
-    EXPECT_EQ(after->upstreams[0]->endpoints[1]->address().to_text(), "[fd00::20]:5353");
+    EXPECT_THAT(addresses(*after->upstreams[0]),
+                ElementsAre("10.2.0.20:5353", "[fd00::20]:5353", "10.2.0.10:53"));
+    EXPECT_THAT(after->upstreams[0]->sources,
+                ElementsAre("dns.example.com:5353", "dns.example.com:5353", "10.2.0.10:53"));
+}
+
+TEST_F(Building, AddressesThatComeAndGoLeaveTheOthersAsTheyAre) {
+    const std::string yaml =
+        "peers: {west: {zones: [west.cluster.local], endpoints: [{srv: "
+        "_dns._udp.west.example.com}]}}\n";
+    const std::string source = "srv:_dns._udp.west.example.com";
+    find(source, {"10.2.0.1:53", "10.2.0.2:53"});
+    const auto before = build(yaml);
+    find(source, {"10.2.0.2:53", "10.2.0.3:5353"});
+    const auto after = build(yaml);
+    EXPECT_THAT(addresses(*after->upstreams[0]), ElementsAre("10.2.0.2:53", "10.2.0.3:5353"));
+    EXPECT_EQ(after->upstreams[0]->endpoints[0], before->upstreams[0]->endpoints[1])
+        << "the same object, with what it learned";
+    EXPECT_THAT(addresses(*before->upstreams[0]), ElementsAre("10.2.0.1:53", "10.2.0.2:53"))
+        << "questions in flight keep what they began with";
+}
+
+TEST_F(Building, APeerHasABoundOfEndpoints) {
+    std::string yaml = "peers: {west: {zones: [west.cluster.local], endpoints: [10.2.0.1";
+    for (const std::string host : {"a", "b", "c"}) {
+        yaml += ", " + host + ".example.com";
+        std::vector<std::string> all;
+        for (int i = 0; i < 64; ++i)
+            all.push_back("10.3." + std::to_string(int{host[0]}) + "." + std::to_string(i) + ":53");
+        find(host + ".example.com:53", all);
+    }
+    const auto snapshot = build(yaml + "]}}\n");
+    EXPECT_EQ(snapshot->upstreams[0]->endpoints.size(), upstream::kEndpointsMax);
+    EXPECT_EQ(snapshot->upstreams[0]->sources.size(), upstream::kEndpointsMax);
+    EXPECT_EQ(snapshot->upstreams[0]->sources[127], "b.example.com:53");
 }
 
 TEST_F(Building, AnEndpointNamedTwiceIsOne) {
     const std::string yaml =
         "peers: {west: {zones: [west.cluster.local], endpoints: [dns.example.com, 10.2.0.10]}}\n";
-    hosts["dns.example.com"] = {IpAddress::parse("10.2.0.10").value()};
+    find("dns.example.com:53", {"10.2.0.10:53"});
     EXPECT_EQ(build(yaml)->upstreams[0]->endpoints.size(), 1u);
 }
 
 TEST_F(Building, ResolvConfGivesEndpointsAndBootstrap) {
-    put("resolv.conf", "search a b\nnameserver 192.0.2.1\nnameserver fd00::1\n");
     const auto config = load(
         "bootstrap: ['resolv.conf:resolv.conf', 192.0.2.9]\n"
         "forward: {'.': {endpoints: ['resolv.conf:resolv.conf']}}\n",
         folder);
-    const auto snapshot = build(config);
-    ASSERT_EQ(snapshot->upstreams[0]->endpoints.size(), 2u);
-    EXPECT_EQ(snapshot->upstreams[0]->endpoints[0]->address().to_text(), "192.0.2.1:53");
-    const auto servers = bootstrap_servers(config);
+    const std::string source = "resolv.conf:" + (folder / "resolv.conf").string();
+    EXPECT_THAT(build(config)->upstreams[0]->pending, HasSubstr("resolv.conf: not resolved yet"));
+    ASSERT_EQ(bootstrap_servers(config.bootstrap, sources).size(), 1u);
+    find(source, {"192.0.2.1:53", "[fd00::1]:53"});
+    EXPECT_THAT(addresses(*build(config)->upstreams[0]),
+                ElementsAre("192.0.2.1:53", "[fd00::1]:53"));
+    const auto servers = bootstrap_servers(config.bootstrap, sources);
     ASSERT_EQ(servers.size(), 3u);
     EXPECT_EQ(servers[2].to_text(), "192.0.2.9:53");
-
-    fs::remove(folder / "resolv.conf");
-    const auto without = builder.build(config, hosts);
-    EXPECT_TRUE(without->upstreams[0]->endpoints.empty());
-    EXPECT_THAT(without->upstreams[0]->pending, HasSubstr("resolv.conf"));
 }
 
 TEST_F(Building, AZoneFileIsReadOnlyWhenZonesAreLoaded) {
@@ -198,12 +245,12 @@ TEST_F(Building, AZoneFileIsReadOnlyWhenZonesAreLoaded) {
     const auto first = build(config);
     // A half-written file must not take the zone away when something else causes a rebuild.
     put("corp.zone", "db IN A 10.0.0.");
-    const auto second = builder.build(config, hosts);
+    const auto second = builder.build(config, sources);
     EXPECT_EQ(first->zones.back(), second->zones.back());
     const auto loaded = builder.load_files(config);
     ASSERT_FALSE(loaded.has_value());
     EXPECT_THAT(loaded.error().message, HasSubstr("zone corp.internal: "));
-    EXPECT_EQ(builder.build(config, hosts)->zones.back(), first->zones.back())
+    EXPECT_EQ(builder.build(config, sources)->zones.back(), first->zones.back())
         << "the former zones stay";
 }
 

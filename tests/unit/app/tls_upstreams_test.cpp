@@ -18,7 +18,7 @@ struct TlsUpstreams : testing::Test {
     test::TempFolder folder;
     test::Authority authority;
     SnapshotBuilder builder;
-    HostAddresses hosts;
+    upstream::SourceTable sources;
 
     TlsUpstreams() { folder.write("ca.crt", authority.pem()); }
 
@@ -30,7 +30,11 @@ struct TlsUpstreams : testing::Test {
     std::shared_ptr<const upstream::Upstream> build(const config::Config& config) {
         const auto loaded = builder.load_files(config);
         EXPECT_TRUE(loaded) << loaded.error().message;
-        return builder.build(config, hosts)->upstreams.at(0);
+        return builder.build(config, sources)->upstreams.at(0);
+    }
+    void find(const std::string& source, const std::vector<std::string>& found) {
+        for (const std::string& text : found)
+            sources[source].addresses.push_back(SocketAddress::parse(text, 853).value());
     }
     static std::string peer(const std::string& rest) {
         return "peers: {westus: {zones: [w.test], transport: tls, " + rest + "}}";
@@ -38,7 +42,7 @@ struct TlsUpstreams : testing::Test {
 };
 
 TEST_F(TlsUpstreams, EachEndpointMustBeWhatItWasGivenBy) {
-    hosts["dns.example.com"] = {IpAddress::v4(0x0a020014), IpAddress::v4(0x0a020015)};
+    find("dns.example.com:853", {"10.2.0.20", "10.2.0.21"});
     const auto made =
         build(load(peer("endpoints: [10.2.0.10, dns.example.com], tls: {ca: ca.crt}")));
     ASSERT_EQ(made->endpoints.size(), 3u);
@@ -54,8 +58,18 @@ TEST_F(TlsUpstreams, EachEndpointMustBeWhatItWasGivenBy) {
     EXPECT_EQ(made->tls[0]->names().label, "peer=westus");
 }
 
+// Nobody vouches for where SRV records lead (RFC 9525 6.1).
+TEST_F(TlsUpstreams, ATargetOfSrvMustBeTheDomainThatWasAskedFor) {
+    find("srv:_dns._tcp.westus.example.com", {"10.2.0.20:8853"});
+    const auto made =
+        build(load(peer("endpoints: [{srv: _dns._tcp.westus.example.com}], tls: {ca: ca.crt}")));
+    ASSERT_EQ(made->tls.size(), 1u);
+    EXPECT_EQ(made->endpoints[0]->address().to_text(), "10.2.0.20:8853");
+    EXPECT_EQ(made->tls[0]->expected_name(made->endpoints[0]->address()), "westus.example.com");
+}
+
 TEST_F(TlsUpstreams, AServerNameIsForAllOfThem) {
-    hosts["dns.example.com"] = {IpAddress::v4(0x0a020014)};
+    find("dns.example.com:853", {"10.2.0.20"});
     const auto made = build(load(peer(
         "endpoints: [10.2.0.10, dns.example.com], tls: {ca: ca.crt, server_name: dns.westus}")));
     ASSERT_EQ(made->tls.size(), 2u);
@@ -64,7 +78,7 @@ TEST_F(TlsUpstreams, AServerNameIsForAllOfThem) {
 }
 
 TEST_F(TlsUpstreams, ForwardersNameTheirPathAndTakePort853FromResolvConf) {
-    folder.write("resolv.conf", "nameserver 192.0.2.53\n");
+    find("resolv.conf:" + folder.path("resolv.conf"), {"192.0.2.53:53"});
     const auto made = build(
         load("forward: {.: {transport: tls, endpoints: ['resolv.conf:resolv.conf'], tls: {ca: "
              "ca.crt}}}"));
@@ -83,7 +97,7 @@ TEST_F(TlsUpstreams, AReloadKeepsTheIdentityUntilItsFilesChange) {
     const config::Config config = load(peer("endpoints: [10.2.0.10], tls: {ca: ca.crt}"));
     const auto first = build(config)->tls.at(0);
     EXPECT_EQ(build(config)->tls.at(0), first);
-    EXPECT_EQ(builder.build(config, hosts)->upstreams.at(0)->tls.at(0), first);
+    EXPECT_EQ(builder.build(config, sources)->upstreams.at(0)->tls.at(0), first);
     folder.write("ca.crt", test::Authority("new CA").pem());
     EXPECT_NE(build(config)->tls.at(0), first);
 }
@@ -96,7 +110,7 @@ TEST_F(TlsUpstreams, FilesThatBreakAfterTheCheckLeaveTheFormerOnes) {
     const auto loaded = builder.load_files(next);
     ASSERT_FALSE(loaded);
     EXPECT_THAT(loaded.error().message, HasSubstr("cannot be read"));
-    EXPECT_EQ(builder.build(config, hosts)->upstreams.at(0)->tls.at(0), first);
+    EXPECT_EQ(builder.build(config, sources)->upstreams.at(0)->tls.at(0), first);
 }
 
 }  // namespace

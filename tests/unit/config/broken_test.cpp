@@ -320,18 +320,57 @@ const Broken kPeers[] = {
   westus:
     zones: [w.test]
     endpoints:
-      - srv: _dns._udp.example.com
       - kubernetes: {service: kube-system/kube-dns}
       - address: 10.2.0.10
       -
+      - {}
 )",
-     {"pz.yaml:5:9: peers.westus.endpoints[0].srv: unknown kind of endpoint 'srv' (hint: not "
-      "supported yet)",
-      "pz.yaml:6:9: peers.westus.endpoints[1].kubernetes: unknown kind of endpoint 'kubernetes' "
+     {"pz.yaml:5:9: peers.westus.endpoints[0].kubernetes: unknown kind of endpoint 'kubernetes' "
       "(hint: not supported yet)",
-      "pz.yaml:7:9: peers.westus.endpoints[2]: a text is expected, not a mapping (hint: an address "
-      "or a host name, each with an optional port)",
-      "pz.yaml:8:7: peers.westus.endpoints[3]: a text is expected, not nothing"}},
+      "pz.yaml:6:9: peers.westus.endpoints[1]: a text or srv is expected, not a mapping (hint: an "
+      "address or a host name, each with an optional port, or srv: _dns._udp.example.com)",
+      "pz.yaml:7:7: peers.westus.endpoints[2]: a text is expected, not nothing",
+      "pz.yaml:8:9: peers.westus.endpoints[3]: a text or srv is expected, not a mapping (hint: an "
+      "address or a host name, each with an optional port, or srv: _dns._udp.example.com)"}},
+    {"EndpointSrv",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints:
+      - srv: dns.example.com
+      - srv: _dns._udp
+      - srv: _dns.udp.example.com
+      - srv: _dns._udp.exa mple.com
+      - srv: [_dns._udp.example.com]
+      - {srv: _dns._udp.example.com, port: 53}
+      - srv:
+)",
+     {"pz.yaml:5:14: peers.westus.endpoints[0].srv: 'dns.example.com' is not the name of a service "
+      "(hint: _service._protocol.domain, such as _dns._udp.example.com)",
+      "pz.yaml:6:14: peers.westus.endpoints[1].srv: '_dns._udp' is not the name of a service "
+      "(hint: _service._protocol.domain, such as _dns._udp.example.com)",
+      "pz.yaml:7:14: peers.westus.endpoints[2].srv: '_dns.udp.example.com' is not the name of a "
+      "service (hint: _service._protocol.domain, such as _dns._udp.example.com)",
+      "pz.yaml:8:14: peers.westus.endpoints[3].srv: '_dns._udp.exa mple.com' is not the name of a "
+      "service (hint: _service._protocol.domain, such as _dns._udp.example.com)",
+      "pz.yaml:9:14: peers.westus.endpoints[4].srv: a text is expected, not a list (hint: a text "
+      "that starts with '[' needs quotes, such as \"[::1]:53\")",
+      "pz.yaml:10:38: peers.westus.endpoints[5].port: unknown key 'port' (hint: the records of the "
+      "name say the port)",
+      "pz.yaml:11:9: peers.westus.endpoints[6].srv: a text is expected, not nothing"}},
+    {"BootstrapSrv",
+     R"(bootstrap:
+  - srv: _dns._udp.example.com
+)",
+     {"pz.yaml:2:10: bootstrap[0].srv: srv needs somebody to resolve it (hint: write an address "
+      "here)"}},
+    {"EndpointSrvTwice",
+     R"(peers:
+  westus:
+    zones: [w.test]
+    endpoints: [{srv: _dns._udp.example.com}, {srv: _DNS._udp.example.com.}]
+)",
+     {"pz.yaml:4:47: peers.westus.endpoints[1]: 'srv:_DNS._udp.example.com' is listed twice"}},
     {"EndpointTwice",
      R"(peers:
   westus:

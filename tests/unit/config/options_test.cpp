@@ -34,6 +34,8 @@ std::vector<std::string> texts(const std::vector<upstream::EndpointSpec>& endpoi
             result.push_back(endpoint.address->to_text());
         } else if (!endpoint.resolv_conf.empty()) {
             result.push_back("file " + endpoint.resolv_conf);
+        } else if (!endpoint.srv.empty()) {
+            result.push_back("srv " + endpoint.srv);
         } else {
             result.push_back("host " + endpoint.host + " " + std::to_string(endpoint.port));
         }
@@ -175,7 +177,7 @@ TEST(Options, PeersInTheFilesOrder) {
         "    zones: [westus.svc.cluster.local, W2.test]\n"
         "    endpoints: [10.2.0.10, 10.2.0.10:5353, \"[fd00::1]:54\", \"fd00::2\", "
         "dns.example.com, "
-        "dns.example.com:54]\n"
+        "dns.example.com:54, {srv: _dns._udp.westus.example.com.}]\n"
         "    transport: udp\n"
         "    reverse: [10.2.0.0/16]\n"
         "    deadline: 4500ms\n"
@@ -186,7 +188,8 @@ TEST(Options, PeersInTheFilesOrder) {
     EXPECT_THAT(texts(peer.zones), ElementsAre("westus.svc.cluster.local", "W2.test"));
     EXPECT_THAT(texts(peer.endpoints),
                 ElementsAre("10.2.0.10:53", "10.2.0.10:5353", "[fd00::1]:54", "[fd00::2]:53",
-                            "host dns.example.com 53", "host dns.example.com 54"));
+                            "host dns.example.com 53", "host dns.example.com 54",
+                            "srv _dns._udp.westus.example.com"));
     EXPECT_EQ(peer.transport, upstream::Transport::udp);
     EXPECT_THAT(texts(peer.reverse), ElementsAre("10.2.0.0/16"));
     EXPECT_EQ(peer.deadline, 4500ms);

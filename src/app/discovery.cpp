@@ -1,0 +1,156 @@
+// Files are looked at each second instead of being watched with inotify: a stat() follows whatever
+// leads to the file. A ConfigMap swaps a link two steps away (..data), systemd-resolved's file lies
+// behind a link into another folder, and a file that is mounted alone is written in place: each of
+// them would need watches of its own, and all of it costs two microseconds.
+#include "app/discovery.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <set>
+
+#include "app/snapshot_builder.hpp"
+#include "peerzone/base/log.hpp"
+#include "peerzone/upstream/resolv_conf.hpp"
+
+namespace peerzone::app {
+namespace {
+
+constexpr Seconds kLookupDeadline{2};
+constexpr Seconds kLook{1};           // how often files are looked at
+constexpr Millis kTellInterval{200};  // building a snapshot costs something
+constexpr std::size_t kListedMax = 16;
+
+// Equal as long as nobody has written or exchanged the file.
+std::string stamp_of(const std::string& path) {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) return "";
+    std::string stamp;
+    for (const long value : {static_cast<long>(found.st_dev), static_cast<long>(found.st_ino),
+                             static_cast<long>(found.st_size), found.st_mtim.tv_sec,
+                             found.st_mtim.tv_nsec, found.st_ctim.tv_sec, found.st_ctim.tv_nsec})
+        stamp += std::to_string(value) + " ";
+    return stamp;
+}
+
+std::string listed(const std::vector<SocketAddress>& addresses) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(addresses.size(), kListedMax); ++i)
+        text += (text.empty() ? "" : ",") + addresses[i].to_text();
+    if (addresses.size() > kListedMax) text += ",… (" + std::to_string(addresses.size()) + ")";
+    return text;
+}
+
+std::string age_text(const std::optional<Time>& since, Time now) {
+    if (!since) return "never";
+    return std::to_string(std::chrono::duration_cast<Seconds>(now - *since).count()) + "s ago";
+}
+
+}  // namespace
+
+Discovery::Discovery(boost::asio::io_context& io, std::function<void()> changed)
+    : changed_(std::move(changed)), due_(io), look_(io), tell_(io), lookups_(io) {}
+
+void Discovery::want(const config::Config& config) {
+    sources_.want(followed_items(config), Clock::now());
+    bootstrap_ = config.bootstrap;
+    stamps_.clear();
+    for (const std::string& path : sources_.files()) static_cast<void>(read_file(path));
+    servers_ = bootstrap_servers(config.bootstrap, sources_.table());
+    log_events();
+    look_at_files();
+    ask_due();
+}
+
+bool Discovery::read_file(const std::string& path) {
+    stamps_[path] = stamp_of(path);  // before: a later change is seen at the next look
+    return sources_.file_read(path, upstream::read_resolv_conf(path), Clock::now());
+}
+
+void Discovery::look_at_files() {
+    if (sources_.files().empty()) {
+        look_.cancel();
+        return;
+    }
+    look_.expires_after(kLook);
+    look_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+        if (error || alive.expired()) return;
+        const std::set<std::string> files = sources_.files();
+        for (const std::string& path : files)
+            if (stamps_[path].empty() || stamp_of(path) != stamps_[path]) note(read_file(path));
+        const auto servers = bootstrap_servers(bootstrap_, sources_.table());
+        if (servers != servers_) {
+            servers_ = servers;
+            sources_.hurry(Clock::now());
+            ask_due();
+        }
+        log_events();
+        look_at_files();
+    });
+}
+
+void Discovery::ask_due() {
+    while (const auto due = sources_.take(Clock::now())) {
+        std::vector<SocketAddress> servers = servers_;
+        if (!servers.empty())
+            std::rotate(servers.begin(),
+                        servers.begin() + static_cast<long>(due->failures % servers.size()),
+                        servers.end());
+        const auto done = [this, question = due->question](const upstream::LookupReply& reply) {
+            note(sources_.done(question, reply, Clock::now(),
+                               static_cast<std::uint32_t>(random_())));
+            log_events();
+            ask_due();
+        };
+        lookups_.ask(due->question.name, due->question.type, servers, kLookupDeadline, done);
+    }
+    if (sources_.next() == Time::max()) return;
+    due_.expires_at(sources_.next());
+    due_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+        if (!error && !alive.expired()) ask_due();
+    });
+}
+
+// Several changes in a row are told once.
+void Discovery::note(bool changed) {
+    if (!changed || telling_) return;
+    telling_ = true;
+    tell_.expires_at(std::max(Clock::now(), told_ + kTellInterval));
+    tell_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+        if (error || alive.expired()) return;
+        telling_ = false;
+        told_ = Clock::now();
+        changed_();
+    });
+}
+
+void Discovery::log_events() {
+    using Kind = SourceEvent::Kind;
+    for (const SourceEvent& event : sources_.take_events()) {
+        switch (event.kind) {
+            case Kind::changed:
+                log::info("endpoints changed", {{"source", event.source},
+                                                {"added", listed(event.added)},
+                                                {"removed", listed(event.removed)}});
+                break;
+            case Kind::failing:
+                log::warning("endpoints not found",
+                             {{"source", event.source},
+                              {"why", event.why},
+                              {"kept", std::to_string(event.kept)},
+                              {"confirmed", age_text(event.good_at, Clock::now())}});
+                break;
+            case Kind::recovered:
+                log::info("endpoints found again", {{"source", event.source}});
+                break;
+            case Kind::cut:
+                log::warning("too many endpoints",
+                             {{"source", event.source},
+                              {"found", event.why},
+                              {"used", std::to_string(upstream::kSourceAddressesMax)}});
+                break;
+        }
+    }
+}
+
+}  // namespace peerzone::app
