@@ -160,7 +160,7 @@ void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::En
     const auto known = sources.find(text);
     if (known == sources.end() || known->second.addresses.empty()) {
         const bool failed = known != sources.end() && !known->second.error.empty();
-        made.pending = text + ": " + (failed ? known->second.error : "not resolved yet");
+        made.pending = failed ? known->second.error : text + ": not resolved yet";
         return;
     }
     for (SocketAddress address : known->second.addresses) {

@@ -208,7 +208,7 @@ Sources::Found Sources::find_srv(const std::string& name) const {
     const auto twice = std::unique(found.addresses.begin(), found.addresses.end());
     found.addresses.erase(twice, found.addresses.end());
     if (found.good_at) found.good_at = std::min(*found.good_at, *srv->good_at);
-    if (!srv->error.empty()) found.error = "SRV: " + srv->error;
+    if (!srv->error.empty()) found.error = folded(name) + ": SRV: " + srv->error;
     return found;
 }
 

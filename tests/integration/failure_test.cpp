@@ -139,7 +139,7 @@ TEST_F(Failing, NoEndpointsYetIsNotRemembered) {
         const Reply reply = client.ask(kDb, type::a);
         EXPECT_EQ(reply.rcode(), 2u);
         EXPECT_EQ(reply.ede(), 22);
-        EXPECT_TRUE(reply.says("peer=westus dns.westus.example.com: not resolved yet"))
+        EXPECT_TRUE(reply.says("peer=westus dns.westus.example.com:53: not resolved yet"))
             << reply.ede_text();
     }
     one.on(kDb, type::a, {{"db.westus.svc.cluster.local 60 IN A 10.2.0.1"}});

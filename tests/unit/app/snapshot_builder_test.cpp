@@ -173,8 +173,7 @@ TEST_F(Building, HostNamesArePendingUntilTheyAreKnown) {
         items, ElementsAre("resolv.conf:/etc/resolv.conf", "dns.example.com:5353", "10.2.0.10:53"));
 
     sources["dns.example.com:5353"].error = "dns.example.com: no such name";
-    EXPECT_EQ(build(yaml)->upstreams[0]->pending,
-              "dns.example.com:5353: dns.example.com: no such name");
+    EXPECT_EQ(build(yaml)->upstreams[0]->pending, "dns.example.com: no such name");
     find("dns.example.com:5353", {"10.2.0.20:5353", "[fd00::20]:5353"});
     const auto after = build(yaml);
     EXPECT_EQ(after->upstreams[0]->pending, "");

@@ -248,7 +248,7 @@ TEST_F(Following, AServiceThatMovesKeepsTheOldTargetUntilTheNewOneIsKnown) {
     // An answer without targets keeps those there are.
     EXPECT_FALSE(answer(kService, LookupType::srv, none("no such name")));
     EXPECT_THAT(addresses(kSrv), ElementsAre("10.0.0.2:53"));
-    EXPECT_EQ(sources.table().at(kSrv).error, "SRV: no such name");
+    EXPECT_EQ(sources.table().at(kSrv).error, kService + ": SRV: no such name");
     EXPECT_TRUE(a("b.example.com", found({"10.0.0.3"}))) << "and they are followed on";
 }
 
