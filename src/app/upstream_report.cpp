@@ -64,8 +64,10 @@ metrics::UpstreamReport report_on(const Upstream& upstream, Time now) {
     report.held = health.is_held();
     report.since = health.since_wall();
     report.pending = upstream.pending;
-    for (const auto& endpoint : upstream.endpoints)
-        report.endpoints.push_back(report_on(upstream, *endpoint, now));
+    for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
+        report.endpoints.push_back(report_on(upstream, *upstream.endpoints[i], now));
+        if (i < upstream.sources.size()) report.endpoints.back().source = upstream.sources[i];
+    }
     return report;
 }
 
