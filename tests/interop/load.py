@@ -14,13 +14,16 @@ Result = collections.namedtuple("Result", "name sent took reply")
 
 
 class Stream:
-    """One sequence of questions: `name(i)` is the i-th; from several sockets, so that every worker gets some."""
+    """One sequence of questions: `name(i)` is the i-th; from several sockets, so that every worker gets some, and from the address
+    `source` if one is given."""
 
-    def __init__(self, address, rate, name, qtype=wire.A, sockets=8):
+    def __init__(self, address, rate, name, qtype=wire.A, sockets=8, source=None):
         self.address, self.rate, self.name, self.qtype = address, rate, name, qtype
         self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sockets)]
         for opened in self.sockets:
             opened.setblocking(False)
+            if source is not None:
+                opened.bind((source, 0))
             opened.connect(address)
         self.count = 0
         self.waiting = {}  # (socket, ID) -> (name, sent)
