@@ -3,12 +3,15 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
+#include <boost/asio/io_context.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/query.hpp"
+#include "peerzone/resolver/resolver.hpp"
 #include "peerzone/view/view.hpp"
 #include "peerzone/zone/zone.hpp"
 
@@ -105,6 +108,41 @@ void find_in_cache(benchmark::State& state) {
     if (found != i) state.SkipWithError("not everything was found");
 }
 BENCHMARK(find_in_cache);
+
+// All of it but the sockets: view, route, cache and reply, 5 s after the names were learned.
+void answer_hit(benchmark::State& state) {
+    boost::asio::io_context io{1};
+    metrics::Counters counters;
+    cache::Cache cache({});
+    Cork cork;
+    upstream::Client client(io, cork, counters, {});
+    resolver::Resolver resolver(cache, client, counters);
+    auto snapshot = std::make_shared<resolver::Snapshot>();
+    auto peer = std::make_shared<upstream::Upstream>();
+    snapshot->upstreams.push_back(peer);
+    snapshot->clients.add(IpPrefix::parse("10.1.0.0/16").value(), 0);
+    snapshot->views.push_back({.name = "pods", .routes = {}, .recursion_available = true});
+    snapshot->views[0].routes.add(
+        {.suffix = dns::Name::from_text("westus.svc.cluster.local").value(),
+         .kind = view::Route::Kind::upstream,
+         .built_in = false,
+         .index = 0});
+    resolver.publish(snapshot);
+    const Time now = Clock::now();
+    fill(cache, now);
+    std::vector<std::vector<std::uint8_t>> questions;
+    for (std::size_t i = 0; i < kNames; ++i) questions.push_back(question_of(i * 7919 % kNames));
+    resolver::Request request;
+    request.client = IpAddress::parse("10.1.0.9").value();
+    std::array<std::uint8_t, 1232> out;
+    std::size_t i = 0;
+    std::size_t size = 0;
+    for (auto _ : state)
+        if (resolver.answer_now(questions[++i % kNames], now + Seconds(5), request, out, size) !=
+            resolver::Now::replied)
+            state.SkipWithError("not a hit");
+}
+BENCHMARK(answer_hit);
 
 // What workers cost each other: the names are the same, so every shard and entry is everybody's.
 void find_in_shared_cache(benchmark::State& state) {
