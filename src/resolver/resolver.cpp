@@ -265,7 +265,8 @@ Now Resolver::Impl::reply_kept(const view::View& view, const Request& request,
     dns::ReplyHead head;
     head.flags = view.recursion_available ? dns::kFlagRa : 0;
     if (query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
-    if (hit.authentic_data && wants_ad(query)) head.flags |= dns::kFlagAd;
+    // Signatures may have expired as well: what is past its TTL is not said to be authentic.
+    if (hit.authentic_data && !hit.stale && wants_ad(query)) head.flags |= dns::kFlagAd;
     head.rcode = note.rcode = hit.rcode;
     if (hit.stale) head.error = note.error = why;
     counters.add(hit.stale ? Count::answered_stale : Count::answered_cache);

@@ -87,7 +87,7 @@ Visit Resolver::Impl::visit_upstream(Walk& walk, const upstream::Upstream& next,
         walk.first_source = next.id;
     }
     // For what is still fresh the upstream itself is asked, not what it said before.
-    if (walk.stops == 0 && walk.flight->is_refresh) return Visit::ask;
+    if (walk.stops == 0 && walk.flight->is_refresh && !walk.memory_only) return Visit::ask;
     const bool away = next.health->is_away();
     if (walk.memory_only || away) {
         const std::string_view why = away ? say_away(words.begin(), next) : walk.why;
@@ -163,7 +163,7 @@ bool Resolver::Impl::visit_cache(Walk& walk, const upstream::Upstream& upstream,
 void Resolver::Impl::end_with(Walk& walk, const cache::Hit& hit) {
     std::memcpy(&scratch[dns::kHeaderSize], walk.name.wire().data(), walk.name.size());
     walk.answer.rcode = hit.rcode;
-    walk.answer.authentic_data = walk.answer.authentic_data && hit.authentic_data;
+    walk.answer.authentic_data = walk.answer.authentic_data && hit.authentic_data && !hit.stale;
     walk.answer.info = hit.info;
     walk.lifetime = std::min(walk.lifetime, hit.remaining);
     assemble(walk);

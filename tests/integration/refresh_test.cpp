@@ -78,6 +78,30 @@ TEST_F(Hot, ARefreshThatFailsHidesNothing) {
     EXPECT_EQ(server.count(Count::servfail), 0u);
 }
 
+// A refresh that takes its time when the answer expires: who comes then waits as for any slow
+// reply.
+TEST_F(Hot, AClientThatMeetsASlowRefreshIsAnsweredFromMemory) {
+    peer.on(kDb, type::a, address("10.2.0.1", 1));
+    const Server server(yaml());
+    const Client client = server.client();
+    EXPECT_EQ(client.ask(kDb, type::a).rcode(), 0u);
+    peer.hold();
+    const Time start = Clock::now();
+    int stale = 0;
+    while (Clock::now() - start < Millis(1500)) {
+        const Time asked = Clock::now();
+        const Reply reply = client.ask(kDb, type::a);
+        ASSERT_EQ(reply.answers().size(), 1u) << reply.ede_text();
+        EXPECT_LT(Clock::now() - asked, Millis(400));
+        if (reply.says("peer=westus not answering for ")) ++stale;
+        std::this_thread::sleep_for(Millis(5));
+    }
+    EXPECT_EQ(server.count(Count::refreshes), 1u);
+    EXPECT_GT(stale, 0);
+    EXPECT_EQ(server.count(Count::servfail), 0u);
+    peer.release();
+}
+
 // A peer that is back after a partition is not asked for everything at once.
 TEST_F(Hot, AReturnIsNoStampede) {
     constexpr int kNames = 80;

@@ -64,6 +64,16 @@ TEST_F(StaleAnswers, AKnownNameOfAnUpstreamThatIsAwayIsAnsweredAtOnce) {
     EXPECT_FALSE(ask("db.westus", type::a, {.edns = std::nullopt}).message.opt);
 }
 
+TEST_F(StaleAnswers, AreNotSaidToBeAuthentic) {
+    know("db.westus", type::a, {"10.2.0.1"}, {.authentic_data = true, .lifetime = Seconds(5)});
+    EXPECT_TRUE(ask("db.westus", type::a, {.flags = dns::kFlagAd}).flag(dns::kFlagAd));
+    now += Seconds(10);
+    partition();
+    const Reply reply = ask("db.westus", type::a, {.flags = dns::kFlagAd});
+    EXPECT_EQ(reply.ede(), 3);
+    EXPECT_FALSE(reply.flag(dns::kFlagAd));
+}
+
 TEST_F(StaleAnswers, EndpointsThatAreUpAreCounted) {
     auto west = std::make_shared<upstream::Upstream>(*snapshot->upstreams[0]);
     for (const char* address : {"10.2.0.10", "10.2.0.11", "10.2.0.12"}) {
