@@ -1,5 +1,6 @@
 #include "peerzone/app/app.hpp"
 
+#include <sys/random.h>
 #include <sys/resource.h>
 
 #include <boost/asio/io_context.hpp>
@@ -23,6 +24,7 @@
 #include "peerzone/server/query_log.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
+#include "peerzone/upstream/prober.hpp"
 
 namespace peerzone::app {
 namespace {
@@ -31,6 +33,15 @@ namespace asio = boost::asio;
 
 constexpr Seconds kTlsLook{5};          // how often the certificate's files are looked at
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
+
+// Who we are in hop marks: nobody else has the same, and a restart is somebody new.
+std::uint64_t make_node_id() {
+    std::uint64_t id = 0;
+    // The kernel gives eight octets whole, or none before it has any randomness at boot.
+    if (getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id)
+        id = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
+    return id;
+}
 
 // Everything that runs. Control thread only.
 class Program {
@@ -70,10 +81,11 @@ private:
     server::QueryLog query_log_;
     std::vector<resolver::ReplyObserver*> observers_;  // one per worker
     std::vector<std::unique_ptr<server::Worker>> workers_;
+    std::unique_ptr<upstream::Prober> prober_;
     Operations operations_;
     std::optional<server::AdminServer> admin_;
     std::thread ender_;  // waits for the workers' end
-    SnapshotBuilder builder_;
+    SnapshotBuilder builder_{make_node_id()};
     server::TlsFiles tls_files_;
     asio::steady_timer tls_timer_{io_};
     bool serves_tls_ = false;
@@ -94,7 +106,9 @@ Result<void> Program::open() {
     if (auto files = builder_.load_files(config_); !files) return files;
     const std::size_t count = config_.workers != 0 ? config_.workers : auto_workers();
     upstream::ClientOptions client;
-    client.sockets_max = std::min(client.sockets_max, raise_descriptor_limit() / 2 / count);
+    client.node_id = builder_.node_id();
+    client.sockets_max = std::min(client.sockets_max, raise_descriptor_limit() / 2 / (count + 1));
+    prober_ = std::make_unique<upstream::Prober>(io_, client);
     for (std::size_t i = 0; i < count; ++i)
         workers_.push_back(std::make_unique<server::Worker>(shared_, client));
     for (const auto& worker : workers_)
@@ -162,6 +176,7 @@ Result<void> Program::open_tls() {
 Result<void> Program::open_admin() {
     operations_.config_loaded(file_, config_.cluster_name);
     operations_.add_counters(counters_);
+    operations_.add_counters(prober_->counters());
     for (const auto& worker : workers_) operations_.add_counters(worker->counters());
     if (!config_.listen.admin) return {};
     Result<Fd> socket = server::open_admin(*config_.listen.admin);
@@ -202,6 +217,7 @@ void Program::publish_tls() {
 void Program::start() {
     discovery_.want(config_);
     const auto snapshot = builder_.build(config_, discovery_.sources());
+    prober_->follow(snapshot->upstreams);
     operations_.show(snapshot);
     for (const auto& worker : workers_) worker->start(snapshot);
     operations_.enter(Operations::Phase::serving);
@@ -216,6 +232,7 @@ void Program::start() {
 
 void Program::publish() {
     const auto snapshot = builder_.build(config_, discovery_.sources());
+    prober_->follow(snapshot->upstreams);
     operations_.show(snapshot);
     for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
     for (const std::string& notice : builder_.take_notices())
@@ -277,6 +294,7 @@ void Program::reload() {
 // Until the workers have ended, /readyz says that we are draining.
 void Program::stop() {
     operations_.enter(Operations::Phase::draining);
+    prober_->shut_down();
     for (const auto& worker : workers_) worker->drain(kDrainDeadline);
     ender_ = std::thread([this] {
         for (const auto& worker : workers_) worker->join();
@@ -291,7 +309,8 @@ void Program::stop() {
 void Program::log_counters() const {
     std::string text;
     for (std::size_t i = 0; i < metrics::kCountNames.size(); ++i) {
-        std::uint64_t sum = counters_.value(static_cast<metrics::Count>(i));
+        std::uint64_t sum = counters_.value(static_cast<metrics::Count>(i)) +
+                            prober_->counters().value(static_cast<metrics::Count>(i));
         for (const auto& worker : workers_)
             sum += worker->counters().value(static_cast<metrics::Count>(i));
         if (sum != 0)

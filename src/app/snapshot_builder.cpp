@@ -78,6 +78,7 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     const config::Config& config, const upstream::SourceTable& sources) {
     auto snapshot = std::make_shared<resolver::Snapshot>();
     snapshot->limits = config.resolver_limits;
+    snapshot->node_id = node_id_;
     for (const view::Options& options : config.views) {
         const auto id = static_cast<view::ViewId>(snapshot->views.size());
         snapshot->views.push_back(

@@ -20,6 +20,10 @@ namespace peerzone::app {
 
 class SnapshotBuilder {
 public:
+    /// `node_id`: who we are in hop marks.
+    explicit SnapshotBuilder(std::uint64_t node_id = 0) noexcept : node_id_(node_id) {}
+    std::uint64_t node_id() const noexcept { return node_id_; }
+
     /// Reads the zones of a configuration, and the certificates and keys for its upstreams over
     /// TLS, to be used from the next build on. All or none: an error (a file that changed since the
     /// configuration was checked) leaves the former ones.
@@ -48,6 +52,7 @@ private:
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
                      const config::Config& config);
 
+    std::uint64_t node_id_;
     std::vector<std::shared_ptr<const zone::Zone>> zones_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> kept_;  // those of the build under way

@@ -238,9 +238,17 @@ std::size_t write_empty_reply(MutableBytes message, const Query& query, const Re
     return finish_reply(message, query, BodyInfo{}, head, limit);
 }
 
+namespace {
+
+constexpr std::size_t kHopMarkSize = 4 + 8 + 1;  // code and length, node, hops
+
+}  // namespace
+
 std::size_t write_question(MutableBytes out, std::uint16_t id, const UpstreamQuestion& question,
                            bool edns) noexcept {
-    const std::size_t size = kHeaderSize + question.name.size() + 4 + (edns ? kOptSize : 0);
+    const bool marked = edns && question.hops != 0;
+    const std::size_t size = kHeaderSize + question.name.size() + 4 + (edns ? kOptSize : 0) +
+                             (marked ? kHopMarkSize : 0);
     if (out.size() < size) return 0;
     store_u16(&out[0], id);
     store_u16(&out[2], (question.recursion_desired ? kFlagRd : 0) |
@@ -259,7 +267,15 @@ std::size_t write_question(MutableBytes out, std::uint16_t id, const UpstreamQue
         store_u16(p + 3, kUdpEdnsMax);
         store_u16(p + 5, 0);
         store_u16(p + 7, question.dnssec_ok ? kEdnsFlagDo : 0);
-        store_u16(p + 9, 0);
+        store_u16(p + 9, marked ? kHopMarkSize : 0);
+    }
+    if (marked) {
+        p += kOptSize;
+        store_u16(p, option::hop_mark);
+        store_u16(p + 2, kHopMarkSize - 4);
+        store_u32(p + 4, static_cast<std::uint32_t>(question.node >> 32));
+        store_u32(p + 8, static_cast<std::uint32_t>(question.node));
+        p[12] = question.hops;
     }
     return size;
 }

@@ -50,6 +50,8 @@ std::size_t Attempt::write(MutableBytes out) const noexcept {
     question.dnssec_ok = dnssec_ok;
     question.checking_disabled = checking_disabled;
     question.recursion_desired = true;
+    question.hops = hops;
+    question.node = node;
     return dns::write_question(out, id, question, edns);
 }
 
@@ -63,6 +65,33 @@ void Attempt::begin(Time now) noexcept {
     expires_at = now + timeout;
     on_used_stream = false;
     stream_retried = false;
+}
+
+void Attempt::take_place_of(Attempt& other) noexcept {
+    begin(other.sent_at);
+    to = other.to;
+    tls = other.tls;
+    type = other.type;
+    dnssec_ok = other.dnssec_ok;
+    checking_disabled = other.checking_disabled;
+    edns = other.edns;
+    hops = other.hops;
+    node = other.node;
+    timeout = other.timeout;
+    stats = other.stats;
+    mixed_ = other.mixed_;
+    name_size_ = other.name_size_;
+    std::copy_n(other.name_.begin(), name_size_, name_.begin());
+    id = other.id;
+    on_used_stream = other.on_used_stream;
+    stream_retried = other.stream_retried;
+    expires_at = other.expires_at;
+    place = other.place;
+    exchange = other.exchange;
+    on_timeout = other.on_timeout;
+    AttemptList* const list = other.list_;
+    other.leave();
+    if (list != nullptr) list->add(*this);
 }
 
 void Attempt::leave() noexcept {
@@ -90,7 +119,8 @@ void Attempt::finish(Outcome how, Time now) {
 
 void Attempt::expired(TimerNode& node) {
     auto& attempt = static_cast<Attempt&>(node);
-    attempt.on_timeout(attempt);
+    const auto late = std::exchange(attempt.on_late, nullptr);
+    (late != nullptr ? late : attempt.on_timeout)(attempt);
 }
 
 }  // namespace peerzone::upstream

@@ -2,6 +2,7 @@
 // it: start it on an exchange, then await it. Used on one thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <coroutine>
 #include <cstddef>
@@ -30,10 +31,12 @@ enum class Outcome : std::uint8_t {
     closed,
     untrusted,  ///< TLS failed; `why` has the words
     busy,
+    beaten,  ///< a second question was answered first
     shut_down
 };
 
 class Attempt;
+class EndpointStats;
 class TlsIdentity;
 
 /// Attempts that wait at one place. `total` counts those of several lists together.
@@ -72,7 +75,14 @@ public:
     bool dnssec_ok = false;
     bool checking_disabled = false;
     bool edns = true;
+    std::uint8_t hops = 0;   ///< the hop mark (DESIGN section 6, "Loops"); 0: none
+    std::uint64_t node = 0;  ///< who we are in it
     Duration timeout{};
+    EndpointStats* stats = nullptr;  ///< where replies that are not ours are counted; may be null
+    /// Called once when there is no reply after `late_after`, though the wait goes on. It must file
+    /// the attempt in its timers again, for expires_at.
+    void (*on_late)(Attempt&) = nullptr;
+    Duration late_after{};
     /// Keeps `name` as it will be sent, with random letter case when `mix` is not null.
     void set_name(Bytes name, Random* mix) noexcept;
     Bytes name() const noexcept { return {name_.data(), name_size_}; }
@@ -91,11 +101,17 @@ public:
     bool on_used_stream =
         false;  ///< its connection had been used before: the server may just have closed it
     bool stream_retried = false;
-    Time expires_at{};      ///< when the exchange gives up
+    Time expires_at{};  ///< when the exchange gives up
+    /// When the timer is to fire next.
+    Time wakes_at() const noexcept {
+        return on_late != nullptr ? std::min(sent_at + late_after, expires_at) : expires_at;
+    }
     void* place = nullptr;  ///< the socket or connection it waits on
     void* exchange = nullptr;
     void (*on_timeout)(Attempt&) = nullptr;
     void begin(Time now) noexcept;
+    /// Waits from now on instead of `other`, which leaves. File it in the timers for expires_at.
+    void take_place_of(Attempt& other) noexcept;
     void leave() noexcept;  ///< the list it waits in, and the timer
     /// Ends the wait. The coroutine goes on within this call, and the attempt may be gone
     /// afterwards.

@@ -1,30 +1,19 @@
 #include "upstream/attempt_plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace peerzone::upstream {
 namespace {
 
 constexpr Duration kBandSlack = Millis(2);
 constexpr Duration kStreamTimeoutMin = Millis(400);  // a connection costs a round trip more
-constexpr Duration kRemainingMin = Millis(5);        // with less left it is not worth asking
+constexpr Duration kHedgeSlack = Millis(1);
+constexpr Duration kRemainingMin = Millis(5);  // with less left it is not worth asking
 
 /// With no reply from anybody, TCP is tried once this share of the deadline is gone.
 Duration late_after(Duration whole) {
     return whole * 3 / 5;
-}
-
-std::string millis_text(Duration d) {
-    return std::to_string(std::chrono::round<Millis>(d).count()) + "ms";
-}
-
-const char* wire_text(Wire wire) {
-    switch (wire) {
-        case Wire::udp: return "udp";
-        case Wire::tcp: return "tcp";
-        case Wire::tls: return "tls";
-    }
-    return "";
 }
 
 /// Round trips until a reply over this wire may be there: TCP and TLS 1.3 shake hands first.
@@ -39,16 +28,19 @@ int round_trips(Wire wire) {
 
 }  // namespace
 
-const char* fault_text(Fault fault) noexcept {
-    switch (fault) {
-        case Fault::timeout: return "timeout";
-        case Fault::refused: return "connection refused";
-        case Fault::unreachable: return "network unreachable";
-        case Fault::closed: return "connection closed";
-        case Fault::untrusted: return "failed";
-        case Fault::busy: return "no socket free";
+Wire usual_wire(Transport transport, const Endpoint& endpoint, Time now) noexcept {
+    switch (transport) {
+        case Transport::tls: return Wire::tls;
+        case Transport::tcp: return Wire::tcp;
+        case Transport::udp: return Wire::udp;
+        case Transport::automatic: break;
     }
-    return "failed";
+    return endpoint.datagrams_work(now) ? Wire::udp : Wire::tcp;
+}
+
+Duration patience(const Endpoint& endpoint, Wire wire) noexcept {
+    const Duration own = endpoint.attempt_timeout();
+    return wire == Wire::udp ? own : std::max(round_trips(wire) * own, kStreamTimeoutMin);
 }
 
 void AttemptPlan::State::set_tries(Wire wire, unsigned n) noexcept {
@@ -60,8 +52,9 @@ void AttemptPlan::State::set_tries(Wire wire, unsigned n) noexcept {
     }
 }
 
-AttemptPlan::AttemptPlan(const Upstream& upstream, Time now) noexcept
+AttemptPlan::AttemptPlan(const Upstream& upstream, Time now, bool marks_hops) noexcept
     : upstream_(upstream),
+      marks_hops_(marks_hops),
       count_(std::min(upstream.endpoints.size(), kEndpointsMax)),
       start_(now),
       deadline_(now + upstream.options.deadline) {}
@@ -103,10 +96,12 @@ unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
     const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
         endpoint.is_suspect() || (wire != Wire::udp && !endpoint.stream_works(now));
-    return (tries >= 2 ? 1u : 0u) << 8 | (demoted ? 1u : 0u) << 7 | tries;
+    return (tries >= 2 ? 1u : 0u) << 9 | (demoted ? 1u : 0u) << 8 |
+           (endpoint.is_poor() ? 1u : 0u) << 7 | tries;
 }
 
-std::size_t AttemptPlan::pick(Time now, std::uint32_t random) const noexcept {
+/// The best there is, leaving out `but`.
+std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) const noexcept {
     unsigned best_rank = ~0u;
     Duration best_rtt = Duration::max();
     // Read once: other workers write what endpoints are like.
@@ -114,7 +109,7 @@ std::size_t AttemptPlan::pick(Time now, std::uint32_t random) const noexcept {
     std::array<Duration, kEndpointsMax> rtts;   // NOLINT
     for (std::size_t i = 0; i < count_; ++i) {
         const Choice choice = choose_wire(states_[i], *upstream_.endpoints[i], now);
-        ranks[i] = choice.possible ? rank(i, choice.wire, now) : ~0u;
+        ranks[i] = choice.possible && i != but ? rank(i, choice.wire, now) : ~0u;
         rtts[i] = upstream_.endpoints[i]->smoothed_rtt();
         if (ranks[i] == ~0u || ranks[i] > best_rank) continue;
         if (ranks[i] < best_rank) best_rtt = Duration::max();
@@ -143,7 +138,7 @@ void AttemptPlan::set_timeout(const Endpoint& endpoint, unsigned tries_before, T
     const Duration remaining = deadline_ - now;
     const Duration own = endpoint.attempt_timeout();
     const Duration wanted = step_.wire != Wire::udp
-                                ? std::max(round_trips(step_.wire) * own, kStreamTimeoutMin)
+                                ? patience(endpoint, step_.wire)
                                 : std::min<Duration>(own * (1 << tries_before), kTimeoutMax);
     step_.timeout = anything_left(now) ? std::min(wanted, remaining) : remaining;
     full_timeout_ = step_.timeout >= own;
@@ -171,17 +166,84 @@ Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
 
     const Endpoint& endpoint = *upstream_.endpoints[chosen];
     State& state = states_[chosen];
-    step_.give_up = false;
-    step_.endpoint = chosen;
-    step_.wire = choose_wire(state, endpoint, now).wire;
-    step_.edns = !state.without_edns && endpoint.edns_works(now);
-    step_.mix_case = step_.wire == Wire::udp && !state.odd_case && endpoint.case_works(now);
+    fill(step_, chosen, now);
     const unsigned tries = state.tries(step_.wire);
     state.set_tries(step_.wire, tries + 1);
     set_timeout(endpoint, tries, now);
-    if (first_ && !endpoint.is_suspect()) find_copy(now);
+    if (first_ && !endpoint.is_suspect()) {
+        find_copy(now);
+        step_.hedge_after = hedge_after(now);
+    }
     first_ = false;
     return step_;
+}
+
+void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept {
+    const Endpoint& endpoint = *upstream_.endpoints[chosen];
+    const State& state = states_[chosen];
+    step.give_up = false;
+    step.endpoint = chosen;
+    step.wire = choose_wire(state, endpoint, now).wire;
+    step.edns = !state.without_edns && endpoint.edns_works(now);
+    step.hop_mark = marks_hops_ && step.edns && !state.mark_silent && !state.mark_refused &&
+                    endpoint.hop_mark_works(now);
+    step.mix_case = step.wire == Wire::udp && !state.odd_case && endpoint.case_works(now);
+}
+
+/// When most replies would be there: the p95 of the endpoint that was asked, or that of another one
+/// if that is less, for an endpoint that is often slow knows no better.
+Duration AttemptPlan::hedge_after(Time now) const noexcept {
+    const Duration own = upstream_.endpoints[step_.endpoint]->p95();
+    if (own == Duration::zero()) return Duration::max();
+    Duration best = Duration::max();
+    for (std::size_t i = 0; i < count_; ++i) {
+        const Endpoint& endpoint = *upstream_.endpoints[i];
+        const Duration other = endpoint.p95();
+        if (i == step_.endpoint || other == Duration::zero() || other >= best) continue;
+        if (endpoint.is_suspect() || endpoint.is_poor()) continue;
+        if (choose_wire(states_[i], endpoint, now).possible) best = other;
+    }
+    if (best == Duration::max()) return best;
+    const Duration usual = std::min(own, best);
+    const Duration after = usual + usual / 8 + kHedgeSlack;
+    return after < step_.timeout ? after : Duration::max();
+}
+
+Step AttemptPlan::hedge(Time now, std::uint32_t random) noexcept {
+    hedge_ = Step{};
+    if (deadline_ - now < kRemainingMin) return hedge_;
+    const std::size_t chosen = pick(now, random, step_.endpoint);
+    if (chosen == Step::kNone) return hedge_;
+    const Endpoint& endpoint = *upstream_.endpoints[chosen];
+    if (endpoint.is_suspect() || endpoint.is_poor()) return hedge_;
+    State& state = states_[chosen];
+    fill(hedge_, chosen, now);
+    state.set_tries(hedge_.wire, state.tries(hedge_.wire) + 1);
+    const Duration own = patience(endpoint, hedge_.wire);
+    hedge_.timeout = std::min<Duration>(std::max<Duration>(own, kTimeoutMax), deadline_ - now);
+    hedge_full_timeout_ = hedge_.timeout >= own;
+    return hedge_;
+}
+
+void AttemptPlan::swap_steps() noexcept {
+    std::swap(step_, hedge_);
+    std::swap(full_timeout_, hedge_full_timeout_);
+}
+
+bool AttemptPlan::on_hedge_reply(const CheckedReply& checked, Duration rtt, Time now) {
+    const std::size_t forced = forced_;
+    swap_steps();
+    const bool answered = on_reply(checked, rtt, now);
+    swap_steps();
+    if (forced != Step::kNone) forced_ = forced;
+    return answered;
+}
+
+bool AttemptPlan::on_hedge_fault(Fault fault, Time now, const std::string* why) {
+    swap_steps();
+    const bool became_suspect = on_fault(fault, now, why);
+    swap_steps();
+    return became_suspect;
 }
 
 bool AttemptPlan::tell(Telling telling) noexcept {
@@ -203,6 +265,20 @@ void AttemptPlan::judge_failure(const CheckedReply& checked) {
     explained_ = checked.error;
 }
 
+/// A usable reply. What the question was asked without is remembered only now that it has helped.
+void AttemptPlan::note_heard(Endpoint& endpoint, const State& state, Time now) const noexcept {
+    const bool other_wire = step_.wire == Wire::tcp && state.silent;
+    if (state.without_edns) endpoint.note_no_edns(now);
+    if (other_wire && !state.cut && !state.odd_case) endpoint.note_no_datagrams(now);
+    if (step_.hop_mark) {
+        endpoint.note_hop_mark();
+    } else if (state.mark_refused && step_.edns) {
+        endpoint.note_hop_mark_refused(now);
+    } else if (state.mark_silent && step_.edns && !other_wire) {
+        endpoint.note_hop_mark_silent(now);
+    }
+}
+
 bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) {
     Endpoint& endpoint = *upstream_.endpoints[step_.endpoint];
     State& state = states_[step_.endpoint];
@@ -212,11 +288,10 @@ bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) 
         case ReplyKind::data:
         case ReplyKind::nodata:
         case ReplyKind::nxdomain:
-            // Remembered only now that asking in the other way has helped.
-            if (state.without_edns) endpoint.note_no_edns(now);
-            if (step_.wire == Wire::tcp && state.silent && !state.cut && !state.odd_case)
-                endpoint.note_no_datagrams(now);
+            note_heard(endpoint, state, now);
             endpoint.note_reply(rtt, step_.wire);
+            endpoint.note_usable(now);
+            endpoint.stats().note_reply();
             return true;
         case ReplyKind::truncated:
             if (step_.wire == Wire::udp) {
@@ -230,6 +305,12 @@ bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) 
             tell(Telling::invalid);
             break;
         case ReplyKind::no_edns:
+            if (step_.hop_mark) {
+                state.mark_refused = true;
+                state.set_tries(step_.wire, state.tries(step_.wire) - 1);
+                forced_ = step_.endpoint;
+                break;
+            }
             if (step_.edns && !state.without_edns) {
                 state.without_edns = true;
                 state.set_tries(step_.wire, state.tries(step_.wire) - 1);
@@ -272,6 +353,7 @@ bool AttemptPlan::on_fault(Fault fault, Time now, const std::string* why) {
         fault_known_ = true;
     }
     if (step_.wire == Wire::udp && fault == Fault::timeout) state.silent = true;
+    if (step_.hop_mark && fault == Fault::timeout) state.mark_silent = true;
     const bool said_no = fault == Fault::refused || fault == Fault::untrusted;
     if (step_.wire != Wire::udp && (said_no || fault == Fault::closed))
         endpoint.note_no_stream(now);
@@ -281,62 +363,6 @@ bool AttemptPlan::on_fault(Fault fault, Time now, const std::string* why) {
     if (!counts || state.lost || state.heard) return false;
     state.lost = true;
     return endpoint.note_loss(now);
-}
-
-std::string AttemptPlan::place(bool with_wire) const {
-    std::string text = upstream_.endpoints[told_.endpoint]->address().to_text();
-    if (with_wire) text.append(" ").append(wire_text(told_.wire));
-    return text;
-}
-
-Failure AttemptPlan::fault_failure() const {
-    std::string last = place(true) + " " + fault_text(fault_);
-    if (fault_ == Fault::timeout) last += " " + millis_text(told_.timeout);
-    const bool all_tried =
-        std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
-                    [](const State& s) { return s.udp_tries + s.stream_tries > 0; });
-    const bool ours = fault_ == Fault::busy;
-    if (heard_ || !all_tried || ours)
-        return {dns::ede::network_error, upstream_.label + " " + last, ours};
-    return {dns::ede::no_reachable_authority, upstream_.label + " no endpoint answered (0/" +
-                                                  std::to_string(count_) + "), last " + last};
-}
-
-Failure AttemptPlan::reply_failure() const {
-    const bool wrong_zone = telling_ == Telling::lame || rcode_ == dns::Rcode::refused;
-    std::string text = upstream_.label + " " + place(false) + " ";
-    text += rcode_ == dns::Rcode::noerror ? "lame reply (no data, no authority)"
-                                          : dns::rcode_text(rcode_);
-    if (telling_ != Telling::explained)
-        return {wrong_zone ? dns::ede::not_authoritative : dns::ede::other, std::move(text)};
-    if (!explained_.text.empty()) text += ": " + explained_.text;
-    return {explained_.code, std::move(text)};
-}
-
-Failure AttemptPlan::failure() const {
-    switch (telling_) {
-        case Telling::nothing:
-            if (count_ == 0)
-                return {dns::ede::no_reachable_authority,
-                        upstream_.label + " " +
-                            (upstream_.pending.empty() ? "has no endpoints" : upstream_.pending)};
-            return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
-        case Telling::fault: return fault_failure();
-        case Telling::untrusted:
-            return {dns::ede::network_error,
-                    upstream_.label + " " + place(false) + " tls: " + untrusted_};
-        case Telling::invalid:
-            return {dns::ede::invalid_data, upstream_.label + " " + place(true) + " invalid reply"};
-        case Telling::cut: {
-            std::string text = upstream_.label + " " + place(false) + " reply cut (TC), tcp ";
-            text += fault_known_ ? fault_text(fault_) : "not tried before the deadline";
-            return {dns::ede::network_error, std::move(text)};
-        }
-        case Telling::lame:
-        case Telling::failure:
-        case Telling::explained: return reply_failure();
-    }
-    return {};
 }
 
 }  // namespace peerzone::upstream

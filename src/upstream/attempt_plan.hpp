@@ -10,7 +10,8 @@
 // over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
 // when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
 // 9520 3.1). The last try there is waits until the deadline: a forwarder may be slow over one name.
-// With transport tls everything goes over TLS, whatever happens.
+// What a server seems not to understand is left out of the next question to it: the hop mark first,
+// then EDNS. With transport tls everything goes over TLS, whatever happens.
 #pragma once
 
 #include <array>
@@ -33,6 +34,12 @@ enum class Fault : std::uint8_t {
     busy          ///< our own limit: no socket or no room on a connection
 };
 const char* fault_text(Fault fault) noexcept;
+const char* wire_text(Wire wire) noexcept;
+
+/// What an endpoint is asked over when nothing is known about the question.
+Wire usual_wire(Transport transport, const Endpoint& endpoint, Time now) noexcept;
+/// How long a first question over this wire is waited for: longer where hands are shaken first.
+Duration patience(const Endpoint& endpoint, Wire wire) noexcept;
 
 struct Step {
     static constexpr std::size_t kNone = ~std::size_t{0};
@@ -41,8 +48,10 @@ struct Step {
     std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
     Wire wire = Wire::udp;
     bool edns = true;
+    bool hop_mark = false;  ///< if the question has hops
     bool mix_case = false;  ///< randomise the letter case (0x20)
     Duration timeout{};
+    Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
     std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it
     Wire copy_wire = Wire::udp;
 };
@@ -60,10 +69,19 @@ public:
     static constexpr unsigned kTriesMax = 3;  ///< per endpoint and transport
     static constexpr Millis kTimeoutMax{400};
 
-    /// `upstream` must outlive the plan.
-    AttemptPlan(const Upstream& upstream, Time now) noexcept;
+    /// `upstream` must outlive the plan. `marks_hops`: questions carry the hop mark, where it is
+    /// understood.
+    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false) noexcept;
 
     Step next(Time now, std::uint32_t random) noexcept;
+
+    /// A second endpoint to ask while the first one of the question still has time: one of the best
+    /// others, not suspect, at least as good as the first. Gives up when there is none. Once per
+    /// question.
+    Step hedge(Time now, std::uint32_t random) noexcept;
+    // What came of it, at any time until the question ends; as the functions below.
+    bool on_hedge_reply(const CheckedReply& checked, Duration rtt, Time now);
+    bool on_hedge_fault(Fault fault, Time now, const std::string* why = nullptr);
 
     // What came of the last step: exactly one of these before the next call of next().
     /// True when this reply is the answer (data, nodata or nxdomain).
@@ -88,6 +106,8 @@ private:
         bool cut : 1 = false;       // its reply was truncated: only a stream will do
         bool odd_case : 1 = false;  // it does not keep letter case
         bool without_edns : 1 = false;
+        bool mark_silent : 1 = false;  // a question with the hop mark got no reply
+        bool mark_refused : 1 = false;
 
         unsigned tries(Wire wire) const noexcept {
             return wire == Wire::udp ? udp_tries : stream_tries;
@@ -112,23 +132,30 @@ private:
 
     Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
-    std::size_t pick(Time now, std::uint32_t random) const noexcept;
+    std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
+    void fill(Step& step, std::size_t chosen, Time now) const noexcept;
+    Duration hedge_after(Time now) const noexcept;
+    void swap_steps() noexcept;
     unsigned rank(std::size_t i, Wire wire, Time now) const noexcept;
     bool anything_left(Time now) const noexcept;
     void set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept;
     void find_copy(Time now) noexcept;
     void judge_failure(const CheckedReply& checked);
+    void note_heard(Endpoint& endpoint, const State& state, Time now) const noexcept;
     bool tell(Telling telling) noexcept;
     std::string place(bool with_wire) const;
     Failure fault_failure() const;
     Failure reply_failure() const;
 
     const Upstream& upstream_;
+    bool marks_hops_;
     std::size_t count_;
     Time start_;
     Time deadline_;
     Step step_;                 // the last one
+    Step hedge_;                // the second question, if there is one
     bool full_timeout_ = true;  // it waits at least as long as the endpoint's own time-out
+    bool hedge_full_timeout_ = true;
     bool first_ = true;
     bool heard_ = false;                // from anybody
     std::size_t forced_ = Step::kNone;  // ask this endpoint again at once

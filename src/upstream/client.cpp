@@ -2,69 +2,46 @@
 // coroutine; nothing here is allocated for it.
 #include "peerzone/upstream/client.hpp"
 
-#include "upstream/attempt.hpp"
-#include "upstream/attempt_plan.hpp"
-#include "upstream/random.hpp"
-#include "upstream/reply_index.hpp"
-#include "upstream/stream_exchange.hpp"
-#include "upstream/timers.hpp"
-#include "upstream/udp_exchange.hpp"
+#include "upstream/client_impl.hpp"
+#include "upstream/trouble.hpp"
 
 namespace peerzone::upstream {
 namespace {
 
 using metrics::Count;
 
-/// Only for outcomes without a reply.
-Fault fault_of(Outcome outcome) {
-    switch (outcome) {
-        case Outcome::timeout: return Fault::timeout;
-        case Outcome::refused: return Fault::refused;
-        case Outcome::unreachable: return Fault::unreachable;
-        case Outcome::closed: return Fault::closed;
-        case Outcome::untrusted: return Fault::untrusted;
-        default: return Fault::busy;
-    }
+bool is_answer(ReplyKind kind) {
+    return kind == ReplyKind::data || kind == ReplyKind::nodata || kind == ReplyKind::nxdomain;
 }
+
+/// Counted as waiting for the upstream while it lives.
+class InFlight {
+public:
+    explicit InFlight(UpstreamHealth& health) noexcept : stats_(health.stats()) {
+        stats_.note_asked();
+    }
+    ~InFlight() { stats_.note_done(); }
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+
+private:
+    UpstreamStats& stats_;
+};
 
 }  // namespace
 
-struct Client::Impl {
-    Impl(boost::asio::io_context& io, Cork& cork, metrics::Counters& c,
-         const ClientOptions& options)
-        : counters(c),
-          timers(io),
-          udp(io, cork, timers, random, c, options),
-          stream(io, cork, timers, random, c, options) {}
-
-    void prepare(Attempt& attempt, const Endpoint& endpoint, const Question& question,
-                 const Step& step);
-    void start(Attempt& attempt, Wire wire, Time now);
-    void send_copy(const Upstream& upstream, const Question& question, const Step& step, Time now);
-    Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<TlsIdentity> tls,
-                  Question question, Step step, Time now);
-    bool judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked);
-    void count_fault(Outcome outcome);
-    void count_oddities(const CheckedReply& checked);
-    Asked failed(const AttemptPlan& plan, Time now) const;
-    Asked shutting_down(const Upstream& upstream, Time now) const;
-
-    metrics::Counters& counters;
-    Random random;
-    Timers timers;
-    UdpExchange udp;
-    StreamExchange stream;
-    ReplyIndex index;  // of the reply that was judged last
-};
-
-void Client::Impl::prepare(Attempt& attempt, const Endpoint& endpoint, const Question& question,
+void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question& question,
                            const Step& step) {
     attempt.to = endpoint.address();
     attempt.type = question.type;
     attempt.dnssec_ok = question.dnssec_ok;
     attempt.checking_disabled = question.checking_disabled;
     attempt.edns = step.edns;
+    attempt.hops = step.hop_mark ? question.hops : std::uint8_t{0};
+    attempt.node = node_id;
     attempt.timeout = step.timeout;
+    attempt.stats = &endpoint.stats();
+    endpoint.stats().note_question();
     attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
 }
 
@@ -76,39 +53,68 @@ void Client::Impl::start(Attempt& attempt, Wire wire, Time now) {
     }
 }
 
-void Client::Impl::send_copy(const Upstream& upstream, const Question& question, const Step& step,
-                             Time now) {
-    const std::shared_ptr<Endpoint>& endpoint = upstream.endpoints[step.copy_to];
+void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Wire wire,
+                             const Question& question, Time now) {
+    const std::shared_ptr<Endpoint>& endpoint = upstream.endpoints[to];
     Step own;
-    own.wire = step.copy_wire;
+    own.wire = wire;
     own.edns = endpoint->edns_works(now);
+    own.hop_mark = question.hops != 0 && upstream.options.kind == Kind::peer && own.edns &&
+                   endpoint->hop_mark_works(now);
     own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
     // With time for the handshakes of TCP and TLS: nobody waits.
     own.timeout = own.wire == Wire::tls ? 3 * AttemptPlan::kTimeoutMax : AttemptPlan::kTimeoutMax;
-    auto tls = own.wire == Wire::tls ? upstream.tls[step.copy_to] : nullptr;
-    copy(endpoint, std::move(tls), question, own, now);
+    auto tls = own.wire == Wire::tls ? upstream.tls[to] : nullptr;
+    copy(endpoint, upstream.health, std::move(tls), question, own, now);
 }
 
 /// Nobody waits for this one: its reply says that the endpoint is back.
-Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<TlsIdentity> tls,
-                            Question question, Step step, Time now) {
+Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint,
+                            std::shared_ptr<UpstreamHealth> health,
+                            std::shared_ptr<TlsIdentity> tls, Question question, Step step,
+                            Time now) {
     Attempt attempt;
     prepare(attempt, *endpoint, question, step);
     attempt.tls = tls.get();
     start(attempt, step.wire, now);
     co_await attempt;
+    note_alone(*endpoint, *health, attempt, step.wire);
+}
+
+/// What came of an attempt that nobody waits for, or not any more.
+void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
+                              const Attempt& attempt, Wire wire) {
+    const Time now = attempt.ended_at;
     if (attempt.outcome == Outcome::reply) {
-        endpoint->note_reply(attempt.ended_at - attempt.sent_at, step.wire);
+        const CheckedReply checked =
+            check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+        endpoint.note_reply(now - attempt.sent_at, wire);
+        if (is_answer(checked.kind)) {
+            endpoint.stats().note_reply();
+            endpoint.note_usable(now);
+        } else if (checked.kind != ReplyKind::truncated) {
+            note_trouble(endpoint, checked, now);
+        }
+        if (health.waits_for_reply()) health.ring();
     } else if (attempt.outcome == Outcome::case_differs) {
-        endpoint->note_case_changed(attempt.ended_at);
+        endpoint.note_case_changed(now);
     } else if (attempt.outcome != Outcome::shut_down && attempt.outcome != Outcome::busy) {
-        count_fault(attempt.outcome);
-        endpoint->note_loss(attempt.ended_at);
+        fail_attempt(endpoint, attempt, wire);
+        note_loss(endpoint, health, now);
     }
 }
 
-void Client::Impl::count_fault(Outcome outcome) {
-    counters.add(outcome == Outcome::timeout ? Count::upstream_timeout : Count::upstream_error);
+void Client::Impl::note_loss(Endpoint& endpoint, const UpstreamHealth& health, Time now) {
+    if (!endpoint.note_loss(now)) return;
+    counters.add(Count::upstream_suspect);
+    health.ring();
+}
+
+void Client::Impl::fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire) {
+    const bool timeout = attempt.outcome == Outcome::timeout;
+    counters.add(timeout ? Count::upstream_timeout : Count::upstream_error);
+    note_trouble(endpoint, fault_of(attempt.outcome), wire, attempt.timeout, attempt.why.get(),
+                 attempt.ended_at);
 }
 
 void Client::Impl::count_oddities(const CheckedReply& checked) {
@@ -120,25 +126,42 @@ void Client::Impl::count_oddities(const CheckedReply& checked) {
     if (negative && checked.links == 0 && !checked.has_soa) counters.add(Count::upstream_no_soa);
 }
 
-/// Tells the plan what came of the attempt; true when `asked` holds the answer.
-bool Client::Impl::judge(AttemptPlan& plan, const Attempt& attempt, Asked& asked) {
+/// Tells the plan what came of an attempt; true when `asked` holds the answer.
+bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attempt, Which which) {
     const Time now = attempt.ended_at;
+    const bool first = which == Which::first;
+    AttemptPlan& plan = asking.plan;
+    Asked& asked = asking.asked;
+    Endpoint& endpoint = *asking.upstream.endpoints[step.endpoint];
+    UpstreamHealth& health = *asking.upstream.health;
     if (attempt.outcome == Outcome::case_differs) {
-        plan.on_case_differs(now);
+        first ? plan.on_case_differs(now) : endpoint.note_case_changed(now);
         return false;
     }
     if (attempt.outcome != Outcome::reply) {
-        count_fault(attempt.outcome);
-        if (plan.on_fault(fault_of(attempt.outcome), now, attempt.why.get()))
+        const Fault fault = fault_of(attempt.outcome);
+        const std::string* why = attempt.why.get();
+        fail_attempt(endpoint, attempt, step.wire);
+        if (first ? plan.on_fault(fault, now, why) : plan.on_hedge_fault(fault, now, why)) {
             counters.add(Count::upstream_suspect);
+            health.ring();
+        }
         return false;
     }
-    asked.checked = check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
-    count_oddities(asked.checked);
-    if (!plan.on_reply(asked.checked, now - attempt.sent_at, now)) return false;
+    const CheckedReply& checked = asked.checked =
+        check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+    count_oddities(checked);
+    if (checked.kind == ReplyKind::invalid || checked.kind == ReplyKind::failure)
+        note_trouble(endpoint, checked, now);
+    const Duration rtt = now - attempt.sent_at;
+    const bool answered =
+        first ? plan.on_reply(checked, rtt, now) : plan.on_hedge_reply(checked, rtt, now);
+    if (health.waits_for_reply()) health.ring();
+    if (!answered) return false;
     asked.ok = true;
     asked.message = attempt.reply;
     asked.index = &index;
+    asked.ended_at = now;
     return true;
 }
 
@@ -165,6 +188,16 @@ Client::Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& count
                const ClientOptions& options)
     : impl_(std::make_unique<Impl>(io, cork, counters, options)) {}
 
+void Client::nudge(const Upstream& upstream, const Question& question, Time now) {
+    UpstreamHealth& health = *upstream.health;
+    health.note_wanted(now);
+    if (health.is_held() || upstream.endpoints.empty() || !health.claim_nudge(now)) return;
+    const auto count = static_cast<std::uint32_t>(upstream.endpoints.size());
+    const std::size_t to = impl_->random.below(count);
+    const Wire wire = usual_wire(upstream.options.transport, *upstream.endpoints[to], now);
+    impl_->send_copy(upstream, to, wire, question, now);
+}
+
 Client::~Client() {
     shut_down();
 }
@@ -179,22 +212,45 @@ void Client::call_at(TimerNode& node, Time now, Time at) {
     impl_->timers.add(node, now, at);
 }
 
+/// Begins the attempt that the plan wants, and what goes with it.
+void Client::Impl::ask_next(Asking& asking, Time now) {
+    const Step& step = asking.step;
+    const Upstream& upstream = asking.upstream;
+    QuestionAttempt& attempt = asking.attempt;
+    prepare(attempt, *upstream.endpoints[step.endpoint], asking.question, step);
+    attempt.tls = step.wire == Wire::tls ? upstream.tls[step.endpoint].get() : nullptr;
+    attempt.late_after = step.hedge_after;
+    attempt.on_late = nullptr;
+    if (step.hedge_after != Duration::max())
+        attempt.on_late = [](Attempt& a) {
+            auto& question = static_cast<QuestionAttempt&>(a);
+            question.impl->late(*question.asking);
+        };
+    start(attempt, step.wire, now);
+    asking.gives_up = attempt.expires_at;
+    if (step.copy_to != Step::kNone)
+        send_copy(upstream, step.copy_to, step.copy_wire, asking.question, now);
+}
+
 Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now) {
     Impl& impl = *impl_;
-    AttemptPlan plan(upstream, now);
-    Attempt attempt;
-    Asked asked;
+    const InFlight in_flight(*upstream.health);
+    upstream.health->note_wanted(now);
+    upstream.health->hedges().earn();
+    Impl::Asking asking(upstream, question, now);
+    asking.attempt.impl = &impl;
+    asking.attempt.asking = &asking;
     for (;;) {
-        const Step step = plan.next(now, impl.random.u32());
-        if (step.give_up) co_return impl.failed(plan, now);
-        impl.prepare(attempt, *upstream.endpoints[step.endpoint], question, step);
-        attempt.tls = step.wire == Wire::tls ? upstream.tls[step.endpoint].get() : nullptr;
-        impl.start(attempt, step.wire, now);
-        if (step.copy_to != Step::kNone) impl.send_copy(upstream, question, step, now);
-        co_await attempt;
-        now = asked.ended_at = attempt.ended_at;
-        if (attempt.outcome == Outcome::shut_down) co_return impl.shutting_down(upstream, now);
-        if (impl.judge(plan, attempt, asked)) co_return std::move(asked);
+        asking.step = asking.plan.next(now, impl.random.u32());
+        if (asking.step.give_up) co_return impl.failed(asking.plan, now);
+        impl.ask_next(asking, now);
+        co_await asking.attempt;
+        now = asking.attempt.ended_at;
+        const Outcome outcome = asking.attempt.outcome;
+        if (outcome == Outcome::shut_down) co_return impl.shutting_down(upstream, now);
+        if (outcome == Outcome::beaten ||
+            impl.judge(asking, asking.step, asking.attempt, Impl::Which::first))
+            co_return std::move(asking.asked);
     }
 }
 

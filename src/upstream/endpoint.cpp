@@ -16,10 +16,12 @@ constexpr Millis kRetryMax{2000};
 constexpr std::uint8_t kCaseChangesMax = 3;
 constexpr std::uint8_t kSilentMax = 3;
 constexpr auto kNoEdns = std::chrono::minutes(10);
+constexpr auto kNoHopMark = std::chrono::minutes(10);
 constexpr auto kNoCase = std::chrono::hours(1);
 constexpr auto kNoStream = std::chrono::seconds(10);
 constexpr auto kNoDatagrams = std::chrono::minutes(10);
 
+constexpr Millis kP99Min{50};
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 Duration::rep ticks(Duration d) {
@@ -31,6 +33,43 @@ void remember(std::atomic<Duration::rep>& until, Time now, Duration how_long) {
 }
 
 }  // namespace
+
+std::string_view probe_text(ProbeResult result) noexcept {
+    switch (result) {
+        case ProbeResult::none: return "not probed yet";
+        case ProbeResult::healthy: return "healthy";
+        case ProbeResult::zone_absent: return "zone absent";
+        case ProbeResult::silent: return "no reply";
+        case ProbeResult::servfail: return "SERVFAIL";
+        case ProbeResult::refused: return "REFUSED";
+        case ProbeResult::wrong_zone: return "wrong zone";
+        case ProbeResult::invalid: return "invalid reply";
+    }
+    return "";
+}
+
+std::string_view reach_text(Reach reach) noexcept {
+    switch (reach) {
+        case Reach::unknown: return "unknown";
+        case Reach::udp: return "udp";
+        case Reach::tcp: return "tcp";
+        case Reach::tls: return "tls";
+        case Reach::udp_only: return "udp only";
+        case Reach::tcp_only: return "tcp only";
+        case Reach::udp_and_tcp: return "udp and tcp";
+    }
+    return "";
+}
+
+Duration Endpoint::p99() const noexcept {
+    return std::max<Duration>(p99_.value(), kP99Min);
+}
+
+std::optional<Time> Endpoint::last_reply() const noexcept {
+    const Ticks at = last_reply_.load(kRelaxed);
+    if (at == 0) return std::nullopt;
+    return Time(Duration(at));
+}
 
 Duration Endpoint::attempt_timeout() const noexcept {
     const std::uint32_t srtt = srtt_us_.load(kRelaxed);
@@ -57,6 +96,8 @@ void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
         rttvar_us_.store(var - var / 4 + error / 4, kRelaxed);
         srtt_us_.store(std::max(1u, srtt - srtt / 8 + sample / 8), kRelaxed);
     }
+    p95_.note(sample);
+    p99_.note(sample);
     if (wire == Wire::udp) {
         // Plain loads first: on a busy endpoint these lines stay shared between the workers'
         // caches.
@@ -91,6 +132,22 @@ void Endpoint::note_no_edns(Time now) noexcept {
     remember(no_edns_until_, now, kNoEdns);
 }
 
+void Endpoint::note_hop_mark() noexcept {
+    if (!heard_hop_mark_.load(kRelaxed)) heard_hop_mark_.store(true, kRelaxed);
+    if (silent_hop_marks_.load(kRelaxed) != 0) silent_hop_marks_.store(0, kRelaxed);
+}
+
+void Endpoint::note_hop_mark_refused(Time now) noexcept {
+    remember(no_hop_mark_until_, now, kNoHopMark);
+}
+
+void Endpoint::note_hop_mark_silent(Time now) noexcept {
+    const auto seen = static_cast<std::uint8_t>(silent_hop_marks_.load(kRelaxed) + 1);
+    const bool enough = seen >= kSilentMax || !heard_hop_mark_.load(kRelaxed);
+    silent_hop_marks_.store(enough ? std::uint8_t{0} : seen, kRelaxed);
+    if (enough) remember(no_hop_mark_until_, now, kNoHopMark);
+}
+
 void Endpoint::note_case_changed(Time now) noexcept {
     const auto seen = static_cast<std::uint8_t>(case_changes_.load(kRelaxed) + 1);
     case_changes_.store(seen >= kCaseChangesMax ? std::uint8_t{0} : seen, kRelaxed);
@@ -106,6 +163,11 @@ void Endpoint::note_no_datagrams(Time now) noexcept {
     const bool enough = seen >= kSilentMax || !heard_datagram_.load(kRelaxed);
     silent_datagrams_.store(enough ? std::uint8_t{0} : seen, kRelaxed);
     if (enough) remember(no_datagrams_until_, now, kNoDatagrams);
+}
+
+void Endpoint::note_datagrams() noexcept {
+    silent_datagrams_.store(0, kRelaxed);
+    no_datagrams_until_.store(Duration::min().count(), kRelaxed);
 }
 
 }  // namespace peerzone::upstream

@@ -18,8 +18,8 @@ class QuestionRun {
 public:
     static constexpr std::size_t kMax = 8;
     static constexpr std::size_t kQuestionBytesMax = 512;
-    // Header, name, type and class, OPT: every question fits.
-    static_assert(kQuestionBytesMax >= 12 + dns::kNameMax + 4 + 11);
+    // Header, name, type and class, OPT, hop mark: every question fits.
+    static_assert(kQuestionBytesMax >= 12 + dns::kNameMax + 4 + 11 + 13);
 
     /// Writes the questions of `attempts`, at most kMax, in place of those before.
     void write(const AttemptList& attempts);

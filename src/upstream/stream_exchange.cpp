@@ -10,6 +10,7 @@
 #include <boost/asio/write.hpp>
 #include <cstring>
 
+#include "peerzone/upstream/endpoint_stats.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 
 namespace peerzone::upstream {
@@ -83,7 +84,7 @@ Outcome StreamExchange::submit(Attempt& attempt, bool fresh, Time now) {
     attempt.place = connection.get();
     attempt.exchange = this;
     attempt.on_timeout = &StreamExchange::timed_out;
-    timers_.add(attempt, now, attempt.expires_at);
+    timers_.add(attempt, now, attempt.wakes_at());
     counters_.add(attempt.tls != nullptr ? Count::upstream_tls_sent : Count::upstream_tcp_sent);
     if (connection->connected) flush(connection);
     return Outcome::waiting;
@@ -224,6 +225,9 @@ void StreamExchange::on_message(Connection& connection, Bytes message) {
     if (attempt == nullptr ||
         match_reply(message, attempt->id, attempt->name(), attempt->type) == Match::other) {
         counters_.add(Count::upstream_mismatch);
+        const Attempt* asked = attempt != nullptr ? attempt : connection.pending.first();
+        if (asked != nullptr && asked->stats != nullptr)
+            asked->stats->note_failure(Trouble::mismatch);
         if (++connection.mismatches >= kMismatchMax) connection.retired = true;
         close_if_done(connection);
         return;

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "peerzone/upstream/endpoint_stats.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 
 namespace peerzone::upstream {
@@ -114,7 +115,7 @@ void UdpExchange::start(Attempt& attempt, Time now) {
     attempt.place = socket;
     attempt.exchange = this;
     attempt.on_timeout = &UdpExchange::timed_out;
-    timers_.add(attempt, now, attempt.expires_at);
+    timers_.add(attempt, now, attempt.wakes_at());
     if (socket->unsent.count() == kRunMax) {
         std::erase(filling_, &pool);
         send_run(*socket);
@@ -316,6 +317,9 @@ void UdpExchange::on_datagram(Socket& socket, Bytes message, Time now) {
     if (match == Match::other) {
         // Spoofed, or late. Either way the wait goes on.
         counters_.add(Count::upstream_mismatch);
+        const Attempt* asked = attempt != nullptr ? attempt : socket.pending.first();
+        if (asked != nullptr && asked->stats != nullptr)
+            asked->stats->note_failure(Trouble::mismatch);
         return;
     }
     counters_.add(Count::upstream_udp_replies);

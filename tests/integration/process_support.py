@@ -11,6 +11,7 @@ import time
 
 PATIENCE = 20.0
 A = 1
+NS = 2
 
 
 def wire_name(name):
@@ -69,7 +70,7 @@ def free_port():
 
 
 class FakePeer:
-    """Answers every A question with one address, or keeps it until release()."""
+    """Answers every A question with one address, or keeps it until release(). Probes (NS) are always answered and not told."""
 
     def __init__(self, address):
         self.address = address
@@ -86,15 +87,23 @@ class FakePeer:
         while True:
             message, client = self.socket.recvfrom(4096)
             with self.lock:
+                if self.type_of(message) == NS:
+                    self.reply(message, client)
+                    continue
                 if self.holding:
                     self.held.append((message, client))
                 else:
                     self.reply(message, client)
             self.asked.release()
 
+    @staticmethod
+    def type_of(message):
+        end = message.index(b"\0", 12) + 1
+        return struct.unpack("!H", message[end:end + 2])[0]
+
     def reply(self, message, client):
         end = message.index(b"\0", 12) + 5
-        is_a = struct.unpack("!H", message[end - 4:end - 2])[0] == A
+        is_a = self.type_of(message) == A
         out = message[:2] + struct.pack("!5H", 0x8180, 1, 1 if is_a else 0, 0, 0) + message[12:end]
         if is_a:
             out += struct.pack("!HHHIH", 0xC00C, A, 1, 60, 4) + socket.inet_aton(self.address)

@@ -3,14 +3,22 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "app/snapshot_builder.hpp"
 #include "peerzone/config/config.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
+#include "peerzone/upstream/prober.hpp"
 #include "support/integration_client.hpp"
 
 namespace peerzone::itest {
@@ -21,11 +29,43 @@ inline config::Config load(const std::string& yaml) {
     return std::move(loaded.config).value();
 }
 
+enum class Probes { off, on };
+
+/// The part of the control thread that asks endpoints by itself and decides about partitions.
+class Control {
+public:
+    Control() : thread_([this] { io_.run(); }) {}
+    ~Control() {
+        run([this] { prober_.shut_down(); });
+        keep_running_.reset();
+        thread_.join();
+    }
+    void follow(const std::vector<std::shared_ptr<const upstream::Upstream>>& upstreams) {
+        run([&] { prober_.follow(upstreams); });
+    }
+
+private:
+    void run(const std::function<void()>& what) {
+        std::promise<void> done;
+        boost::asio::post(io_, [&] {
+            what();
+            done.set_value();
+        });
+        done.get_future().wait();
+    }
+    boost::asio::io_context io_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{
+        io_.get_executor()};
+    upstream::Prober prober_{io_, upstream::ClientOptions{}};
+    std::thread thread_;
+};
+
 class Server {
 public:
     explicit Server(const std::string& yaml, const std::string& listen = "127.0.0.1",
-                    std::size_t workers = 1)
+                    std::size_t workers = 1, Probes probes = Probes::off)
         : config_(load(yaml)), cache_(config_.cache), shared_(cache_, config_.server_limits) {
+        if (probes == Probes::on) control_ = std::make_unique<Control>();
         SocketAddress wanted{IpAddress::parse(listen).value(), 0, 0};
         for (std::size_t i = 0; i < workers; ++i) {
             workers_.push_back(
@@ -34,7 +74,7 @@ public:
         }
         address_ = wanted;
         EXPECT_TRUE(builder_.load_files(config_).has_value());
-        snapshot_ = builder_.build(config_, {});
+        build();
         for (const auto& worker : workers_) worker->start(snapshot_);
     }
 
@@ -46,7 +86,7 @@ public:
         config_ = load(yaml);
         EXPECT_TRUE(builder_.load_files(config_).has_value());
         cache_.configure(config_.cache);
-        snapshot_ = builder_.build(config_, {});
+        build();
         for (const auto& worker : workers_) worker->publish(snapshot_, config_.server_limits);
     }
     /// The state of an upstream, by its label ("peer=westus"), for the test to decide.
@@ -67,7 +107,20 @@ public:
         return sum;
     }
 
+    /// The upstream with this label, as it is now.
+    const upstream::Upstream& upstream(const std::string& label) const {
+        const auto& all = snapshot_->upstreams;
+        const auto found =
+            std::find_if(all.begin(), all.end(), [&](const auto& u) { return u->label == label; });
+        return **found;
+    }
+
 private:
+    void build() {
+        snapshot_ = builder_.build(config_, {});
+        if (control_ != nullptr) control_->follow(snapshot_->upstreams);
+    }
+
     // TCP first: a port that is free for both is tried for until there is one.
     static void add_sockets(server::Worker& worker, SocketAddress& wanted) {
         for (int tries = 0; tries < 100; ++tries) {
@@ -92,6 +145,7 @@ private:
     app::SnapshotBuilder builder_;
     std::shared_ptr<const resolver::Snapshot> snapshot_;
     SocketAddress address_;
+    std::unique_ptr<Control> control_;
 };
 
 }  // namespace peerzone::itest

@@ -93,7 +93,7 @@ std::size_t write_empty_reply(MutableBytes message, const Query& query, const Re
                               std::size_t limit) noexcept;
 
 /// Writes a question to an upstream: random-looking `id`, name as given (the caller has randomised
-/// its case), OPT when `edns`. Returns its size, or 0 when `out` is too small (290 octets are
+/// its case), OPT when `edns`. Returns its size, or 0 when `out` is too small (300 octets are
 /// enough).
 struct UpstreamQuestion {
     Bytes name;
@@ -101,6 +101,8 @@ struct UpstreamQuestion {
     bool dnssec_ok = false;
     bool checking_disabled = false;
     bool recursion_desired = true;
+    std::uint8_t hops = 0;   ///< with `edns`: the hop mark, 0 for none
+    std::uint64_t node = 0;  ///< who we are in it
 };
 std::size_t write_question(MutableBytes out, std::uint16_t id, const UpstreamQuestion& question,
                            bool edns) noexcept;

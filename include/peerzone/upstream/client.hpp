@@ -68,6 +68,10 @@ public:
     /// Calls the node's handler at `at` or shortly after, on this thread; not after shut_down. The
     /// node leaves when it is destroyed. Allocates nothing.
     void call_at(TimerNode& node, Time now, Time at);
+    /// A client asked for a name of an upstream that is away. At most one probe or copy of the
+    /// question goes there, so that its return is noticed; nobody waits. Cheap, and bounded however
+    /// often it is called.
+    void nudge(const Upstream& upstream, const Question& question, Time now);
 
     /// Ends every wait with a failure ("shutting down") and closes all sockets. Coroutines resume
     /// within this call.

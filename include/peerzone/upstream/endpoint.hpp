@@ -7,13 +7,34 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/ip.hpp"
+#include "peerzone/upstream/endpoint_stats.hpp"
+#include "peerzone/upstream/quantile.hpp"
 
 namespace peerzone::upstream {
 
 enum class Wire : std::uint8_t { udp, tcp, tls };
+
+/// What the last probe said (DESIGN section 6, "Probes").
+enum class ProbeResult : std::uint8_t {
+    none,  ///< not probed yet
+    healthy,
+    zone_absent,  ///< it is there, and does not have the zone yet: usable
+    silent,       ///< no reply, or the network's error
+    servfail,
+    refused,
+    wrong_zone,  ///< NXDOMAIN without a SOA or with a foreign one, a lame reply, another RCODE
+    invalid      ///< the reply does not parse
+};
+std::string_view probe_text(ProbeResult result) noexcept;  ///< "zone absent"
+
+/// Which transports work there, as far as known.
+enum class Reach : std::uint8_t { unknown, udp, tcp, tls, udp_only, tcp_only, udp_and_tcp };
+std::string_view reach_text(Reach reach) noexcept;  ///< "udp only"
 
 class Endpoint {
 public:
@@ -28,6 +49,11 @@ public:
     Duration attempt_timeout() const noexcept;
     /// Smoothed round trip; zero when nothing was measured yet.
     Duration smoothed_rtt() const noexcept;
+
+    /// What 95 and 99 of 100 replies needed at most, as learned so far; zero when nothing was
+    /// measured. The latter is at least 50 ms: below that nobody notices.
+    Duration p95() const noexcept { return p95_.value(); }
+    Duration p99() const noexcept;
 
     /// A reply came: the estimate moves, the losses are forgotten, suspicion ends.
     void note_reply(Duration rtt, Wire wire = Wire::udp) noexcept;
@@ -44,6 +70,14 @@ public:
     // What the endpoint turned out not to understand, each remembered for a while.
     bool edns_works(Time now) const noexcept { return after(now, no_edns_until_); }
     void note_no_edns(Time now) noexcept;  ///< 10 minutes
+    bool hop_mark_works(Time now) const noexcept { return after(now, no_hop_mark_until_); }
+    /// A question with the hop mark was answered: it understands it, or does not care.
+    void note_hop_mark() noexcept;
+    /// It answered only without the mark, and refused it: none for 10 minutes.
+    void note_hop_mark_refused(Time now) noexcept;
+    /// It answered only without the mark, and was silent before. At first contact, or three times
+    /// in a row, the same: one lost datagram must not switch off what ends loops.
+    void note_hop_mark_silent(Time now) noexcept;
     bool case_works(Time now) const noexcept { return after(now, no_case_until_); }
     /// A reply was equal but for letter case. Three of them switch 0x20 off for an hour.
     void note_case_changed(Time now) noexcept;
@@ -53,8 +87,26 @@ public:
     /// TCP answered a question that UDP did not (transport auto). At first contact, or three times
     /// in a row: TCP for 10 minutes. A forwarder that is slow over one name must not lose its UDP.
     void note_no_datagrams(Time now) noexcept;
+    /// A probe over UDP was answered after all.
+    void note_datagrams() noexcept;
+
+    // For people, and for probes.
+    EndpointStats& stats() noexcept { return stats_; }
+    const EndpointStats& stats() const noexcept { return stats_; }
+    /// When the last usable reply to a question or a probe came.
+    std::optional<Time> last_reply() const noexcept;
+    ProbeResult probe_result() const noexcept { return probe_result_.load(kRelaxed); }
+    void note_usable(Time now) noexcept {
+        last_reply_.store(now.time_since_epoch().count(), kRelaxed);
+    }
+    void note_probe(ProbeResult result) noexcept { probe_result_.store(result, kRelaxed); }
+    /// It replies, but with nothing of use: others are preferred.
+    bool is_poor() const noexcept { return probe_result() >= ProbeResult::servfail; }
+    Reach reach() const noexcept { return reach_.load(kRelaxed); }
+    void note_reach(Reach reach) noexcept { reach_.store(reach, kRelaxed); }
 
 private:
+    static constexpr auto kRelaxed = std::memory_order_relaxed;
     using Ticks = Duration::rep;
     static bool after(Time now, const std::atomic<Ticks>& until) noexcept {
         return now.time_since_epoch().count() >= until.load(std::memory_order_relaxed);
@@ -70,10 +122,19 @@ private:
     std::atomic<std::uint8_t> case_changes_{0};
     std::atomic<std::uint8_t> silent_datagrams_{0};
     std::atomic<bool> heard_datagram_{false};
+    std::atomic<bool> heard_hop_mark_{false};
+    std::atomic<std::uint8_t> silent_hop_marks_{0};
+    Quantile<950> p95_;
+    Quantile<990> p99_;
+    std::atomic<Ticks> last_reply_{0};  // 0: none
+    std::atomic<ProbeResult> probe_result_{ProbeResult::none};
+    std::atomic<Reach> reach_{Reach::unknown};
     std::atomic<Ticks> no_edns_until_{Duration::min().count()};
+    std::atomic<Ticks> no_hop_mark_until_{Duration::min().count()};
     std::atomic<Ticks> no_case_until_{Duration::min().count()};
     std::atomic<Ticks> no_stream_until_{Duration::min().count()};
     std::atomic<Ticks> no_datagrams_until_{Duration::min().count()};
+    alignas(64) EndpointStats stats_;
 };
 
 }  // namespace peerzone::upstream

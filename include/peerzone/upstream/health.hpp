@@ -6,9 +6,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "peerzone/base/clock.hpp"
+#include "peerzone/upstream/bell.hpp"
+#include "peerzone/upstream/hedge_budget.hpp"
 
 namespace peerzone::upstream {
 
@@ -31,6 +35,32 @@ inline std::string_view state_text(UpstreamState state) noexcept {
     return "";
 }
 
+/// How often this upstream's clients felt what its state is. Any thread.
+class UpstreamStats {
+public:
+    std::uint64_t stale_answers() const noexcept { return stale_answers_.load(kRelaxed); }
+    std::uint64_t failed_at_once() const noexcept { return failed_at_once_.load(kRelaxed); }
+    std::uint64_t shed() const noexcept { return shed_.load(kRelaxed); }
+    std::uint64_t hedges() const noexcept { return hedges_.load(kRelaxed); }
+    /// Questions that wait for it now, over all workers.
+    std::uint64_t in_flight() const noexcept { return in_flight_.load(kRelaxed); }
+
+    void note_stale_answer() noexcept { stale_answers_.fetch_add(1, kRelaxed); }
+    void note_failed_at_once() noexcept { failed_at_once_.fetch_add(1, kRelaxed); }
+    void note_shed() noexcept { shed_.fetch_add(1, kRelaxed); }
+    void note_hedge() noexcept { hedges_.fetch_add(1, kRelaxed); }
+    void note_asked() noexcept { in_flight_.fetch_add(1, kRelaxed); }
+    void note_done() noexcept { in_flight_.fetch_sub(1, kRelaxed); }
+
+private:
+    static constexpr auto kRelaxed = std::memory_order_relaxed;
+    std::atomic<std::uint64_t> stale_answers_{0};
+    std::atomic<std::uint64_t> failed_at_once_{0};
+    std::atomic<std::uint64_t> shed_{0};
+    std::atomic<std::uint64_t> hedges_{0};
+    std::atomic<std::uint64_t> in_flight_{0};
+};
+
 class UpstreamHealth {
 public:
     using WallTime = std::chrono::system_clock::time_point;
@@ -46,19 +76,58 @@ public:
     /// Nobody waits for it.
     bool is_away() const noexcept { return is_held() || state() == UpstreamState::partitioned; }
 
+    /// A reply would change the state: whoever gets one rings.
+    bool waits_for_reply() const noexcept {
+        const UpstreamState now = state();
+        return now == UpstreamState::suspect || now == UpstreamState::partitioned;
+    }
+    /// Wakes control: an endpoint became suspect, or one has replied that nobody expected to.
+    void ring() const noexcept {
+        if (bell_ != nullptr) bell_->ring();
+    }
+    /// Somebody asked for a name of this upstream. For 10 s from then on it is probed often when it
+    /// is not healthy.
+    void note_wanted(Time now) noexcept {
+        const Time before = wanted_at();
+        if (now - before < kWantedStep) return;
+        wanted_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+        if (now - before >= kWantedFor - kWantedStep && state() != UpstreamState::healthy) ring();
+    }
+    bool is_wanted(Time now) const noexcept { return now - wanted_at() < kWantedFor; }
+    /// True for one caller per 500 ms: it may send a question to an upstream that is away.
+    bool claim_nudge(Time now) noexcept;
+
+    HedgeBudget& hedges() noexcept { return hedges_; }
+    UpstreamStats& stats() noexcept { return stats_; }
+    const UpstreamStats& stats() const noexcept { return stats_; }
+
     // Control thread.
     void enter(UpstreamState state, Time now, WallTime wall) noexcept {
         since_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
         since_wall_.store(wall.time_since_epoch().count(), std::memory_order_relaxed);
         state_.store(state, std::memory_order_relaxed);
     }
+    /// Once, before any worker knows the object.
+    void connect(std::shared_ptr<Bell> bell) noexcept { bell_ = std::move(bell); }
+    bool is_connected() const noexcept { return bell_ != nullptr; }
     void hold(bool held) noexcept { held_.store(held, std::memory_order_relaxed); }
 
 private:
+    static constexpr Duration kWantedFor = Seconds(10);
+    static constexpr Duration kWantedStep = Seconds(1);
+    Time wanted_at() const noexcept {
+        return Time(Duration(wanted_at_.load(std::memory_order_relaxed)));
+    }
+
+    std::shared_ptr<Bell> bell_;
+    std::atomic<Duration::rep> wanted_at_{Duration(std::chrono::hours(-1)).count()};
+    std::atomic<Duration::rep> nudge_from_{Duration::min().count()};
     std::atomic<UpstreamState> state_{UpstreamState::healthy};
     std::atomic<bool> held_{false};
     std::atomic<Duration::rep> since_{0};
     std::atomic<WallTime::duration::rep> since_wall_{0};
+    alignas(64) HedgeBudget hedges_;
+    UpstreamStats stats_;
 };
 
 }  // namespace peerzone::upstream

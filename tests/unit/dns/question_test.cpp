@@ -57,6 +57,22 @@ TEST(WriteQuestion, TheLongestNameFitsInto290Octets) {
     EXPECT_EQ(write_question(out, 1, {.name = qname.wire(), .type = 1}, true), 12 + 255 + 4 + 11u);
 }
 
+TEST(WriteQuestion, TheHopMarkIsAnOptionOfItsOwn) {
+    const Name qname = name("a.b");
+    UpstreamQuestion question{.name = qname.wire(), .type = 1};
+    question.hops = 3;
+    question.node = 0x0102030405060708;
+    Octets out(300, 0xee);
+    const std::size_t size = write_question(out, 1, question, true);
+    ASSERT_EQ(size, 12 + 5 + 4 + 11 + 13u);
+    const Octets mark{0xff, 0x21, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 3};
+    EXPECT_EQ(
+        Octets(out.begin() + static_cast<long>(size) - 13, out.begin() + static_cast<long>(size)),
+        mark);
+    EXPECT_TRUE(read_message(Bytes(out).first(size)).has_value());
+    EXPECT_EQ(write_question(out, 1, question, false), 12 + 5 + 4u) << "there is no place for it";
+}
+
 TEST(WriteQuestion, TooSmallABufferIsLeftAlone) {
     const Name qname = name("a.b");
     for (const bool edns : {false, true}) {

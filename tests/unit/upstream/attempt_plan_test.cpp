@@ -544,6 +544,17 @@ TEST_F(PlanTest, TransportUdpNeverUsesTcpForSilence) {
     EXPECT_EQ(silence().find('t'), std::string::npos);
 }
 
+TEST_F(PlanTest, PoorEndpointsAreAskedAfterGoodOnesAndBeforeSuspectOnes) {
+    endpoints({10, 10, 10});
+    make_suspect(0);
+    at(1).note_probe(ProbeResult::servfail);
+    EXPECT_EQ(next().endpoint, 2u);
+    fault(Fault::refused);
+    EXPECT_EQ(next().endpoint, 1u);
+    fault(Fault::refused);
+    EXPECT_EQ(next().endpoint, 0u);
+}
+
 /// Whatever happens at whatever step: the plan ends, within its limits, and has something to say.
 TEST_F(PlanTest, EverySequenceOfEventsEnds) {
     constexpr int kEvents = 9;

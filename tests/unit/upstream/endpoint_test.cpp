@@ -109,6 +109,36 @@ TEST_F(EndpointTest, ThreeChangedCasesSwitchItOffForAnHour) {
     EXPECT_TRUE(endpoint.case_works(kNow + std::chrono::minutes(60))) << "it takes three again";
 }
 
+TEST_F(EndpointTest, ARefusedHopMarkIsLeftOutForTenMinutes) {
+    EXPECT_TRUE(endpoint.hop_mark_works(kNow));
+    endpoint.note_hop_mark_refused(kNow);
+    EXPECT_FALSE(endpoint.hop_mark_works(kNow + std::chrono::minutes(9)));
+    EXPECT_TRUE(endpoint.hop_mark_works(kNow + std::chrono::minutes(10)));
+}
+
+TEST_F(EndpointTest, SilenceAboutTheHopMarkCountsAtFirstContact) {
+    endpoint.note_hop_mark_silent(kNow);
+    EXPECT_FALSE(endpoint.hop_mark_works(kNow));
+}
+
+TEST_F(EndpointTest, ALostDatagramDoesNotSwitchOffTheHopMark) {
+    endpoint.note_hop_mark();
+    for (int i = 0; i < 5; ++i) {
+        endpoint.note_hop_mark_silent(kNow);
+        endpoint.note_hop_mark_silent(kNow);
+        endpoint.note_hop_mark();
+    }
+    EXPECT_TRUE(endpoint.hop_mark_works(kNow));
+    for (int i = 0; i < 3; ++i) endpoint.note_hop_mark_silent(kNow);
+    EXPECT_FALSE(endpoint.hop_mark_works(kNow));
+}
+
+TEST_F(EndpointTest, DatagramsThatAreAnsweredAfterAllWorkAgain) {
+    endpoint.note_no_datagrams(kNow);
+    endpoint.note_datagrams();
+    EXPECT_TRUE(endpoint.datagrams_work(kNow));
+}
+
 TEST_F(EndpointTest, RemembersARefusedStreamForTenSeconds) {
     EXPECT_TRUE(endpoint.stream_works(kNow));
     endpoint.note_no_stream(kNow);

@@ -1,0 +1,18 @@
+#include "peerzone/upstream/health.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+constexpr Duration kNudgeInterval = Millis(500);
+
+}  // namespace
+
+bool UpstreamHealth::claim_nudge(Time now) noexcept {
+    const Duration::rep ticks = now.time_since_epoch().count();
+    Duration::rep from = nudge_from_.load(std::memory_order_relaxed);
+    if (ticks < from) return false;
+    return nudge_from_.compare_exchange_strong(from, ticks + kNudgeInterval.count(),
+                                               std::memory_order_relaxed);
+}
+
+}  // namespace peerzone::upstream

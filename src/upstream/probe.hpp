@@ -1,0 +1,58 @@
+// What control asks endpoints by itself, how it judges the replies, and how often it asks (DESIGN
+// section 6, "Probes"). Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "peerzone/base/clock.hpp"
+#include "peerzone/upstream/reply_check.hpp"
+#include "peerzone/upstream/upstream.hpp"
+
+namespace peerzone::upstream {
+
+/// Every probe asks for the NS of this name: the first zone of the upstream, folded.
+dns::Name probe_name(const Options& options);
+
+/// A peer must have the zone. A forwarder or the cluster's own DNS must only be willing to look:
+/// whatever it says but SERVFAIL and REFUSED will do.
+ProbeResult judge_probe(const CheckedReply& checked, Kind kind) noexcept;
+
+struct ProbeFacts {
+    bool held = false;       ///< by an operator: nobody asks, the status shall still be true
+    bool suspect = false;    ///< the endpoint
+    bool poor = false;       ///< it replies, but with nothing of use
+    bool unsettled = false;  ///< the upstream is not healthy
+    bool wanted = false;     ///< clients have asked for the upstream's names lately
+    unsigned misses = 0;     ///< probes in a row that got no reply
+};
+/// From the beginning of one probe to the next, before jitter.
+Duration probe_interval(const ProbeFacts& facts) noexcept;
+
+inline constexpr Duration kProbeCalm = Seconds(5);
+inline constexpr Duration kProbeFast = Millis(250);
+
+/// Which transports of an endpoint work, as probes with transport auto have found.
+class WiresKnown {
+public:
+    /// A silent transport does not work when it was silent twice while the other one is heard.
+    void note(Wire wire, bool answered) noexcept;
+    /// In a row.
+    unsigned misses(Wire wire) const noexcept { return of(wire).misses; }
+    bool is_known(Wire wire) const noexcept { return of(wire).works != Works::unknown; }
+    Reach reach() const noexcept;
+
+private:
+    enum class Works : std::uint8_t { unknown, yes, no };
+    struct One {
+        Works works = Works::unknown;
+        unsigned misses = 0;
+    };
+    const One& of(Wire wire) const noexcept { return wire == Wire::udp ? udp_ : tcp_; }
+    One udp_;
+    One tcp_;
+};
+
+/// 80–120 % of `interval`, as `random` says, so that many do not probe in step.
+Duration jittered(Duration interval, std::uint32_t random) noexcept;
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,188 @@
+// Invariants: a Watch lives from one follow() to the next that leaves it out; a Target lives as
+// long as a probe of it is on its way. States change in look() only, which runs from the timers or
+// the bell, never within a probe.
+#include "peerzone/upstream/prober.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "upstream/prober_impl.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+using metrics::Count;
+
+constexpr std::size_t kSpread = 16;  // more endpoints than that do not begin at once
+constexpr Millis kSpreadOver{200};
+
+}  // namespace
+
+Prober::Prober(boost::asio::io_context& io, const ClientOptions& options)
+    : impl_(std::make_unique<Impl>(io, options)) {}
+
+Prober::~Prober() {
+    shut_down();
+}
+
+void Prober::follow(const std::vector<std::shared_ptr<const Upstream>>& upstreams) {
+    if (!impl_->stopped) impl_->follow(upstreams);
+}
+
+void Prober::shut_down() {
+    if (impl_->stopped) return;
+    impl_->stopped = true;
+    impl_->follow({});
+    impl_->udp.shut_down();
+    impl_->stream.shut_down();
+    impl_->timers.stop();
+    boost::system::error_code ignored;
+    impl_->bell_descriptor.close(ignored);
+}
+
+const metrics::Counters& Prober::counters() const noexcept {
+    return impl_->counters;
+}
+
+void Prober::Impl::follow(const std::vector<std::shared_ptr<const Upstream>>& upstreams) {
+    const Time now = Clock::now();
+    std::vector<std::unique_ptr<Watch>> before = std::move(watches);
+    watches.clear();
+    for (const auto& upstream : upstreams) {
+        if (!upstream->health->is_connected()) upstream->health->connect(bell);
+        const auto known = std::find_if(before.begin(), before.end(), [&](const auto& watch) {
+            return watch != nullptr && watch->upstream->health == upstream->health;
+        });
+        if (known != before.end()) {
+            watches.push_back(std::move(*known));
+        } else {
+            watches.push_back(new_watch(*upstream, now));
+        }
+        adopt(*watches.back(), upstream, now);
+    }
+    for (const auto& gone : before) {
+        if (gone == nullptr) continue;
+        for (const auto& target : gone->targets) {
+            target->watch = nullptr;
+            target->cancel();
+        }
+    }
+    if (!stopped && !bell_descriptor.is_open() && bell->fd() >= 0) wait_for_bell();
+}
+
+std::unique_ptr<Watch> Prober::Impl::new_watch(const Upstream& upstream, Time now) {
+    auto watch = std::make_unique<Watch>(
+        [](TimerNode& node) {
+            auto& self = static_cast<Watch&>(node);
+            static_cast<Impl*>(self.owner)->look(self, Clock::now());
+        },
+        this);
+    // It may have been here before, in whatever state.
+    const UpstreamState begins = watch->partition.state();
+    if (upstream.health->state() != begins)
+        upstream.health->enter(begins, now, std::chrono::system_clock::now());
+    return watch;
+}
+
+/// The endpoints of `upstream` are those to watch now; what is known of one that stays is kept.
+void Prober::Impl::adopt(Watch& watch, const std::shared_ptr<const Upstream>& upstream, Time now) {
+    std::vector<std::shared_ptr<Target>> before = std::move(watch.targets);
+    watch.targets.clear();
+    watch.upstream = upstream;
+    for (std::size_t i = 0; i < upstream->endpoints.size(); ++i) {
+        const auto& endpoint = upstream->endpoints[i];
+        const auto known = std::find_if(before.begin(), before.end(), [&](const auto& target) {
+            return target != nullptr && target->endpoint == endpoint;
+        });
+        const bool is_new = known == before.end();
+        watch.targets.push_back(
+            is_new ? std::make_shared<Target>(
+                         [](TimerNode& node) {
+                             auto& target = static_cast<Target&>(node);
+                             static_cast<Impl*>(target.owner)->on_due(target, Clock::now());
+                         },
+                         this, endpoint)
+                   : std::move(*known));
+        Target& target = *watch.targets.back();
+        target.watch = &watch;
+        target.index = i;
+        if (!is_new) continue;
+        target.due = now;
+        if (upstream->endpoints.size() > kSpread)
+            target.due += Millis(random.below(static_cast<std::uint32_t>(kSpreadOver.count())));
+        timers.add(target, now, target.due);
+    }
+    for (const auto& gone : before) {
+        if (gone == nullptr) continue;
+        gone->watch = nullptr;
+        gone->cancel();
+    }
+    look_soon(watch, now);
+}
+
+void Prober::Impl::wait_for_bell() {
+    if (!bell_descriptor.is_open()) {
+        const int own = ::dup(bell->fd());
+        if (own < 0) return;  // states change a little later then
+        bell_descriptor.assign(own);
+    }
+    bell_descriptor.async_wait(
+        boost::asio::posix::descriptor_base::wait_read,
+        [this, here = std::weak_ptr<int>(alive)](const boost::system::error_code& error) {
+            if (error || here.expired() || stopped) return;
+            on_bell();
+            wait_for_bell();
+        });
+}
+
+void Prober::Impl::on_bell() {
+    bell->answer();
+    const Time now = Clock::now();
+    for (const auto& watch : watches) {
+        look(*watch, now);
+        for (const auto& target : watch->targets) hasten(*target, now);
+    }
+}
+
+void Prober::Impl::look(Watch& watch, Time now) {
+    const Cork::Scope scope(cork);
+    const UpstreamState before = watch.partition.state();
+    const Time since = watch.partition.since();
+    if (watch.partition.look(watch.facts(), now)) {
+        watch.upstream->health->enter(watch.partition.state(), now,
+                                      std::chrono::system_clock::now());
+        tell(watch, before, since, now);
+        if (watch.partition.state() == UpstreamState::suspect) probe_all(watch, now);
+        for (const auto& target : watch.targets) hasten(*target, now);
+    }
+    if (const auto due = watch.partition.due()) timers.add(watch, now, *due);
+}
+
+void Prober::Impl::tell(Watch& watch, UpstreamState before, Time since, Time now) {
+    const UpstreamState state = watch.partition.state();
+    const Partition::Facts facts = watch.facts();
+    std::uint64_t suppressed = 0;
+    // The news that it is gone, or back, is always told; in between it may go to and fro.
+    const bool always = state == UpstreamState::partitioned;
+    if (always) counters.add(Count::upstream_partitions);
+    if (!watch.log_limit.allow(now, suppressed) && !always) return;
+    const auto lasted = std::chrono::duration_cast<Millis>(now - since).count();
+    log::write(always ? log::Level::warning : log::Level::info,
+               "upstream " + std::string(state_text(state)),
+               {{"upstream", watch.upstream->label},
+                {"was", std::string(state_text(before))},
+                {"for_ms", since == Time{} ? "" : std::to_string(lasted)},
+                {"endpoints_up", std::to_string(facts.up) + "/" + std::to_string(facts.endpoints)},
+                {"suppressed", std::to_string(suppressed)}});
+}
+
+/// Every endpoint is asked at once whether it is there.
+void Prober::Impl::probe_all(Watch& watch, Time now) {
+    ++watch.round;
+    for (const auto& target : watch.targets) {
+        begin(*target, now);
+        begin_other(*target, now);
+    }
+}
+
+}  // namespace peerzone::upstream

@@ -1,0 +1,76 @@
+// The two halves of the Prober: prober.cpp (which upstreams, and their states) and
+// prober_probe.cpp (when an endpoint is probed, and what comes of it).
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <memory>
+#include <vector>
+
+#include "peerzone/base/cork.hpp"
+#include "peerzone/upstream/prober.hpp"
+#include "upstream/attempt.hpp"
+#include "upstream/attempt_plan.hpp"
+#include "upstream/random.hpp"
+#include "upstream/reply_index.hpp"
+#include "upstream/stream_exchange.hpp"
+#include "upstream/timers.hpp"
+#include "upstream/udp_exchange.hpp"
+#include "upstream/watch.hpp"
+
+namespace peerzone::upstream {
+
+struct ProbeAttempt : Attempt {
+    Target* target = nullptr;
+    Wire wire = Wire::udp;
+    std::uint32_t round = 0;
+    bool was_late = false;
+};
+
+struct Prober::Impl {
+    Impl(boost::asio::io_context& io, const ClientOptions& options)
+        : timers(io),
+          udp(io, cork, timers, random, counters, options),
+          stream(io, cork, timers, random, counters, options),
+          bell_descriptor(io) {}
+
+    void follow(const std::vector<std::shared_ptr<const Upstream>>& upstreams);
+    std::unique_ptr<Watch> new_watch(const Upstream& upstream, Time now);
+    void adopt(Watch& watch, const std::shared_ptr<const Upstream>& upstream, Time now);
+    void wait_for_bell();
+    void on_bell();
+    void look_soon(Watch& watch, Time now) { timers.add(watch, now, now); }
+    void look(Watch& watch, Time now);
+    void tell(Watch& watch, UpstreamState before, Time since, Time now);
+    void probe_all(Watch& watch, Time now);
+
+    Duration interval(const Target& target, Time now) const;
+    void schedule(Target& target, Time now);
+    void hasten(Target& target, Time now);
+    void on_due(Target& target, Time now);
+    bool clients_know(const Target& target, Time now) const;
+    void begin(Target& target, Time now);
+    void begin_other(Target& target, Time now);
+    Detached probe(std::shared_ptr<Target> target, Wire wire, Time now);
+    void prepare(ProbeAttempt& attempt, bool edns, bool mix);
+    void start(ProbeAttempt& attempt, Time now);
+    void late(ProbeAttempt& attempt);
+    void unanswered(const ProbeAttempt& attempt, Fault fault, Time now);
+    void answered(const ProbeAttempt& attempt, bool without_edns, Time now);
+    void learn(Target& target, Wire wire, bool answered, Time now);
+    void tell_result(Target& target, ProbeResult result, Time now);
+
+    metrics::Counters counters;
+    Cork cork;
+    Random random;
+    Timers timers;
+    UdpExchange udp;
+    StreamExchange stream;
+    ReplyIndex index;
+    std::vector<std::unique_ptr<Watch>> watches;
+    std::shared_ptr<Bell> bell = std::make_shared<Bell>();
+    boost::asio::posix::stream_descriptor bell_descriptor;
+    bool stopped = false;
+    std::shared_ptr<int> alive = std::make_shared<int>(0);  // handlers of a gone object see it
+};
+
+}  // namespace peerzone::upstream

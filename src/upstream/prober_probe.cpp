@@ -1,0 +1,255 @@
+#include <algorithm>
+#include <string>
+
+#include "upstream/probe.hpp"
+#include "upstream/prober_impl.hpp"
+#include "upstream/trouble.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+using metrics::Count;
+
+/// A probe counts as unanswered after the endpoint's own time-out, and listens on for as long: a
+/// way that has become longer is no outage.
+constexpr Duration kListen = Millis(1200);
+constexpr unsigned kInFlightMax = 8;          // probes that listen, per endpoint
+constexpr unsigned kTriesMax = 3;             // without EDNS, without mixed case
+constexpr Duration kBusyKnown = Seconds(30);  // clients' replies may stand in for probes so long
+constexpr Duration kOtherWire = Seconds(60);
+constexpr Duration kOtherWireSoon = Seconds(5);
+constexpr unsigned kBothWiresEach = 4;  // of the probes of a silent endpoint
+
+}  // namespace
+
+Duration Prober::Impl::interval(const Target& target, Time now) const {
+    const UpstreamHealth& health = *target.watch->upstream->health;
+    return probe_interval({.held = health.is_held(),
+                           .suspect = target.endpoint->is_suspect(),
+                           .poor = target.endpoint->is_poor(),
+                           .unsettled = health.state() != UpstreamState::healthy,
+                           .wanted = health.is_wanted(now),
+                           .misses = target.is_deaf() ? 0 : target.misses});
+}
+
+void Prober::Impl::schedule(Target& target, Time now) {
+    if (target.watch == nullptr || stopped) return;
+    target.due = std::max(now, target.began + jittered(interval(target, now), random.u32()));
+    timers.add(target, now, target.due);
+}
+
+/// The same when something has changed: a probe that is due earlier stays.
+void Prober::Impl::hasten(Target& target, Time now) {
+    const Time before = target.is_armed() ? target.due : Time::max();
+    schedule(target, now);
+    if (target.due <= before) return;
+    target.due = before;
+    timers.add(target, now, before);
+}
+
+/// Calm, and a client has just got a reply there: no need to ask.
+bool Prober::Impl::clients_know(const Target& target, Time now) const {
+    const auto heard = target.endpoint->last_reply();
+    return heard && now - *heard < kProbeCalm && now - target.began < kBusyKnown &&
+           interval(target, now) == kProbeCalm &&
+           target.endpoint->probe_result() == ProbeResult::healthy;
+}
+
+void Prober::Impl::on_due(Target& target, Time now) {
+    const Cork::Scope scope(cork);
+    if (clients_know(target, now)) {
+        target.due = std::max(*target.endpoint->last_reply() + jittered(kProbeCalm, random.u32()),
+                              now + kProbeFast);
+        timers.add(target, now, target.due);
+    } else {
+        begin(target, now);
+    }
+    begin_other(target, now);
+}
+
+void Prober::Impl::begin(Target& target, Time now) {
+    const Wire wire = usual_wire(target.watch->upstream->options.transport, *target.endpoint, now);
+    target.began = now;
+    // In case that nothing comes of it; else what does puts the next one earlier.
+    target.due = now + kListen;
+    timers.add(target, now, target.due);
+    if (target.in_flight < kInFlightMax) probe(target.shared_from_this(), wire, now);
+}
+
+/// With transport auto the other transport is looked at now and then, and when this one is silent.
+void Prober::Impl::begin_other(Target& target, Time now) {
+    if (target.watch->upstream->options.transport != Transport::automatic) return;
+    const Wire usual = usual_wire(Transport::automatic, *target.endpoint, now);
+    const Wire other = usual == Wire::udp ? Wire::tcp : Wire::udp;
+    const bool first = target.misses == 1 && !target.wires.is_known(usual);
+    const bool down = target.misses > 0 && target.misses % kBothWiresEach == 0;
+    const bool calm = target.misses == 0 && target.answered && now >= target.other_due;
+    if ((!first && !down && !calm) || target.in_flight >= kInFlightMax) return;
+    target.other_due = now + jittered(kOtherWire, random.u32());
+    probe(target.shared_from_this(), other, now);
+}
+
+// ---- one probe
+
+void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
+    const Target& target = *attempt.target;
+    const Upstream& upstream = *target.watch->upstream;
+    attempt.to = target.endpoint->address();
+    attempt.tls = attempt.wire == Wire::tls ? upstream.tls[target.index].get() : nullptr;
+    attempt.type = dns::type::ns;
+    attempt.edns = edns;
+    attempt.stats = &target.endpoint->stats();
+    attempt.late_after = patience(*target.endpoint, attempt.wire);
+    attempt.timeout = std::max(kListen, attempt.late_after);
+    attempt.on_late = nullptr;
+    if (!attempt.was_late)
+        attempt.on_late = [](Attempt& a) {
+            auto& probe = static_cast<ProbeAttempt&>(a);
+            static_cast<Impl*>(probe.target->owner)->late(probe);
+        };
+    attempt.set_name(probe_name(upstream.options).wire(), mix ? &random : nullptr);
+}
+
+void Prober::Impl::start(ProbeAttempt& attempt, Time now) {
+    if (attempt.wire == Wire::udp) {
+        udp.start(attempt, now);
+    } else {
+        stream.start(attempt, now);
+    }
+}
+
+Detached Prober::Impl::probe(std::shared_ptr<Target> target, Wire wire, Time now) {
+    // What the attempt points at may leave the configuration meanwhile.
+    const std::shared_ptr<const Upstream> upstream = target->watch->upstream;
+    Endpoint& endpoint = *target->endpoint;
+    ProbeAttempt attempt;
+    attempt.target = target.get();
+    attempt.wire = wire;
+    attempt.round = target->watch->round;
+    bool edns = endpoint.edns_works(now);
+    bool mix = wire == Wire::udp && endpoint.case_works(now);
+    const bool asks_edns = edns;
+    ++target->in_flight;
+    endpoint.stats().note_probe();
+    counters.add(Count::upstream_probes);
+    for (unsigned tries = 0; tries < kTriesMax && target->watch != nullptr; ++tries) {
+        prepare(attempt, edns, mix);
+        start(attempt, now);
+        co_await attempt;
+        now = attempt.ended_at;
+        if (attempt.outcome == Outcome::case_differs && mix) {
+            endpoint.note_case_changed(now);
+            mix = false;
+        } else if (attempt.outcome == Outcome::reply && edns &&
+                   check_reply(attempt.reply, attempt.name(), attempt.type, true, index).kind ==
+                       ReplyKind::no_edns) {
+            edns = false;
+        } else {
+            break;
+        }
+    }
+    --target->in_flight;
+    if (target->watch == nullptr || attempt.outcome == Outcome::shut_down) co_return;
+    if (attempt.outcome == Outcome::reply) {
+        answered(attempt, asks_edns && !edns, now);
+    } else if (!attempt.was_late && attempt.outcome != Outcome::busy) {
+        unanswered(attempt, fault_of(attempt.outcome), now);
+    }
+    schedule(*target, now);
+}
+
+void Prober::Impl::late(ProbeAttempt& attempt) {
+    const Time now = Clock::now();
+    timers.add(attempt, now, attempt.expires_at);
+    attempt.was_late = true;
+    if (attempt.target->watch == nullptr) return;
+    unanswered(attempt, Fault::timeout, now);
+    schedule(*attempt.target, now);
+}
+
+void Prober::Impl::unanswered(const ProbeAttempt& attempt, Fault fault, Time now) {
+    Target& target = *attempt.target;
+    Endpoint& endpoint = *target.endpoint;
+    counters.add(Count::upstream_probe_failed);
+    note_trouble(endpoint, fault, attempt.wire, attempt.late_after, attempt.why.get(), now);
+    learn(target, attempt.wire, false, now);
+    // The other transport may well be blocked: that says nothing about the endpoint.
+    if (attempt.wire != usual_wire(target.watch->upstream->options.transport, endpoint, now))
+        return;
+    ++target.misses;
+    target.silent_round = attempt.round;
+    tell_result(target, ProbeResult::silent, now);
+    if (!target.is_deaf() && endpoint.note_loss(now)) counters.add(Count::upstream_suspect);
+    look_soon(*target.watch, now);
+}
+
+void Prober::Impl::answered(const ProbeAttempt& attempt, bool without_edns, Time now) {
+    Target& target = *attempt.target;
+    Endpoint& endpoint = *target.endpoint;
+    const CheckedReply checked =
+        check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+    const ProbeResult result = judge_probe(checked, target.watch->upstream->options.kind);
+    endpoint.note_reply(now - attempt.sent_at, attempt.wire);
+    if (result == ProbeResult::healthy || result == ProbeResult::zone_absent) {
+        endpoint.note_usable(now);
+        if (without_edns) endpoint.note_no_edns(now);
+    } else {
+        note_trouble(endpoint, checked, now);
+    }
+    learn(target, attempt.wire, true, now);
+    target.misses = 0;
+    const bool first = !std::exchange(target.answered, true);
+    if (first) begin_other(target, now);
+    tell_result(target, result, now);
+    look_soon(*target.watch, now);
+}
+
+/// What works there is for people; and for clients, when it is not what they would try.
+void Prober::Impl::learn(Target& target, Wire wire, bool answered, Time now) {
+    Endpoint& endpoint = *target.endpoint;
+    if (target.watch->upstream->options.transport != Transport::automatic) {
+        if (!answered) return;
+        endpoint.note_reach(wire == Wire::udp   ? Reach::udp
+                            : wire == Wire::tcp ? Reach::tcp
+                                                : Reach::tls);
+        return;
+    }
+    target.wires.note(wire, answered);
+    endpoint.note_reach(target.wires.reach());
+    if (!answered && !target.wires.is_known(wire))
+        target.other_due = now + jittered(kOtherWireSoon, random.u32());
+    if (!answered) return;
+    if (wire == Wire::udp) {
+        endpoint.note_datagrams();
+    } else if (endpoint.datagrams_work(now) && target.wires.misses(Wire::udp) > 0) {
+        endpoint.note_no_datagrams(now);
+    }
+}
+
+/// The first of its kind is told; and then what changes, within limits.
+void Prober::Impl::tell_result(Target& target, ProbeResult result, Time now) {
+    const ProbeResult before = target.endpoint->probe_result();
+    target.endpoint->note_probe(result);
+    if (result == before) return;
+    const std::string& label = target.watch->upstream->label;
+    const std::string address = target.endpoint->address().to_text();
+    if (result == ProbeResult::zone_absent) {
+        if (std::exchange(target.told_absent, true)) return;
+        log::warning("zone absent",
+                     {{"upstream", label},
+                      {"endpoint", address},
+                      {"zone", probe_name(target.watch->upstream->options).to_text()},
+                      {"what", "it answers, and does not have this zone (yet)"}});
+        return;
+    }
+    const bool news = before != ProbeResult::none || result != ProbeResult::healthy;
+    std::uint64_t suppressed = 0;
+    if (!news || !target.log_limit.allow(now, suppressed)) return;
+    log::info("endpoint probe", {{"upstream", label},
+                                 {"endpoint", address},
+                                 {"result", std::string(probe_text(result))},
+                                 {"was", std::string(probe_text(before))},
+                                 {"suppressed", std::to_string(suppressed)}});
+}
+
+}  // namespace peerzone::upstream

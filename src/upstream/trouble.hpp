@@ -1,0 +1,23 @@
+// From what came of an attempt to what people are told about the endpoint.
+#pragma once
+
+#include <string>
+
+#include "peerzone/upstream/endpoint.hpp"
+#include "upstream/attempt.hpp"
+#include "upstream/attempt_plan.hpp"
+
+namespace peerzone::upstream {
+
+/// Only for outcomes without a reply.
+Fault fault_of(Outcome outcome) noexcept;
+
+/// Counts an attempt that got no reply, and keeps its text: "udp timeout 200ms". `why`: the words
+/// of Fault::untrusted. Fault::busy is ours and not counted.
+void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
+                  const std::string* why, Time now);
+
+/// The same for a reply that was of no use: "SERVFAIL: no such upstream".
+void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now);
+
+}  // namespace peerzone::upstream

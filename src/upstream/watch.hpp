@@ -1,0 +1,56 @@
+// What the prober keeps for each upstream and each of its endpoints. Control thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "peerzone/base/log.hpp"
+#include "peerzone/upstream/upstream.hpp"
+#include "upstream/partition.hpp"
+#include "upstream/probe.hpp"
+#include "upstream/timer_wheel.hpp"
+
+namespace peerzone::upstream {
+
+struct Watch;
+
+/// One endpoint under watch. Its timer is the next probe.
+struct Target : TimerNode, std::enable_shared_from_this<Target> {
+    Target(Handler handler, void* prober, std::shared_ptr<Endpoint> e)
+        : TimerNode(handler), owner(prober), endpoint(std::move(e)) {}
+
+    void* owner;
+    std::shared_ptr<Endpoint> endpoint;
+    Watch* watch = nullptr;  // null: it is gone, and its last probes end unheard
+    std::size_t index = 0;   // in the upstream's endpoints
+    unsigned in_flight = 0;
+    unsigned misses = 0;             // in a row, over the usual transport
+    bool answered = false;           // any probe, ever
+    std::uint32_t silent_round = 0;  // the last round in which it was asked in vain
+    Time began{};                    // the last probe over the usual transport
+    Time due{};
+    WiresKnown wires;  // transport auto
+    Time other_due{};  // when the other transport is looked at
+    bool told_absent = false;
+    log::LogLimit log_limit{Seconds(10)};
+
+    /// It replies to clients and never to a probe: the probes' silence says nothing.
+    bool is_deaf() const noexcept { return !answered && endpoint->stats().replies() > 0; }
+};
+
+/// One upstream under watch. Its timer is the next look at its state.
+struct Watch : TimerNode {
+    Watch(Handler handler, void* prober) : TimerNode(handler), owner(prober) {}
+
+    void* owner;
+    std::shared_ptr<const Upstream> upstream;
+    std::vector<std::shared_ptr<Target>> targets;
+    Partition partition;
+    std::uint32_t round = 0;  // grows when every endpoint is asked at once
+    log::LogLimit log_limit{Seconds(1)};
+
+    Partition::Facts facts() const noexcept;
+};
+
+}  // namespace peerzone::upstream

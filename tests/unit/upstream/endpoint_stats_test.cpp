@@ -1,0 +1,106 @@
+#include "peerzone/upstream/endpoint_stats.hpp"
+
+#include <gtest/gtest.h>
+
+#include "upstream/trouble.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+const Time kNow{Seconds(5000)};
+
+struct EndpointStatsTest : testing::Test {
+    Endpoint endpoint{SocketAddress::parse("10.2.0.10", 53).value()};
+    Time now = kNow;
+
+    std::string last_error() {
+        const auto last = endpoint.stats().last_error();
+        return last ? last->text : "";
+    }
+    std::string after(Fault fault, Wire wire = Wire::udp, const std::string* why = nullptr) {
+        now += Seconds(1);
+        note_trouble(endpoint, fault, wire, Millis(200), why, now);
+        return last_error();
+    }
+    std::string after(ReplyKind kind, dns::Rcode rcode, const std::string& text = "") {
+        CheckedReply checked;
+        checked.kind = kind;
+        checked.rcode = rcode;
+        checked.error = {!text.empty(), 0, text};
+        now += Seconds(1);
+        note_trouble(endpoint, checked, now);
+        return last_error();
+    }
+    std::uint64_t failures(Trouble why) { return endpoint.stats().failures(why); }
+};
+
+TEST_F(EndpointStatsTest, NothingHasGoneWrongAtFirst) {
+    EXPECT_FALSE(endpoint.stats().last_error());
+    EXPECT_FALSE(endpoint.last_reply());
+    EXPECT_EQ(endpoint.probe_result(), ProbeResult::none);
+    EXPECT_EQ(probe_text(endpoint.probe_result()), "not probed yet");
+    EXPECT_EQ(reach_text(endpoint.reach()), "unknown");
+}
+
+TEST_F(EndpointStatsTest, FailuresAreCountedByReasonWithWordsForPeople) {
+    const std::string why = "certificate is for dns.eastus.example.com";
+    EXPECT_EQ(after(Fault::timeout), "udp timeout 200ms");
+    EXPECT_EQ(after(Fault::refused, Wire::tcp), "tcp connection refused");
+    EXPECT_EQ(after(Fault::untrusted, Wire::tls, &why), "tls: " + why);
+    EXPECT_EQ(after(ReplyKind::failure, dns::Rcode::servfail, "no upstream"),
+              "SERVFAIL: no upstream");
+    EXPECT_EQ(after(ReplyKind::failure, dns::Rcode::refused), "REFUSED");
+    EXPECT_EQ(after(ReplyKind::invalid, dns::Rcode::noerror), "invalid reply");
+    EXPECT_EQ(failures(Trouble::timeout), 1u);
+    EXPECT_EQ(failures(Trouble::refused), 1u);
+    EXPECT_EQ(failures(Trouble::untrusted), 1u);
+    EXPECT_EQ(failures(Trouble::servfail), 1u);
+    EXPECT_EQ(failures(Trouble::rcode_refused), 1u);
+    EXPECT_EQ(failures(Trouble::invalid), 1u);
+}
+
+TEST_F(EndpointStatsTest, OurOwnLimitsAreNoTroubleOfTheEndpoint) {
+    EXPECT_EQ(after(Fault::busy), "");
+    for (std::size_t i = 0; i < kTroubleNames.size(); ++i)
+        EXPECT_EQ(failures(static_cast<Trouble>(i)), 0u);
+}
+
+TEST_F(EndpointStatsTest, AFloodOfErrorsIsCountedButWrittenTenTimesASecond) {
+    int written = 0;
+    for (int i = 0; i < 1000; ++i)
+        written += endpoint.stats().wants_error(kNow + Millis(i)) ? 1 : 0;
+    EXPECT_EQ(written, 10);
+}
+
+TEST_F(EndpointStatsTest, TheLastReplyHasATime) {
+    const Time at = Clock::now() - Seconds(3);
+    endpoint.note_usable(at);
+    EXPECT_EQ(endpoint.last_reply(), at);
+    const auto ago = std::chrono::system_clock::now() - wall_time(*endpoint.last_reply());
+    EXPECT_NEAR(std::chrono::duration<double>(ago).count(), 3.0, 0.5);
+}
+
+TEST_F(EndpointStatsTest, WhoRepliesWithNothingOfUseIsPoor) {
+    for (const auto good :
+         {ProbeResult::none, ProbeResult::healthy, ProbeResult::zone_absent, ProbeResult::silent}) {
+        endpoint.note_probe(good);
+        EXPECT_FALSE(endpoint.is_poor());
+    }
+    for (const auto poor : {ProbeResult::servfail, ProbeResult::refused, ProbeResult::wrong_zone,
+                            ProbeResult::invalid}) {
+        endpoint.note_probe(poor);
+        EXPECT_TRUE(endpoint.is_poor());
+    }
+}
+
+TEST_F(EndpointStatsTest, TheP99IsAtLeastFiftyMilliseconds) {
+    EXPECT_EQ(endpoint.p95(), Duration::zero());
+    for (int i = 0; i < 100; ++i) endpoint.note_reply(Millis(2));
+    EXPECT_EQ(endpoint.p99(), Millis(50));
+    EXPECT_LT(endpoint.p95(), Millis(4));
+    for (int i = 0; i < 100; ++i) endpoint.note_reply(Millis(180));
+    EXPECT_GE(endpoint.p99(), Millis(170));
+}
+
+}  // namespace
+}  // namespace peerzone::upstream

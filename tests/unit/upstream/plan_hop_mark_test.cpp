@@ -1,0 +1,110 @@
+// The hop mark in the plan: left out where it is not understood, and for how long.
+#include <gtest/gtest.h>
+
+#include "upstream/attempt_plan.hpp"
+
+namespace peerzone::upstream {
+namespace {
+
+struct HopMarkTest : testing::Test {
+    Time now{Seconds(9000)};
+    Upstream upstream;
+    std::unique_ptr<AttemptPlan> plan;
+    Step step;
+
+    HopMarkTest() {
+        upstream.label = "peer=westus";
+        upstream.endpoints.push_back(
+            std::make_shared<Endpoint>(SocketAddress::parse("10.2.0.10", 53).value()));
+    }
+    Endpoint& endpoint() { return *upstream.endpoints[0]; }
+    void begin(bool marks_hops = true) {
+        plan = std::make_unique<AttemptPlan>(upstream, now, marks_hops);
+        next();
+    }
+    const Step& next() { return step = plan->next(now, 0); }
+    void time_out() {
+        now += step.timeout;
+        plan->on_fault(Fault::timeout, now);
+        next();
+    }
+    void reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
+        CheckedReply checked;
+        checked.kind = kind;
+        checked.rcode = rcode;
+        now += Millis(1);
+        if (!plan->on_reply(checked, Millis(1), now)) next();
+    }
+    bool works() { return endpoint().hop_mark_works(now); }
+};
+
+TEST_F(HopMarkTest, IsSentWhereItIsWanted) {
+    begin();
+    EXPECT_TRUE(step.hop_mark);
+    begin(false);
+    EXPECT_FALSE(step.hop_mark);
+}
+
+TEST_F(HopMarkTest, NeedsEdns) {
+    endpoint().note_no_edns(now);
+    begin();
+    EXPECT_FALSE(step.hop_mark);
+}
+
+TEST_F(HopMarkTest, IsLeftOutFirstAndEdnsNext) {
+    begin();
+    reply(ReplyKind::no_edns, dns::Rcode::formerr);
+    EXPECT_FALSE(step.hop_mark);
+    EXPECT_TRUE(step.edns);
+    reply(ReplyKind::no_edns, dns::Rcode::formerr);
+    EXPECT_FALSE(step.edns);
+    reply(ReplyKind::data);
+    EXPECT_FALSE(endpoint().edns_works(now));
+    EXPECT_TRUE(works()) << "it was EDNS that did not work";
+}
+
+TEST_F(HopMarkTest, WhoRefusesItGetsNoneForTenMinutes) {
+    begin();
+    reply(ReplyKind::no_edns, dns::Rcode::badvers);
+    EXPECT_TRUE(works()) << "not before the other way has helped";
+    reply(ReplyKind::data);
+    EXPECT_FALSE(works());
+    begin();
+    EXPECT_FALSE(step.hop_mark);
+    now += std::chrono::minutes(10);
+    begin();
+    EXPECT_TRUE(step.hop_mark);
+}
+
+TEST_F(HopMarkTest, WhoSaysNothingToItGetsNoneEither) {
+    begin();
+    time_out();
+    EXPECT_FALSE(step.hop_mark);
+    reply(ReplyKind::nodata);
+    EXPECT_FALSE(works());
+}
+
+TEST_F(HopMarkTest, WhoHasAnsweredItBeforeJustLostOne) {
+    begin();
+    reply(ReplyKind::data);
+    begin();
+    time_out();
+    reply(ReplyKind::data);
+    EXPECT_TRUE(works());
+}
+
+TEST_F(HopMarkTest, ADeadEndpointSaysNothingAboutIt) {
+    begin();
+    while (!step.give_up) time_out();
+    EXPECT_TRUE(works());
+}
+
+TEST_F(HopMarkTest, OverAStreamToo) {
+    upstream.options.transport = Transport::tls;
+    begin();
+    EXPECT_EQ(step.wire, Wire::tls);
+    EXPECT_TRUE(step.hop_mark);
+}
+
+}  // namespace
+}  // namespace peerzone::upstream

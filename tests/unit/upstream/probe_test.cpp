@@ -1,0 +1,164 @@
+#include "upstream/probe.hpp"
+
+#include <gtest/gtest.h>
+
+namespace peerzone::upstream {
+namespace {
+
+dns::Name name(const char* text) {
+    return dns::Name::from_text(text).value();
+}
+
+CheckedReply reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
+    CheckedReply checked;
+    checked.kind = kind;
+    checked.rcode = rcode;
+    return checked;
+}
+CheckedReply no_such_name(const char* soa) {
+    CheckedReply checked = reply(ReplyKind::nxdomain, dns::Rcode::nxdomain);
+    checked.has_soa = true;
+    checked.soa_owner = name(soa);
+    return checked;
+}
+ProbeResult peer(const CheckedReply& checked) {
+    return judge_probe(checked, Kind::peer);
+}
+
+TEST(ProbeName, IsTheFirstZone) {
+    Options options;
+    options.zones = {name("WestUS.svc.cluster.local"), name("other.example")};
+    EXPECT_EQ(probe_name(options).to_text(), "westus.svc.cluster.local");
+    options.zones = {name(".")};
+    EXPECT_TRUE(probe_name(options).is_root());
+}
+
+TEST(JudgeProbe, NoerrorIsHealthyWithOrWithoutRecords) {
+    EXPECT_EQ(peer(reply(ReplyKind::data)), ProbeResult::healthy);
+    EXPECT_EQ(peer(reply(ReplyKind::nodata)), ProbeResult::healthy);
+    EXPECT_EQ(peer(reply(ReplyKind::truncated)), ProbeResult::healthy);
+}
+
+TEST(JudgeProbe, NxdomainOfWhoHasTheZoneOrWhatIsAboveMeansThatItIsAbsent) {
+    EXPECT_EQ(peer(no_such_name("cluster.local")), ProbeResult::zone_absent);
+    EXPECT_EQ(peer(no_such_name("westus.svc.cluster.local")), ProbeResult::zone_absent);
+}
+
+TEST(JudgeProbe, NxdomainOfTheInternetOrOfNobodyIsAWrongServer) {
+    EXPECT_EQ(peer(no_such_name(".")), ProbeResult::wrong_zone);
+    EXPECT_EQ(peer(reply(ReplyKind::nxdomain, dns::Rcode::nxdomain)), ProbeResult::wrong_zone);
+}
+
+TEST(JudgeProbe, FailuresAreToldApart) {
+    EXPECT_EQ(peer(reply(ReplyKind::failure, dns::Rcode::servfail)), ProbeResult::servfail);
+    EXPECT_EQ(peer(reply(ReplyKind::failure, dns::Rcode::refused)), ProbeResult::refused);
+    EXPECT_EQ(peer(reply(ReplyKind::failure, dns::Rcode::noerror)), ProbeResult::wrong_zone);
+    EXPECT_EQ(peer(reply(ReplyKind::no_edns, dns::Rcode::notimp)), ProbeResult::wrong_zone);
+    EXPECT_EQ(peer(reply(ReplyKind::invalid)), ProbeResult::invalid);
+}
+
+TEST(JudgeProbe, AForwarderMustOnlyBeWilling) {
+    for (const Kind kind : {Kind::forward, Kind::local}) {
+        EXPECT_EQ(judge_probe(no_such_name("."), kind), ProbeResult::healthy);
+        EXPECT_EQ(judge_probe(reply(ReplyKind::nxdomain, dns::Rcode::nxdomain), kind),
+                  ProbeResult::healthy);
+        EXPECT_EQ(judge_probe(reply(ReplyKind::failure), kind), ProbeResult::healthy) << "lame";
+        EXPECT_EQ(judge_probe(reply(ReplyKind::failure, dns::Rcode::servfail), kind),
+                  ProbeResult::servfail);
+        EXPECT_EQ(judge_probe(reply(ReplyKind::failure, dns::Rcode::refused), kind),
+                  ProbeResult::refused);
+    }
+}
+
+TEST(ProbeInterval, CalmWhenAllIsWellAndWhenHeld) {
+    EXPECT_EQ(probe_interval({}), Seconds(5));
+    EXPECT_EQ(probe_interval({.wanted = true}), Seconds(5));
+    EXPECT_EQ(probe_interval({.held = true, .suspect = true, .unsettled = true, .wanted = true}),
+              Seconds(5));
+}
+
+TEST(ProbeInterval, AMissIsLookedIntoAtOnceUntilItIsSuspect) {
+    EXPECT_EQ(probe_interval({.misses = 1}), Millis(50));
+    EXPECT_EQ(probe_interval({.misses = 2}), Millis(50));
+    EXPECT_EQ(probe_interval({.misses = 3}), Seconds(5)) << "somebody else hears it";
+}
+
+TEST(ProbeInterval, OftenWhileClientsWantWhatIsGone) {
+    for (const unsigned misses : {0u, 3u, 1000u})
+        EXPECT_EQ(
+            probe_interval({.suspect = true, .unsettled = true, .wanted = true, .misses = misses}),
+            Millis(250));
+    EXPECT_EQ(probe_interval({.unsettled = true, .wanted = true}), Millis(250)) << "recovering";
+}
+
+TEST(ProbeInterval, ADeadEndpointBesideGoodOnesCanWaitAfterAWhile) {
+    EXPECT_EQ(probe_interval({.suspect = true, .wanted = true, .misses = 3}), Millis(250));
+    EXPECT_EQ(probe_interval({.suspect = true, .wanted = true, .misses = 40}), Seconds(1));
+}
+
+TEST(ProbeInterval, BacksOffToFiveSecondsWhenNobodyAsks) {
+    EXPECT_EQ(probe_interval({.suspect = true, .unsettled = true, .misses = 3}), Millis(500));
+    EXPECT_EQ(probe_interval({.suspect = true, .unsettled = true, .misses = 6}), Seconds(2));
+    EXPECT_EQ(probe_interval({.suspect = true, .unsettled = true, .misses = 8}), Seconds(4));
+    EXPECT_EQ(probe_interval({.suspect = true, .unsettled = true, .misses = 100000}), Seconds(4));
+}
+
+TEST(ProbeInterval, APoorEndpointIsAskedEachSecondWhileClientsWantIt) {
+    EXPECT_EQ(probe_interval({.poor = true, .wanted = true}), Seconds(1));
+    EXPECT_EQ(probe_interval({.poor = true}), Seconds(5));
+}
+
+TEST(Jitter, StaysWithinAFifth) {
+    EXPECT_EQ(jittered(Seconds(5), 0), Seconds(4));
+    EXPECT_NEAR(std::chrono::duration<double>(jittered(Seconds(5), ~0u)).count(), 6.0, 0.001);
+    EXPECT_EQ(jittered(Millis(250), 1u << 31), Millis(250));
+}
+
+struct WiresTest : testing::Test {
+    WiresKnown wires;
+    void hear(Wire wire) { wires.note(wire, true); }
+    void miss(Wire wire) { wires.note(wire, false); }
+};
+
+TEST_F(WiresTest, NothingIsKnownAtFirst) {
+    EXPECT_EQ(wires.reach(), Reach::unknown);
+    EXPECT_FALSE(wires.is_known(Wire::udp));
+}
+
+TEST_F(WiresTest, WhatAnswersWorks) {
+    hear(Wire::udp);
+    EXPECT_EQ(wires.reach(), Reach::udp);
+    hear(Wire::tcp);
+    EXPECT_EQ(wires.reach(), Reach::udp_and_tcp);
+}
+
+TEST_F(WiresTest, TwoMissesBesideTheOtherOneMeanThatItIsBlocked) {
+    hear(Wire::udp);
+    miss(Wire::tcp);
+    EXPECT_EQ(wires.reach(), Reach::udp);
+    miss(Wire::tcp);
+    EXPECT_EQ(wires.reach(), Reach::udp_only);
+    hear(Wire::tcp);
+    EXPECT_EQ(wires.reach(), Reach::udp_and_tcp);
+}
+
+TEST_F(WiresTest, ALoadBalancerForTcp) {
+    miss(Wire::udp);
+    hear(Wire::tcp);
+    EXPECT_EQ(wires.reach(), Reach::tcp);
+    miss(Wire::udp);
+    EXPECT_EQ(wires.reach(), Reach::tcp_only);
+}
+
+TEST_F(WiresTest, WhenNeitherIsHeardItIsTheEndpoint) {
+    hear(Wire::udp);
+    hear(Wire::tcp);
+    for (int i = 0; i < 5; ++i) {
+        miss(Wire::udp);
+        miss(Wire::tcp);
+    }
+    EXPECT_EQ(wires.reach(), Reach::udp_and_tcp);
+}
+
+}  // namespace
+}  // namespace peerzone::upstream
