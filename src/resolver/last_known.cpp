@@ -30,8 +30,12 @@ bool is_outdated(const upstream::Upstream& upstream, const cache::Hit& failure, 
     return now - failure.age < upstream.health->since();
 }
 
-Duration usual_wait(const upstream::Upstream&) noexcept {
-    return kUsualWaitMin;
+Duration usual_wait(const upstream::Upstream& upstream) noexcept {
+    Duration least = Duration::max();
+    for (const auto& endpoint : upstream.endpoints)
+        if (endpoint->p95() != Duration::zero() && !endpoint->is_suspect())
+            least = std::min(least, endpoint->p99());
+    return least == Duration::max() ? kUsualWaitMin : std::max<Duration>(least, kUsualWaitMin);
 }
 
 std::uint16_t stale_code(const cache::Hit& hit) noexcept {

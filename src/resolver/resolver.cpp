@@ -214,6 +214,7 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     if (hit.expired) request.last_known = true;
 
     if (upstream.health->is_away()) {
+        upstream.health->note_wanted(now);
         say_away(words.begin(), upstream);
         return stale_from_cache(request, upstream, now, body, hit)
                    ? reply_kept(view, request, hit, buffer, size, &extended)
