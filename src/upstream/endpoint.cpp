@@ -114,7 +114,13 @@ bool Endpoint::note_loss(Time now) noexcept {
     if (before + 1 < kLossesToSuspect || suspect_.load(kRelaxed)) return false;
     retry_wait_.store(ticks(kRetryFirst), kRelaxed);
     remember(retry_at_, now, kRetryFirst);
+    remember(suspect_since_, now, Duration::zero());
     return !suspect_.exchange(true, kRelaxed);
+}
+
+std::optional<Time> Endpoint::suspect_since() const noexcept {
+    if (!is_suspect()) return std::nullopt;
+    return Time(Duration(suspect_since_.load(kRelaxed)));
 }
 
 bool Endpoint::claim_retry(Time now) noexcept {

@@ -63,6 +63,8 @@ public:
 
     /// No client's question waits for a suspect endpoint while another is there.
     bool is_suspect() const noexcept { return suspect_.load(std::memory_order_relaxed); }
+    /// When it became suspect; nothing when it is not.
+    std::optional<Time> suspect_since() const noexcept;
     /// True for one caller when a suspect endpoint is due for another try by a copy of a question:
     /// after 250 ms, then twice as long each time, at most 2 s.
     bool claim_retry(Time now) noexcept;
@@ -117,6 +119,7 @@ private:
     std::atomic<std::uint32_t> rttvar_us_{0};
     std::atomic<std::uint16_t> losses_{0};
     std::atomic<bool> suspect_{false};
+    std::atomic<Ticks> suspect_since_{0};
     std::atomic<Ticks> retry_at_{0};
     std::atomic<Ticks> retry_wait_{0};
     std::atomic<std::uint8_t> case_changes_{0};

@@ -69,9 +69,13 @@ TEST_F(EndpointTest, AReplyBetweenLossesStartsTheCountAgain) {
 
 TEST_F(EndpointTest, AReplyEndsSuspicion) {
     lose(3);
+    EXPECT_EQ(endpoint.suspect_since(), kNow);
+    lose(1, kNow + Seconds(1));
+    EXPECT_EQ(endpoint.suspect_since(), kNow);
     endpoint.note_reply(Millis(1));
     EXPECT_FALSE(endpoint.is_suspect());
     EXPECT_FALSE(endpoint.claim_retry(kNow + Seconds(10)));
+    EXPECT_FALSE(endpoint.suspect_since());
 }
 
 TEST_F(EndpointTest, ASuspectEndpointIsTriedAgainAtGrowingIntervals) {
