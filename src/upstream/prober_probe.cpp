@@ -179,7 +179,7 @@ void Prober::Impl::unanswered(const ProbeAttempt& attempt, Fault fault, Time now
     ++target.misses;
     target.silent_round = attempt.round;
     tell_result(target, ProbeResult::silent, now);
-    if (!target.is_deaf() && endpoint.note_loss(now)) counters.add(Count::upstream_suspect);
+    if (target.silence_counts() && endpoint.note_loss(now)) counters.add(Count::upstream_suspect);
     look_soon(*target.watch, now);
 }
 

@@ -4,6 +4,11 @@
 
 namespace peerzone::upstream {
 
+bool Target::silence_counts() const noexcept {
+    const bool peer = watch != nullptr && watch->upstream->options.kind == Kind::peer;
+    return answered || (peer && !is_deaf());
+}
+
 Partition::Facts Watch::facts() const noexcept {
     Partition::Facts facts;
     facts.endpoints = targets.size();

@@ -37,6 +37,8 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
 
     /// It replies to clients and never to a probe: the probes' silence says nothing.
     bool is_deaf() const noexcept { return !answered && endpoint->stats().replies() > 0; }
+    /// Whether silence is a loss. A forwarder that never answered a probe may just not like them.
+    bool silence_counts() const noexcept;
 };
 
 /// One upstream under watch. Its timer is the next look at its state.

@@ -220,6 +220,26 @@ TEST_F(ProberTest, ACopyOfAQuestionEndsAPartitionToo) {
     EXPECT_EQ(state(), UpstreamState::healthy) << "the silence of its probes says nothing any more";
 }
 
+TEST_F(ProberTest, AForwarderThatNeverAnswersProbesIsNotCutOffForThat) {
+    upstream.options.kind = Kind::forward;
+    serve([](const Received& q) { return is_probe(q) ? Reaction{} : well(q); });
+    follow();
+    ASSERT_TRUE(until(ProbeResult::silent));
+    run_for(Seconds(2));
+    EXPECT_EQ(state(), UpstreamState::healthy);
+    EXPECT_TRUE(ask().asked.ok);
+}
+
+TEST_F(ProberTest, ADeadForwarderIsFoundByItsClients) {
+    upstream.options.kind = Kind::forward;
+    silence = true;
+    mutable_server();
+    follow();
+    ASSERT_TRUE(until(ProbeResult::silent));
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(ask().asked.ok);
+    EXPECT_TRUE(until(UpstreamState::partitioned, Seconds(2)));
+}
+
 TEST_F(ProberTest, ALongWayIsNoOutage) {
     std::vector<std::pair<Time, Received>> held;
     FakeServer* server = nullptr;
