@@ -23,14 +23,26 @@ std::string_view transport_text(const Upstream& upstream, const Endpoint& endpoi
         case Transport::udp: return "udp";
         case Transport::tcp: return "tcp";
         case Transport::tls: return "tls";
-        case Transport::automatic: return endpoint.datagrams_work(now) ? "udp" : "tcp";
+        case Transport::automatic: break;
     }
-    return "";
+    const upstream::Reach reach = endpoint.reach();
+    if (reach == upstream::Reach::udp_only || reach == upstream::Reach::tcp_only)
+        return upstream::reach_text(reach);
+    return endpoint.datagrams_work(now) ? "udp" : "tcp";
 }
 
 std::string_view state_text(const Endpoint& endpoint) {
     if (endpoint.is_suspect()) return "suspect";
+    if (endpoint.probe_result() == upstream::ProbeResult::zone_absent) return "zone absent";
     return endpoint.smoothed_rtt() == Duration::zero() ? "unknown" : "healthy";
+}
+
+metrics::Tally failures_of(const upstream::EndpointStats& stats) {
+    metrics::Tally tally;
+    for (std::size_t i = 0; i < upstream::kTroubleNames.size(); ++i)
+        if (const auto count = stats.failures(static_cast<upstream::Trouble>(i)); count != 0)
+            tally.emplace_back(upstream::kTroubleNames[i], count);
+    return tally;
 }
 
 metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endpoint, Time now) {
@@ -40,6 +52,15 @@ metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endp
     report.transport = transport_text(upstream, endpoint, now);
     report.up = !endpoint.is_suspect();
     report.rtt = endpoint.smoothed_rtt();
+    if (const auto since = endpoint.suspect_since()) report.since = upstream::wall_time(*since);
+    const upstream::EndpointStats& stats = endpoint.stats();
+    report.questions = stats.questions();
+    report.replies = stats.replies();
+    report.failures = failures_of(stats);
+    if (const auto error = stats.last_error()) {
+        report.last_error = error->text;
+        report.last_error_at = error->at;
+    }
     return report;
 }
 
@@ -64,6 +85,11 @@ metrics::UpstreamReport report_on(const Upstream& upstream, Time now) {
     report.held = health.is_held();
     report.since = health.since_wall();
     report.pending = upstream.pending;
+    const upstream::UpstreamStats& stats = health.stats();
+    report.in_flight = stats.in_flight();
+    report.hedges = stats.hedges();
+    report.stale_answers = stats.stale_answers();
+    if (stats.shed() != 0) report.shed.emplace_back("limits", stats.shed());
     for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
         report.endpoints.push_back(report_on(upstream, *upstream.endpoints[i], now));
         if (i < upstream.sources.size()) report.endpoints.back().source = upstream.sources[i];

@@ -26,6 +26,7 @@ void Resolver::Impl::fail_away(Walk& walk, const upstream::Upstream& upstream) {
     fail(walk, dns::ede::no_reachable_authority, std::string(say_unknown(words.begin(), upstream)));
     walk.answer.source = Source::none;
     counters.add(Count::failed_partitioned);
+    upstream.health->stats().note_failed_at_once();
 }
 
 void Resolver::Impl::fail_chain(Walk& walk) {
@@ -103,6 +104,8 @@ void Resolver::Impl::reply_to_all(const Flight& flight, Walk& walk, Time now) {
     if (walk.stale) answer.source = Source::stale;
     for (const Waiter& waiter : flight.waiters) {
         if (waiter.is_nobody()) continue;
+        if (walk.stale && answer.upstream != nullptr)
+            answer.upstream->health->stats().note_stale_answer();
         counters.add(answer.failed ? Count::servfail
                      : walk.stale  ? Count::answered_stale
                                    : Count::answered_upstream);

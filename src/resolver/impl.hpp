@@ -208,6 +208,15 @@ inline cache::Key key_of(Bytes name, std::uint64_t hash, const Request& request,
             .kind = kind};
 }
 
+/// What an upstream is asked for a client's query, at `name`, where its aliases led.
+inline upstream::Question question_of(const dns::Query& query, const dns::Name& name) {
+    return {.name = name,
+            .type = query.type,
+            .dnssec_ok = query.dnssec_ok,
+            .checking_disabled = query.checking_disabled(),
+            .hops = static_cast<std::uint8_t>(query.hops + 1u)};
+}
+
 /// AD only for clients that can tell (RFC 6840 5.7, 5.8).
 inline bool wants_ad(const dns::Query& query) noexcept {
     return query.dnssec_ok || (query.flags & dns::kFlagAd);

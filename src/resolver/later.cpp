@@ -74,6 +74,7 @@ bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& u
     Flight* victim = table.greediest(upstream.id, waiter.place);
     if (victim == nullptr) return false;
     counters.add(Count::shed_greediest);
+    upstream.health->stats().note_shed();
     std::string why = upstream.label +
                       " too many questions in flight, most of them of this client "
                       "(limits.in_flight_per_upstream_max)";
@@ -181,6 +182,7 @@ void Resolver::Impl::shed(const Waiter& waiter, const upstream::Upstream& upstre
     std::string text = upstream.label + std::string(why);
     if (answer_from_memory(waiter, text, now)) return;
     counters.add(what);
+    upstream.health->stats().note_shed();
     std::uint64_t suppressed = 0;
     if (failure_log.allow(now, suppressed))
         log::warning("question shed", {{"why", text}, {"suppressed", std::to_string(suppressed)}});

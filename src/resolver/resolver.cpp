@@ -118,6 +118,7 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
     const upstream::Upstream& upstream = *snapshot->upstreams[route->index];
     if (request.kin || !upstream.health->is_away()) return Now::later;
     counters.add(Count::failed_partitioned);
+    upstream.health->stats().note_failed_at_once();
     counters.add(Count::servfail);
     extended = {dns::ede::no_reachable_authority, say_unknown(words.begin(), upstream)};
     return error(request, Rcode::servfail, buffer, size, &extended, view.recursion_available);
@@ -214,7 +215,7 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     if (hit.expired) request.last_known = true;
 
     if (upstream.health->is_away()) {
-        upstream.health->note_wanted(now);
+        client.nudge(upstream, question_of(query, dns::Name::from_checked(query.name())), now);
         say_away(words.begin(), upstream);
         return stale_from_cache(request, upstream, now, body, hit)
                    ? reply_kept(view, request, hit, buffer, size, &extended)
@@ -239,6 +240,7 @@ bool Resolver::Impl::stale_from_cache(Request& request, const upstream::Upstream
         !last_known(query.name(), query.name_hash, request, upstream, now, body, hit))
         return false;
     if (hit.stale) {
+        upstream.health->stats().note_stale_answer();
         note.source = Source::stale;
         extended = {stale_code(hit), say_stale(words, hit.age)};
     }

@@ -15,20 +15,6 @@ namespace peerzone::resolver {
 using dns::Rcode;
 using metrics::Count;
 
-namespace {
-
-/// What an upstream is asked for where the walk stands.
-upstream::Question question_of(const Walk& walk) {
-    const dns::Query& query = walk.flight->question().query;
-    return {.name = walk.name,
-            .type = walk.type(),
-            .dnssec_ok = query.dnssec_ok,
-            .checking_disabled = query.checking_disabled(),
-            .hops = static_cast<std::uint8_t>(query.hops + 1u)};
-}
-
-}  // namespace
-
 upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
     Walk walk{.flight = &flight,
               .view = &flight.snapshot->views[flight.question().view],
@@ -43,7 +29,7 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
             fail(walk, dns::ede::other, next->label + " too many questions in flight");
             break;
         }
-        const upstream::Question question = question_of(walk);
+        const upstream::Question question = question_of(flight.question().query, walk.name);
         if (walk.last_known) watch(flight, *next, now);
         upstream::Task<upstream::Asked> asking = client.ask(*next, question, now);
         const upstream::Asked asked = co_await asking;
@@ -98,7 +84,7 @@ Visit Resolver::Impl::visit_upstream(Walk& walk, const upstream::Upstream& next,
     // For what is still fresh the upstream itself is asked, not what it said before.
     if (walk.stops == 0 && walk.flight->is_refresh && !walk.memory_only) return Visit::ask;
     const bool away = next.health->is_away();
-    if (away) client.nudge(next, question_of(walk), now);
+    if (away) client.nudge(next, question_of(walk.flight->question().query, walk.name), now);
     if (walk.memory_only || away) {
         const std::string_view why = away ? say_away(words.begin(), next) : walk.why;
         if (const Visit led = visit_last_known(walk, next, std::string(why), now);

@@ -31,7 +31,8 @@ struct EndpointReport {
     std::string address;      ///< "10.2.0.10:53"
     std::string source;       ///< as the configuration or a lookup gave it
     std::string state;        ///< one of kEndpointStates
-    std::string transport;    ///< "udp", "tcp" or "tls": what a question would take now
+    std::string transport;    ///< "udp", "tcp" or "tls": what a question would take now; "udp only"
+                              ///< or "tcp only" where probes found that the other one is blocked
     bool up = false;          ///< clients' questions are sent there
     WallTime since = kNever;  ///< of the state
     Duration rtt{};           ///< smoothed; zero: not measured

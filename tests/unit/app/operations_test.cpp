@@ -84,6 +84,13 @@ TEST_F(OperationsTest, ReportsPeersAndEndpoints) {
     upstream.health->enter(upstream::UpstreamState::suspect, Clock::now(), since);
     upstream.endpoints[0]->note_reply(60ms, upstream::Wire::tcp);
     for (int i = 0; i < 3; ++i) upstream.endpoints[1]->note_loss(Clock::now());
+    upstream::EndpointStats& stats = upstream.endpoints[1]->stats();
+    stats.note_question();
+    stats.note_failure(upstream::Trouble::timeout);
+    stats.note_error("udp timeout 200ms", since);
+    upstream.health->stats().note_stale_answer();
+    upstream.health->stats().note_shed();
+    upstream.endpoints[0]->note_probe(upstream::ProbeResult::zone_absent);
     const metrics::Report report = operations.report();
     EXPECT_EQ(report.cluster, "northeurope");
     EXPECT_EQ(report.config_file, "/etc/pz.yaml");
@@ -102,7 +109,14 @@ TEST_F(OperationsTest, ReportsPeersAndEndpoints) {
     EXPECT_EQ(west.endpoints[0].transport, "tcp");
     EXPECT_EQ(west.endpoints[0].rtt, 60ms);
     EXPECT_TRUE(west.endpoints[0].up);
+    EXPECT_EQ(west.endpoints[0].state, "zone absent");
+    EXPECT_EQ(west.stale_answers, 1u);
+    EXPECT_EQ(west.shed, (metrics::Tally{{"limits", 1}}));
     EXPECT_EQ(west.endpoints[1].state, "suspect");
+    EXPECT_EQ(west.endpoints[1].questions, 1u);
+    EXPECT_EQ(west.endpoints[1].failures, (metrics::Tally{{"timeout", 1}}));
+    EXPECT_EQ(west.endpoints[1].last_error, "udp timeout 200ms");
+    EXPECT_EQ(west.endpoints[1].last_error_at, since);
     EXPECT_FALSE(west.endpoints[1].up);
     EXPECT_EQ(report.upstreams[2].name, "local");
     EXPECT_EQ(report.upstreams[3].name, ".");
