@@ -155,7 +155,7 @@ TEST_F(LastKnown, APartitionIsAnsweredFromMemoryAndItsEndIsFresh) {
     EXPECT_EQ(unknown.rcode(), 2u);
     EXPECT_EQ(unknown.ede(), 22);
     EXPECT_TRUE(unknown.says("peer=westus partitioned:")) << unknown.ede_text();
-    EXPECT_EQ(peer.asked(), before);
+    EXPECT_LE(peer.asked(), before + 1);  // a copy goes there now and then: nobody waits for it
     EXPECT_EQ(server.count(Count::failed_partitioned), 1u);
 
     peer.on(kDb, type::a, addresses("10.2.0.2", 60));
