@@ -180,7 +180,12 @@ std::string Resolver::Impl::say_overdue(const upstream::Upstream& upstream) {
 void Resolver::Impl::shed(const Waiter& waiter, const upstream::Upstream& upstream, Count what,
                           std::string_view why, Time now) {
     std::string text = upstream.label + std::string(why);
-    if (answer_from_memory(waiter, text, now)) return;
+    // A flood of new names is shed as cheaply as can be: answer_now has looked, and knows of
+    // nothing.
+    const Request& request = waiter.request;
+    const bool may_know =
+        request.last_known || request.kin || request.route->kind == view::Route::Kind::zone;
+    if (may_know && answer_from_memory(waiter, text, now)) return;
     counters.add(what);
     upstream.health->stats().note_shed();
     std::uint64_t suppressed = 0;
