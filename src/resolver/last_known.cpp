@@ -30,6 +30,10 @@ bool is_outdated(const upstream::Upstream& upstream, const cache::Hit& failure, 
     return now - failure.age < upstream.health->since();
 }
 
+bool is_denial(const cache::Hit& hit) noexcept {
+    return hit.rcode != dns::Rcode::noerror || hit.info.counts[0] == 0;
+}
+
 Duration usual_wait(const upstream::Upstream& upstream) noexcept {
     Duration least = Duration::max();
     for (const auto& endpoint : upstream.endpoints)

@@ -15,6 +15,8 @@ cache::Stale stale_of(const upstream::Upstream& upstream) noexcept;
 /// A failure from before the upstream's state changed says nothing of what it is now: who is back
 /// is asked at once.
 bool is_outdated(const upstream::Upstream& upstream, const cache::Hit& failure, Time now) noexcept;
+/// NXDOMAIN or NODATA.
+bool is_denial(const cache::Hit& hit) noexcept;
 /// How long a client waits for an answer while one past its TTL is known.
 Duration usual_wait(const upstream::Upstream& upstream) noexcept;
 /// The extended error that goes with it: 19 for an NXDOMAIN, 3 for everything else (RFC 8914 4.4,

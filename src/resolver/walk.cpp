@@ -175,6 +175,10 @@ Visit Resolver::Impl::visit_last_known(Walk& walk, const upstream::Upstream& ups
     cache::Hit hit;
     if (!last_known(walk.name.wire(), hash, request, upstream, now, body, hit))
         return visit_chain(walk, upstream, &why, now) ? Visit::on : Visit::ask;
+    // Slow is not gone: a denial is believed no longer than negative_ttl while the upstream may
+    // still answer, for the name may exist by now.
+    if (hit.stale && is_denial(hit) && walk.memory_only && !upstream.health->is_away())
+        return Visit::ask;
     walk.answer.source = Source::cache;
     if (hit.stale) rest_on_stale(walk, upstream, hit, why);
     end_with(walk, hit);

@@ -64,6 +64,24 @@ TEST_F(LastKnown, ASlowPeerIsNotWaitedForLong) {
     EXPECT_GT(fresh.ttl(), 50u);
 }
 
+// Slow is not gone: the pod may be there by now.
+TEST_F(LastKnown, ASlowPeerIsWaitedForWhenTheNameDidNotExist) {
+    const Server server(yaml(", negative_ttl: 0s"));
+    const Client client = server.client();
+    for (const Says& denial :
+         {no_such_name("westus.svc.cluster.local"),
+          Says{.answers = {}, .authorities = {soa("westus.svc.cluster.local")}}}) {
+        know(client, denial);
+        peer.on(kDb, type::a, addresses("10.2.0.1", 0));
+        peer.hold();
+        client.send(kDb, type::a);
+        EXPECT_FALSE(client.receive(Millis(150)).came);
+        peer.release();
+        EXPECT_EQ(client.receive().answers(), kOld);
+    }
+    EXPECT_EQ(server.count(Count::answered_stale), 0u);
+}
+
 TEST_F(LastKnown, EveryWaiterIsAnsweredOnce) {
     const Server server(yaml());
     const Client client = server.client();
