@@ -23,6 +23,11 @@ Parsed<upstream::Transport> parse_transport(std::string_view text) {
     return parse_choice<upstream::Transport>(text, kTransports);
 }
 
+Parsed<bool> parse_switch(std::string_view text) {
+    static constexpr auto kPositions = std::to_array<Choice<bool>>({{"on", true}, {"off", false}});
+    return parse_choice<bool>(text, kPositions);
+}
+
 // `- srv: NAME`. `- kubernetes: {…}` is designed and comes later; every other mapping is a slip of
 // the pen.
 bool read_mapping(const Value& item, EndpointKinds kinds, upstream::EndpointSpec& endpoint) {
@@ -135,6 +140,7 @@ void read_common(const Map& map, const CommonSections& sections, EndpointKinds k
     map.read("deadline", options.deadline, [](std::string_view text) {
         return parse_duration(text, kDeadlineMin, kDeadlineMax);
     });
+    map.read("hedge", options.hedge, parse_switch);
 }
 
 void read_peer_zones(const Map& map, upstream::Options& options, Draft& draft) {

@@ -193,6 +193,7 @@ void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept 
 /// When most replies would be there: the p95 of the endpoint that was asked, or that of another one
 /// if that is less, for an endpoint that is often slow knows no better.
 Duration AttemptPlan::hedge_after(Time now) const noexcept {
+    if (!upstream_.options.hedge) return Duration::max();
     const Duration own = upstream_.endpoints[step_.endpoint]->p95();
     if (own == Duration::zero()) return Duration::max();
     Duration best = Duration::max();

@@ -54,6 +54,14 @@ TEST_F(HedgeTest, AfterALittleMoreThanTheP95) {
     EXPECT_NEAR(after_ms(), 20 * 1.125 + 1, 0.5);
 }
 
+TEST_F(HedgeTest, NeverWhereTheyAreOff) {
+    add(20);
+    add(20);
+    upstream.options.hedge = false;
+    begin();
+    EXPECT_EQ(step.hedge_after, kNever);
+}
+
 TEST_F(HedgeTest, AnEndpointThatIsOftenSlowIsNotTheMeasure) {
     add(20, 0.1);
     add(20);
