@@ -1,6 +1,11 @@
 #include "upstream/timers.hpp"
 
 namespace peerzone::upstream {
+namespace {
+
+constexpr std::size_t kTurnMax = 64;
+
+}  // namespace
 
 Timers::Timers(boost::asio::io_context& io) : wheel_(Clock::now()), timer_(io) {}
 
@@ -30,12 +35,19 @@ void Timers::fire() {
     // A later wait may have been armed while this handler stood in the queue.
     const Time now = Clock::now();
     armed_for_ = Time::max();
-    while (TimerNode* node = wheel_.pop_expired(now)) {
+    // The questions to a dead peer expire by the thousand at once: everybody else has a turn
+    // between some of them and the next.
+    for (std::size_t n = 0; n < kTurnMax; ++n) {
+        TimerNode* node = wheel_.pop_expired(now);
+        if (node == nullptr) {
+            const auto next = wheel_.next();
+            if (next && *next < armed_for_) arm(*next);
+            return;
+        }
         node->expire();
         if (stopped_) return;
     }
-    const auto next = wheel_.next();
-    if (next && *next < armed_for_) arm(*next);
+    arm(now);
 }
 
 }  // namespace peerzone::upstream
