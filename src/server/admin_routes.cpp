@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "peerzone/metrics/render.hpp"
+#include "peerzone/server/options.hpp"
 #include "server/admin_json.hpp"
 #include "server/admin_page.hpp"
 
@@ -38,6 +39,13 @@ std::string quoted(std::string_view words) {
     std::string out = "'";
     for (const char c : words.substr(0, 255)) out += c > ' ' && c < 0x7f ? c : '?';
     return out + "'";
+}
+
+// A name that somebody else's DNS resolves to this host would make a web page of theirs one of ours
+// (DNS rebinding).
+bool is_address_of_ours(std::string_view host) {
+    if (host.empty() || host == "localhost" || host.starts_with("localhost:")) return true;
+    return SocketAddress::parse(host, kAdminPort).has_value();
 }
 
 AdminAnswer read(AdminHost& host, std::string_view path, std::string_view accept) {
@@ -155,7 +163,10 @@ void answer_admin(AdminHost& host, const AdminRequest& request, Respond respond)
     if (!request.from_loopback)
         return respond(text(403, "commands are taken from this host only (loopback)"));
     // A web page in the browser of somebody on this host is not the operator.
-    if (request.has_origin) return respond(text(403, "commands are not taken from web pages"));
+    if (request.has_origin || !is_address_of_ours(request.host))
+        return respond(text(403,
+                            "commands are not taken from web pages, and only for an address "
+                            "or localhost as Host"));
     if (path == "/flush") return flush(host, target, respond);
     respond(hold(host, target, path == "/hold"));
 }

@@ -13,6 +13,7 @@ struct AdminRequest {
     std::string_view method{};  ///< "GET"
     std::string_view target{};  ///< "/flush?name=a.example", not decoded
     std::string_view accept{};  ///< of the header; empty when it has none
+    std::string_view host{};    ///< of the header; empty when it has none
     bool has_origin = false;    ///< a browser sends it for some web page
     bool from_loopback = false;
 };

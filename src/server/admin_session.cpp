@@ -107,6 +107,7 @@ void AdminSession::answer() {
     asked.method = text(request.method_string());
     asked.target = text(request.target());
     asked.accept = text(request[http::field::accept]);
+    asked.host = text(request[http::field::host]);
     asked.has_origin = request.find(http::field::origin) != request.end();
     asked.from_loopback = from_loopback_;
     answer_admin(host_, asked,

@@ -121,8 +121,20 @@ TEST_F(AdminRoutes, CommandsAreTakenFromThisHostAndNotFromWebPages) {
     request.from_loopback = true;
     request.has_origin = true;
     EXPECT_EQ(ask(request).status, 403u);
+    request.has_origin = false;
+    for (const std::string_view rebound :
+         {"evil.test", "evil.test:9153", "localhost.evil.test:9153", "127.0.0.1.evil.test",
+          "::1:x"}) {
+        request.host = rebound;
+        EXPECT_EQ(ask(request).status, 403u) << rebound;
+    }
     EXPECT_THAT(host.told, IsEmpty());
-    EXPECT_EQ(ask({.method = "GET", .target = "/status"}).status, 200u);
+    for (const std::string_view ours : {"127.0.0.1", "127.0.0.1:9153", "[::1]:9153", "localhost",
+                                        "localhost:9153", "10.1.2.3:80"}) {
+        request.host = ours;
+        EXPECT_EQ(ask(request).status, 200u) << ours;
+    }
+    EXPECT_EQ(ask({.method = "GET", .target = "/status", .host = "evil.test"}).status, 200u);
 }
 
 }  // namespace

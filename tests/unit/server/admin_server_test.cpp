@@ -66,10 +66,10 @@ TEST_F(AdminServerTest, HeadHasTheHeadOnly) {
 TEST_F(AdminServerTest, CommandsOverTheSocketComeFromLoopback) {
     start();
     AdminSocket client(address());
-    client.send("POST /hold?peer=westus HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    client.send("POST /hold?peer=westus HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     EXPECT_THAT(client.response(), StartsWith("HTTP/1.1 200"));
     client.send(
-        "POST /hold?peer=westus HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.test\r\n"
+        "POST /hold?peer=westus HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.test\r\n"
         "Content-Length: 0\r\n\r\n");
     EXPECT_THAT(client.response(), StartsWith("HTTP/1.1 403"));
     client.send("PUT /hold?peer=westus HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
@@ -142,7 +142,7 @@ TEST_F(AdminServerTest, ASlowRequestIsCutOffHoweverSteadilyItDrips) {
 }
 
 TEST_F(AdminServerTest, AnIdleConnectionIsClosed) {
-    limits.idle = Millis(100);
+    limits.idle = Seconds(1);  // time enough to send a request on a busy machine
     start();
     AdminSocket silent(address());
     EXPECT_TRUE(silent.is_closed_by_server());
@@ -167,10 +167,10 @@ TEST_F(AdminServerTest, AClientThatDoesNotReadIsCutOff) {
     while (connections() != 0) ASSERT_LT(Clock::now(), end);
 }
 
-TEST_F(AdminServerTest, AThousandConnectionsKeepNobodyOut) {
+TEST_F(AdminServerTest, HundredsOfConnectionsKeepNobodyOut) {
     start();
     std::vector<std::unique_ptr<AdminSocket>> silent;
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 800; ++i) {  // below the usual limit on descriptors
         silent.push_back(std::make_unique<AdminSocket>(address()));
         if (i % 3 == 0) silent.back()->send("GET /healthz HTT");  // slow ones among them
         if (i % 100 == 99) {
@@ -179,7 +179,7 @@ TEST_F(AdminServerTest, AThousandConnectionsKeepNobodyOut) {
     }
     EXPECT_THAT(get("/readyz"), StartsWith("HTTP/1.1 200"));
     EXPECT_LE(connections(), limits.connections_max);
-    EXPECT_GE(count(Count::admin_closed_limit), 1000 - limits.connections_max);
+    EXPECT_GE(count(Count::admin_closed_limit), 800 - limits.connections_max);
     EXPECT_TRUE(silent.front()->is_closed_by_server());
 }
 
