@@ -17,8 +17,9 @@
 //     with its frequency lowered by one. The main queue is judged only while probation holds less
 //     than a tenth: that tenth is all that a flood of names nobody repeats can turn over (S3-FIFO,
 //     SOSP 2023).
-//  4. Expired entries and failures get no second chance; failures are never in main. An expired
-//  entry stays until it comes out or is
+//  4. Failures get no second chance and are never in main. Nor do expired entries, but for those
+//  that somebody had to make do with since they were judged last: while a peer is away, a flood of
+//  names must not push out what is known of it. An expired entry stays until it comes out or is
 //     replaced: it is what was known last, a row of failures is counted by it, and a replacement
 //     takes over its place and its frequency.
 //  5. At most 16 entries have one tag, and one store lets at most 128 entries pass, so the time

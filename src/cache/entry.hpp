@@ -57,6 +57,7 @@ struct Entry {
     std::uint64_t frequency : 2;  ///< 0 … 3, what the queues judge by
     std::uint64_t rcode : 8;
     std::uint64_t refresh_claimed : 1;  ///< somebody asks for it again
+    std::uint64_t used_expired : 1;     ///< somebody had to make do with it past its TTL
     std::uint32_t lifetime_ms;
     std::uint16_t type;
     std::uint16_t view;
@@ -71,6 +72,9 @@ struct Entry {
         older_packed = pack_address(entry) & kAddressMask;
     }
     bool is_failure() const noexcept { return kind == static_cast<std::uint64_t>(Kind::failure); }
+    bool is_negative() const noexcept {
+        return counts[0] == 0 || rcode == static_cast<std::uint64_t>(dns::Rcode::nxdomain);
+    }
 
     std::size_t ttl_count() const noexcept {
         return std::size_t{counts[0]} + counts[1] + counts[2];

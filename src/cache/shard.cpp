@@ -80,7 +80,9 @@ bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const
     if (!entry->expired(now)) {
         entry->copy_to(now, out, hit);
     } else if (entry->usable(now, max_age_ms)) {
-        entry->copy_stale_to(now, static_cast<std::uint32_t>(stale.answer_ttl.count()), out, hit);
+        const Seconds ttl = entry->is_negative() ? stale.negative_ttl : stale.answer_ttl;
+        entry->copy_stale_to(now, static_cast<std::uint32_t>(ttl.count()), out, hit);
+        entry->used_expired = 1;
     } else {
         return false;
     }
@@ -152,10 +154,12 @@ bool Shard::evict_one(Moment now, std::size_t& chances, Removed& removed) noexce
                            (probation_.oldest != nullptr && probation_.bytes > limit_bytes_ / 10);
     Entry* entry = probation ? probation_.oldest : main_.oldest;
     if (entry == nullptr) return false;
-    const bool stays = entry->frequency != 0 && !entry->expired(now) && !entry->is_failure();
+    const bool is_of_use = !entry->expired(now) || entry->used_expired;
+    const bool stays = entry->frequency != 0 && is_of_use && !entry->is_failure();
     if (stays && chances != 0) {
         --chances;
         unlink(entry);
+        entry->used_expired = 0;
         entry->frequency = probation ? 0 : (entry->frequency - 1u) & 3;
         entry->in_main = 1;
         enqueue(entry);

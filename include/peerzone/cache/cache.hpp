@@ -65,6 +65,7 @@ struct Value {
 struct Stale {
     Duration max_age{};
     Seconds answer_ttl{30};
+    Seconds negative_ttl{30};  ///< of NXDOMAIN, and of what holds no answer
 };
 
 /// What a lookup found. The body has been copied into the caller's buffer, with every TTL lowered

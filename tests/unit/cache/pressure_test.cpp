@@ -147,7 +147,8 @@ TEST_F(PressureTest, AHotSetWithShortTtlsSurvivesAFloodToo) {
 
 TEST_F(PressureTest, ANewHotSetReplacesAnOldOne) {
     Cache small({.size_bytes = 1u << 20});
-    // 5,000 names fit whatever shards they fall into; 6,000 are more than the fullest shard may hold.
+    // 5,000 names fit whatever shards they fall into; 6,000 are more than the fullest shard may
+    // hold.
     for (int round = 0; round < 5; ++round) ask(small, 0, 5000);
     for (int round = 0; round < 20; ++round) ask(small, 100'000, 5000);
     EXPECT_GE(ask(small, 100'000, 5000), 0.95);
@@ -169,6 +170,26 @@ TEST_F(PressureTest, ExpiredEntriesGoBeforeUsedOnes) {
         lasting += small.find(Question(i).key(), now, out, hit);
     EXPECT_GE(lasting, 3300u) << "of 3500";
     EXPECT_GE(ask(small, 500'000, 3000), 0.95);
+}
+
+// A peer is away, what is known of it has expired, and somebody asks others for random names.
+TEST_F(PressureTest, AFloodLeavesExpiredEntriesThatAreStillAskedFor) {
+    constexpr std::uint64_t kHot = 500;
+    Cache small({.size_bytes = 4u << 20});
+    const Stale stale{.max_age = 1h};
+    for (std::uint64_t i = 0; i < kHot; ++i)
+        small.store(Question(i).key(), PlainA(1).value(1s), now);
+    now += 10s;
+    std::uint64_t found = 0;
+    std::uint64_t asked = 0;
+    for (std::uint64_t i = 0; i < kFlood; ++i) {
+        small.store(Question(kFloodBase + i).key(), plain.value(300s), now);
+        if (i % 4 != 0) continue;
+        ++asked;
+        found += small.find_last_known(Question(asked % kHot).key(), now, stale, out, hit);
+    }
+    EXPECT_GT(small.stats().evicted_probation, kFlood / 2);
+    EXPECT_EQ(found, asked);
 }
 
 TEST_F(PressureTest, ASmallerSizeHoldsAtOnceAndKeepsWhatIsUsed) {

@@ -110,6 +110,24 @@ TEST_F(StaleTest, EveryKindOfAnswerStays) {
     }
 }
 
+TEST_F(StaleTest, NegativeOnesHaveATtlOfTheirOwn) {
+    stale.negative_ttl = 1s;
+    const Question question("db.westus");
+    BodyText negative(question.name);
+    negative.soa(1, dns::Name::from_text("westus").value());
+    cache.store(question.key(), negative.value(1s), now);
+    cache.store(question.key(Kind::nxdomain), negative.value(1s, dns::Rcode::nxdomain), now);
+    now += 10s;
+    for (const Kind kind : {Kind::answer, Kind::nxdomain}) {
+        ASSERT_TRUE(find_last_known(question.key(kind)));
+        EXPECT_THAT(ttls(), ElementsAre(1));
+    }
+    cache.store(question.key(), PlainA().value(1s), now);
+    now += 10s;
+    ASSERT_TRUE(find_last_known(question.key()));
+    EXPECT_THAT(ttls(), ElementsAre(30));
+}
+
 TEST_F(StaleTest, AShortBufferGetsWholeTtlsOnly) {
     const Question question("db.westus");
     cache.store(question.key(), PlainA().value(1s), now);
