@@ -200,18 +200,22 @@ class AdminTest(unittest.TestCase):
             self.assertIn(f"listen.admin: listen on tcp 127.0.0.1:{self.admin}: Address already in use", server.log())
 
     def test_a_taken_default_address_is_a_warning(self):
-        with socket.socket() as other:
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                other.bind(("127.0.0.1", 9153))
-                other.listen()
-            except OSError:
-                pass  # somebody has it: all the better
-            self.write(admin="")
-            server = self.start()
-            ask(self.port, "x.invalid")
-            self.assertIn("no metrics and no status over HTTP", server.log())
-            self.end(server)
+        end = time.monotonic() + PATIENCE
+        taken = False
+        while not taken and time.monotonic() < end:
+            with socket.socket() as other:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    other.bind(("127.0.0.1", 9153))
+                    other.listen()
+                except OSError:
+                    pass  # another test's server has it, perhaps until ours comes, perhaps not
+                self.write(admin="")
+                server = self.start()
+                ask(self.port, "x.invalid")
+                taken = "no metrics and no status over HTTP" in server.log()
+                self.end(server)
+        self.assertTrue(taken)
 
     def test_off_is_off(self):
         self.write(admin="off")
@@ -245,7 +249,7 @@ class AdminTest(unittest.TestCase):
         server = self.started()
         attackers = []
         try:
-            for i in range(1000):
+            for i in range(800):
                 attacker = socket.socket()
                 attackers.append(attacker)
                 attacker.connect(("127.0.0.1", self.admin))

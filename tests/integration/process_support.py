@@ -2,6 +2,7 @@
 
 import ctypes
 import pathlib
+import random
 import select
 import socket
 import struct
@@ -58,10 +59,13 @@ def ask(port, name, qtype=A, ip="127.0.0.1", patience=PATIENCE):
 
 
 def free_port():
+    """Below those that the kernel gives to sockets without one: other tests' clients would have it before the server is up."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for _ in range(100):
+        port = random.randrange(10000, first) if first > 12000 else 0
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
             try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(tcp.getsockname())
             except OSError:
                 continue

@@ -171,11 +171,14 @@ class Test:
         if ip is None:
             self._host += 1
             ip = self._net + str(self._host)
-        for _ in range(20):
+        # Below the ports that the kernel gives to sockets without one, which other tests have by the hundred.
+        first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        for _ in range(100):
+            port = random.randrange(10000, first) if first > 12000 else 0
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
                     socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                tcp.bind((ip, 0))
                 try:
+                    tcp.bind((ip, port))
                     udp.bind(tcp.getsockname())
                 except OSError:
                     continue
