@@ -43,7 +43,7 @@ cluster_dns() { # REGION INSTANCE
     cat > "$work/$1-dns$2.yaml" <<YAML
 cluster: {name: $1-dns$2, zone: cluster.local}
 workers: 1
-listen: {dns: ["127.77.$n.1$2:$port"]}
+listen: {dns: ["127.77.$n.1$2:$port"], admin: off}
 zones:
   cluster.local:
     records:
@@ -70,7 +70,7 @@ region_peerzone() { # REGION
     {
         echo "cluster: {name: $1, zone: cluster.local}"
         echo "workers: 1"
-        echo "listen: {dns: [\"127.77.$n.53:$port\"]}"
+        echo "listen: {dns: [\"127.77.$n.53:$port\"], admin: \"127.77.$n.53:9153\"}"
         echo "local:"
         echo "  forward: {endpoints: [\"127.77.$n.10:$port\", \"127.77.$n.11:$port\"]}"
         echo "peers:"
@@ -163,6 +163,11 @@ ask eastus cockroachdb-7.cockroachdb.westus.svc.cluster.local A
 grep -E 'status:|EDE' <<< "$reply" | sed 's/^/   /'
 say "after ${ms} ms"
 expect eastus cockroachdb-0.cockroachdb.northeurope.svc.cluster.local A 10.3.0.10
+
+headline "What eastus knows by now: peerzone status --config eastus.yaml (http://127.77.${net[eastus]}.53:9153/ in a browser)"
+"$peerzone" status --config "$work/eastus.yaml" > "$work/status" || die "peerzone status: $(cat "$work/status")"
+grep -q '^westus ' "$work/status" || die "peerzone status does not name westus"
+sed 's/^/   /' "$work/status"
 
 headline "Done"
 say "Your own: cp config/sidecar.yaml my.yaml; edit it; build/release/peerzone check my.yaml; build/release/peerzone serve --config my.yaml"
