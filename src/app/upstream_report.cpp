@@ -33,8 +33,17 @@ std::string_view transport_text(const Upstream& upstream, const Endpoint& endpoi
 
 std::string_view state_text(const Endpoint& endpoint) {
     if (endpoint.is_suspect()) return "suspect";
+    if (endpoint.is_poor()) return "poor";
     if (endpoint.probe_result() == upstream::ProbeResult::zone_absent) return "zone absent";
     return endpoint.smoothed_rtt() == Duration::zero() ? "unknown" : "healthy";
+}
+
+// Texts from the network, safe for a terminal and for JSON.
+std::string printable(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        if (c < ' ' || c > '~') c = '?';
+    return out;
 }
 
 metrics::Tally failures_of(const upstream::EndpointStats& stats) {
@@ -50,17 +59,24 @@ metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endp
     report.address = endpoint.address().to_text();
     report.state = state_text(endpoint);
     report.transport = transport_text(upstream, endpoint, now);
-    report.up = !endpoint.is_suspect();
-    report.rtt = endpoint.smoothed_rtt();
+    report.reach = upstream::reach_text(endpoint.reach());
+    report.probe = upstream::probe_text(endpoint.probe_result());
+    report.up = !endpoint.is_suspect() && !endpoint.is_poor();
     if (const auto since = endpoint.suspect_since()) report.since = upstream::wall_time(*since);
+    report.rtt = endpoint.smoothed_rtt();
+    report.p95 = endpoint.p95();
     const upstream::EndpointStats& stats = endpoint.stats();
     report.questions = stats.questions();
     report.replies = stats.replies();
+    report.probes = stats.probes();
+    report.hedges = stats.hedges_sent();
+    report.hedges_won = stats.hedges_won();
     report.failures = failures_of(stats);
     if (const auto error = stats.last_error()) {
-        report.last_error = error->text;
+        report.last_error = printable(error->text);
         report.last_error_at = error->at;
     }
+    if (const auto last = endpoint.last_reply()) report.last_reply = upstream::wall_time(*last);
     return report;
 }
 
@@ -84,12 +100,13 @@ metrics::UpstreamReport report_on(const Upstream& upstream, Time now) {
     report.state = upstream::state_text(health.state());
     report.held = health.is_held();
     report.since = health.since_wall();
-    report.pending = upstream.pending;
+    report.pending = printable(upstream.pending);
     const upstream::UpstreamStats& stats = health.stats();
     report.in_flight = stats.in_flight();
     report.hedges = stats.hedges();
     report.stale_answers = stats.stale_answers();
-    if (stats.shed() != 0) report.shed.emplace_back("limits", stats.shed());
+    report.failed_at_once = stats.failed_at_once();
+    report.shed = stats.shed();
     for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
         report.endpoints.push_back(report_on(upstream, *upstream.endpoints[i], now));
         if (i < upstream.sources.size()) report.endpoints.back().source = upstream.sources[i];

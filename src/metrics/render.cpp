@@ -195,6 +195,8 @@ void Collector::add_upstreams(std::vector<MetricFamily>& all) const {
                             "Second questions sent though nothing was wrong yet.");
     Family stale =
         counter("peerzone_peer_stale_answers_total", "Answers given from memory after their time.");
+    Family failed = counter("peerzone_peer_failed_at_once_total",
+                            "Questions not asked since the peer is partitioned or held.");
     Family shed =
         counter("peerzone_peer_shed_total", "Questions for the peer given up for a limit.");
     for (const UpstreamReport& peer : report_.upstreams) {
@@ -213,11 +215,11 @@ void Collector::add_upstreams(std::vector<MetricFamily>& all) const {
         in_flight.add(static_cast<double>(peer.in_flight), labels);
         hedges.add(static_cast<double>(peer.hedges), labels);
         stale.add(static_cast<double>(peer.stale_answers), labels);
-        for (const auto& [reason, count] : peer.shed)
-            shed.add(static_cast<double>(count), with("reason", reason));
+        failed.add(static_cast<double>(peer.failed_at_once), labels);
+        shed.add(static_cast<double>(peer.shed), labels);
     }
     for (Family* each :
-         {&up, &state, &since, &held, &endpoints, &in_flight, &hedges, &stale, &shed})
+         {&up, &state, &since, &held, &endpoints, &in_flight, &hedges, &stale, &failed, &shed})
         each->move_to(all);
 }
 
@@ -227,6 +229,9 @@ void Collector::add_endpoints(std::vector<MetricFamily>& all) const {
     Family rtt = gauge("peerzone_endpoint_rtt_seconds", "Smoothed round trip.");
     Family questions = counter("peerzone_endpoint_questions_total", "Questions sent.");
     Family replies = counter("peerzone_endpoint_replies_total", "Replies believed.");
+    Family probes = counter("peerzone_endpoint_probes_total", "Probes sent.");
+    Family hedges = counter("peerzone_endpoint_hedges_total",
+                            "Second questions sent there, and those that were answered first.");
     Family failures = counter("peerzone_endpoint_failures_total", "Questions that failed.");
     for (const UpstreamReport& peer : report_.upstreams) {
         for (const EndpointReport& endpoint : peer.endpoints) {
@@ -243,11 +248,15 @@ void Collector::add_endpoints(std::vector<MetricFamily>& all) const {
             if (endpoint.rtt != Duration::zero()) rtt.add(seconds(endpoint.rtt), labels);
             questions.add(static_cast<double>(endpoint.questions), labels);
             replies.add(static_cast<double>(endpoint.replies), labels);
+            probes.add(static_cast<double>(endpoint.probes), labels);
+            hedges.add(static_cast<double>(endpoint.hedges), with("outcome", "sent"));
+            hedges.add(static_cast<double>(endpoint.hedges_won), with("outcome", "won"));
             for (const auto& [reason, count] : endpoint.failures)
                 failures.add(static_cast<double>(count), with("reason", reason));
         }
     }
-    for (Family* each : {&up, &state, &rtt, &questions, &replies, &failures}) each->move_to(all);
+    for (Family* each : {&up, &state, &rtt, &questions, &replies, &probes, &hedges, &failures})
+        each->move_to(all);
 }
 
 }  // namespace

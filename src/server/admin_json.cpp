@@ -20,6 +20,11 @@ json::value text_or_null(const std::string& text) {
     return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
+json::value millis_value(Duration duration) {
+    if (duration == Duration::zero()) return nullptr;
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 json::object tally_object(const metrics::Tally& tally) {
     json::object object;
     for (const auto& [reason, count] : tally) object[reason] = count;
@@ -34,15 +39,19 @@ json::object endpoint_object(const metrics::EndpointReport& endpoint) {
     object["up"] = endpoint.up;
     object["since"] = time_value(endpoint.since);
     object["transport"] = endpoint.transport;
-    object["rtt_ms"] =
-        endpoint.rtt == Duration::zero()
-            ? json::value(nullptr)
-            : json::value(std::chrono::duration<double, std::milli>(endpoint.rtt).count());
+    object["reach"] = text_or_null(endpoint.reach);
+    object["probe"] = text_or_null(endpoint.probe);
+    object["rtt_ms"] = millis_value(endpoint.rtt);
+    object["p95_ms"] = millis_value(endpoint.p95);
     object["questions"] = endpoint.questions;
     object["replies"] = endpoint.replies;
+    object["probes"] = endpoint.probes;
+    object["hedges"] = endpoint.hedges;
+    object["hedges_won"] = endpoint.hedges_won;
     object["failures"] = tally_object(endpoint.failures);
     object["last_error"] = text_or_null(endpoint.last_error);
     object["last_error_at"] = time_value(endpoint.last_error_at);
+    object["last_reply"] = time_value(endpoint.last_reply);
     return object;
 }
 
@@ -59,7 +68,8 @@ json::object upstream_object(const metrics::UpstreamReport& upstream) {
     object["in_flight"] = upstream.in_flight;
     object["hedges"] = upstream.hedges;
     object["stale_answers"] = upstream.stale_answers;
-    object["shed"] = tally_object(upstream.shed);
+    object["failed_at_once"] = upstream.failed_at_once;
+    object["shed"] = upstream.shed;
     json::array endpoints;
     for (const metrics::EndpointReport& endpoint : upstream.endpoints)
         endpoints.push_back(endpoint_object(endpoint));

@@ -57,6 +57,11 @@ std::string state_of(const UpstreamReport& upstream) {
     return upstream.state;
 }
 
+std::string state_of(const EndpointReport& endpoint) {
+    if (endpoint.state == "poor") return "poor (" + endpoint.probe + ")";
+    return endpoint.state;
+}
+
 std::string zones_of(const UpstreamReport& upstream) {
     constexpr std::size_t kShown = 3;
     std::string text;
@@ -100,9 +105,9 @@ std::string status_table(const Report& report) {
         peers.add({peer.name, peer.kind, state_of(peer), age_or_dash(report, peer.since),
                    std::to_string(peer.up_count()) + "/" + std::to_string(peer.endpoints.size()),
                    std::to_string(peer.in_flight), std::to_string(peer.stale_answers),
-                   std::to_string(peer.hedges), std::to_string(total(peer.shed)), zones_of(peer)});
+                   std::to_string(peer.hedges), std::to_string(peer.shed), zones_of(peer)});
         for (const EndpointReport& endpoint : peer.endpoints)
-            endpoints.add({peer.name, endpoint.address, endpoint.source, endpoint.state,
+            endpoints.add({peer.name, endpoint.address, endpoint.source, state_of(endpoint),
                            age_or_dash(report, endpoint.since), rtt_text(endpoint.rtt),
                            endpoint.transport, std::to_string(endpoint.questions),
                            std::to_string(total(endpoint.failures)),

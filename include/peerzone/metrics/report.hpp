@@ -21,8 +21,10 @@ inline constexpr WallTime kNever{};  // of a WallTime: it has not happened
 /// What an upstream's and an endpoint's `state` can be.
 inline constexpr std::array<std::string_view, 4> kUpstreamStates = {"healthy", "suspect",
                                                                     "partitioned", "recovering"};
-inline constexpr std::array<std::string_view, 4> kEndpointStates = {"unknown", "healthy", "suspect",
-                                                                    "zone absent"};
+inline constexpr std::array<std::string_view, 5> kEndpointStates = {
+    "unknown", "healthy", "zone absent", "suspect",
+    "poor"  // it replies, but with nothing of use: `probe` says with what
+};
 
 /// Events by reason; the reasons are words of ours ("timeout").
 using Tally = std::vector<std::pair<std::string, std::uint64_t>>;
@@ -33,14 +35,21 @@ struct EndpointReport {
     std::string state;        ///< one of kEndpointStates
     std::string transport;    ///< "udp", "tcp" or "tls": what a question would take now; "udp only"
                               ///< or "tcp only" where probes found that the other one is blocked
+    std::string reach;        ///< what works there, as far as known: "udp only"
+    std::string probe;        ///< what the last probe said
     bool up = false;          ///< clients' questions are sent there
-    WallTime since = kNever;  ///< of the state
+    WallTime since = kNever;  ///< suspect since
     Duration rtt{};           ///< smoothed; zero: not measured
+    Duration p95{};           ///< of the round trip; zero: not measured
     std::uint64_t questions = 0;
     std::uint64_t replies = 0;
+    std::uint64_t probes = 0;
+    std::uint64_t hedges = 0;      ///< second questions sent there …
+    std::uint64_t hedges_won = 0;  ///< … and answered first
     Tally failures;
     std::string last_error;
     WallTime last_error_at = kNever;
+    WallTime last_reply = kNever;
 };
 
 struct UpstreamReport {
@@ -54,7 +63,8 @@ struct UpstreamReport {
     std::uint64_t in_flight = 0;
     std::uint64_t hedges = 0;
     std::uint64_t stale_answers = 0;
-    Tally shed;
+    std::uint64_t failed_at_once = 0;
+    std::uint64_t shed = 0;
     std::vector<EndpointReport> endpoints;
 
     /// Somebody there would be asked.

@@ -93,12 +93,15 @@ TEST_F(RenderTest, PeersAndEndpoints) {
     EXPECT_TRUE(has_line("peerzone_peer_in_flight" + west + "} 3"));
     EXPECT_TRUE(has_line("peerzone_peer_stale_answers_total" + west + "} 120"));
     EXPECT_TRUE(has_line("peerzone_peer_hedges_total" + west + "} 7"));
-    EXPECT_TRUE(has_line("peerzone_peer_shed_total" + west + ",reason=\"in_flight\"} 5"));
+    EXPECT_TRUE(has_line("peerzone_peer_shed_total" + west + "} 6"));
+    EXPECT_TRUE(has_line("peerzone_peer_failed_at_once_total" + west + "} 9"));
     const std::string silent = west + ",endpoint=\"10.2.0.10:53\"";
     EXPECT_TRUE(has_line("peerzone_endpoint_up" + silent + "} 0"));
     EXPECT_TRUE(has_line("peerzone_endpoint_state" + silent + ",state=\"suspect\"} 1"));
     EXPECT_TRUE(has_line("peerzone_endpoint_rtt_seconds" + silent + "} 0.0612"));
     EXPECT_TRUE(has_line("peerzone_endpoint_questions_total" + silent + "} 1200"));
+    EXPECT_TRUE(has_line("peerzone_endpoint_probes_total" + silent + "} 40"));
+    EXPECT_TRUE(has_line("peerzone_endpoint_hedges_total" + silent + ",outcome=\"won\"} 2"));
     EXPECT_TRUE(has_line("peerzone_endpoint_failures_total" + silent + ",reason=\"timeout\"} 10"));
     // Nothing was measured there, so there is no RTT, rather than one of zero.
     EXPECT_THAT(render(report),

@@ -36,13 +36,20 @@ TEST_F(AdminStatus, JsonSaysPerPeerAndEndpointWhatIsKnown) {
     EXPECT_EQ(peer.at("state"), "partitioned");
     EXPECT_EQ(peer.at("since"), "2023-11-15T23:12:18Z");
     EXPECT_EQ(peer.at("up"), false);
-    EXPECT_EQ(peer.at("shed").at("waiters"), 1);
+    EXPECT_EQ(peer.at("shed"), 6);
+    EXPECT_EQ(peer.at("failed_at_once"), 9);
     const auto& silent = peer.at("endpoints").at(0);
     EXPECT_EQ(silent.at("address"), "10.2.0.10:53");
     EXPECT_EQ(silent.at("source"), "dns-lb.westus.example.com");
     EXPECT_EQ(silent.at("state"), "suspect");
-    EXPECT_EQ(silent.at("transport"), "udp");
+    EXPECT_EQ(silent.at("transport"), "udp only");
     EXPECT_EQ(silent.at("rtt_ms"), 61.2);
+    EXPECT_EQ(silent.at("p95_ms"), 80.0);
+    EXPECT_EQ(silent.at("reach"), "udp only");
+    EXPECT_EQ(silent.at("probe"), "no reply");
+    EXPECT_EQ(silent.at("since"), "2023-11-15T23:12:51Z");
+    EXPECT_EQ(silent.at("last_reply"), "2023-11-15T23:12:46Z");
+    EXPECT_EQ(silent.at("hedges_won"), 2);
     EXPECT_EQ(silent.at("last_error").as_string(), report.upstreams[0].endpoints[0].last_error);
     EXPECT_EQ(silent.at("failures").at("timeout"), 10);
     const auto& fresh = peer.at("endpoints").at(1);
@@ -64,14 +71,14 @@ TEST_F(AdminStatus, TheTableLinesUp) {
         "westus.svc.cluster.local a.test b.test +1\n"
         ".       forward  held (healthy)  -      0/0  0          0      0       0     .\n"
         "\n"
-        "PEER    ENDPOINT         SOURCE                     STATE    SINCE  RTT      VIA  "
-        "QUESTIONS  FAILED  LAST ERROR\n"
-        "westus  10.2.0.10:53     dns-lb.westus.example.com  suspect  -      61.2 ms  udp  1200    "
-        "   12      1m 1s ago: SERVFAIL: \"<script>alert(1)</script>\" \\ & more\n"
-        "westus  [fd00:2::10]:53  [fd00:2::10]:53            unknown  -      -        tls  0       "
-        "   0       -\n"
-        ".       -                -                          pending  -      -        -    -       "
-        "   -       dns.example.com: not resolved yet\n");
+        "PEER    ENDPOINT         SOURCE                     STATE            SINCE   RTT      VIA "
+        "      QUESTIONS  FAILED  LAST ERROR\n"
+        "westus  10.2.0.10:53     dns-lb.westus.example.com  suspect          1m 30s  61.2 ms  udp "
+        "only  1200       12      1m 1s ago: SERVFAIL: \"<script>alert(1)</script>\" \\ & more\n"
+        "westus  [fd00:2::10]:53  [fd00:2::10]:53            poor (SERVFAIL)  -       -        tls "
+        "      0          0       -\n"
+        ".       -                -                          pending          -       -        -   "
+        "      -          -       dns.example.com: not resolved yet\n");
 }
 
 TEST_F(AdminStatus, WhatIsWrongIsInTheFirstLines) {
