@@ -68,6 +68,16 @@ class AdminTest(unittest.TestCase):
     def cli(self, *words, status=0):
         return self.run_cli(*words, "--server", f"127.0.0.1:{self.admin}", status=status)
 
+    def edns_reply(self, name):
+        """The raw reply to a client that takes extended errors."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(PATIENCE)
+            client.connect(("127.0.0.1", self.port))
+            asked = bytearray(question(name))
+            asked[11] = 1  # one additional record: OPT, 1232 octets
+            client.send(bytes(asked) + b"\0\0\x29\x04\xd0\0\0\0\0\0\0")
+            return client.recv(4096)
+
     def metric(self, line):
         for each in self.http("/metrics")[1].splitlines():
             if each.startswith(line + " "):
@@ -139,7 +149,12 @@ class AdminTest(unittest.TestCase):
 
     def test_hold_and_release_survive_a_reload(self):
         server = self.started()
+        self.assertEqual(ask(self.port, "a.west.test").addresses, ["10.2.0.1"])
         self.assertIn("west is held", self.cli("hold", "west"))
+        self.assertEqual(ask(self.port, "a.west.test").addresses, ["10.2.0.1"])
+        self.assertEqual(ask(self.port, "new.west.test").rcode, 2)
+        self.assertIn(b"held by operator", self.edns_reply("newer.west.test"))
+        self.assertGreaterEqual(self.metric('peerzone_peer_failed_at_once_total{peer="west",kind="peer"}'), 1)
         self.assertTrue(json.loads(self.http("/status")[1])["peers"][0]["held"])
         self.assertEqual(self.metric('peerzone_peer_up{peer="west",kind="peer"}'), 0)
         self.write("log: {level: debug}\n")
