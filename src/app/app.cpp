@@ -129,7 +129,11 @@ Result<void> Program::open() {
     if (opened == 0) return fail("there is no address to listen on (listen.dns)");
     if (!config_.listen.tls.empty())
         if (auto done = open_tls(); !done) return done;
-    return open_admin();
+    operations_.config_loaded(file_, config_.cluster_name);
+    operations_.add_counters(counters_);
+    operations_.add_counters(prober_->counters());
+    for (const auto& worker : workers_) operations_.add_counters(worker->counters());
+    return config_.listen.admin_is_given ? open_admin() : Result<void>{};
 }
 
 Result<void> Program::open_address(const SocketAddress& address) {
@@ -172,12 +176,9 @@ Result<void> Program::open_tls() {
 }
 
 // Whoever wrote the address wants it; the default only warns, so that a second server on a host
-// starts without another word in its configuration.
+// starts without another word in its configuration, and is opened when questions are answered
+// already.
 Result<void> Program::open_admin() {
-    operations_.config_loaded(file_, config_.cluster_name);
-    operations_.add_counters(counters_);
-    operations_.add_counters(prober_->counters());
-    for (const auto& worker : workers_) operations_.add_counters(worker->counters());
     if (!config_.listen.admin) return {};
     Result<Fd> socket = server::open_admin(*config_.listen.admin);
     if (!socket) {
@@ -329,6 +330,7 @@ void Program::run() {
     signals_.add(SIGUSR1);
     wait_for_signal();
     start();
+    if (!config_.listen.admin_is_given) open_admin();  // it has no errors then
     io_.run();
     if (ender_.joinable()) ender_.join();
     query_log_.finish();

@@ -228,8 +228,8 @@ class AdminTest(unittest.TestCase):
                 self.write(admin="")
                 server = self.start()
                 ask(self.port, "x.invalid")
-                taken = "no metrics and no status over HTTP" in server.log()
                 self.end(server)
+                taken = "no metrics and no status over HTTP" in server.log()
         self.assertTrue(taken)
 
     def test_off_is_off(self):
