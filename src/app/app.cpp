@@ -132,6 +132,7 @@ Result<void> Program::open() {
     operations_.config_loaded(file_, config_.cluster_name);
     operations_.add_counters(counters_);
     operations_.add_counters(prober_->counters());
+    operations_.show_sources(discovery_.sources());
     for (const auto& worker : workers_) operations_.add_counters(worker->counters());
     return config_.listen.admin_is_given ? open_admin() : Result<void>{};
 }

@@ -61,8 +61,10 @@ metrics::Report Operations::report() const {
                     .evicted = stats.evicted_probation + stats.evicted_main};
     report.counters = counters_;
     const Time now = Clock::now();
+    const upstream::SourceTable none;
     for (const auto& upstream : snapshot_->upstreams)
-        report.upstreams.push_back(report_on(*upstream, now));
+        report.upstreams.push_back(
+            report_on(*upstream, sources_ != nullptr ? *sources_ : none, now));
     return report;
 }
 

@@ -12,6 +12,7 @@
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/resolver/snapshot.hpp"
 #include "peerzone/server/admin.hpp"
+#include "peerzone/upstream/source.hpp"
 
 namespace peerzone::app {
 
@@ -29,6 +30,8 @@ public:
     void show(std::shared_ptr<const resolver::Snapshot> snapshot) {
         snapshot_ = std::move(snapshot);
     }
+    /// What has become of the endpoints that are followed; outlives this.
+    void show_sources(const upstream::SourceTable& sources) noexcept { sources_ = &sources; }
     void config_loaded(const std::string& file, const std::string& cluster);
     /// The file was refused, and the former configuration serves on.
     void config_refused(const std::string& problem);
@@ -51,6 +54,7 @@ private:
     cache::Cache& cache_;
     std::vector<const metrics::Counters*> counters_;
     std::shared_ptr<const resolver::Snapshot> snapshot_ = std::make_shared<resolver::Snapshot>();
+    const upstream::SourceTable* sources_ = nullptr;
     Phase phase_ = Phase::starting;
     std::string cluster_;
     std::string config_file_;

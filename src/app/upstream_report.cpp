@@ -91,7 +91,8 @@ std::string name_of(const Upstream& upstream) {
     return upstream.label;
 }
 
-metrics::UpstreamReport report_on(const Upstream& upstream, Time now) {
+metrics::UpstreamReport report_on(const Upstream& upstream, const upstream::SourceTable& sources,
+                                  Time now) {
     const upstream::UpstreamHealth& health = *upstream.health;
     metrics::UpstreamReport report;
     report.name = name_of(upstream);
@@ -107,6 +108,16 @@ metrics::UpstreamReport report_on(const Upstream& upstream, Time now) {
     report.stale_answers = stats.stale_answers();
     report.failed_at_once = stats.failed_at_once();
     report.shed = stats.shed();
+    for (const upstream::EndpointSpec& spec : upstream.options.endpoints) {
+        const auto found = sources.find(upstream::source_text(spec));
+        if (found == sources.end()) continue;
+        const upstream::Source& source = found->second;
+        report.sources.push_back(
+            {.source = found->first,
+             .addresses = source.addresses.size(),
+             .good_at = source.good_at ? upstream::wall_time(*source.good_at) : metrics::kNever,
+             .error = printable(source.error)});
+    }
     for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
         report.endpoints.push_back(report_on(upstream, *upstream.endpoints[i], now));
         if (i < upstream.sources.size()) report.endpoints.back().source = upstream.sources[i];

@@ -5,6 +5,7 @@
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/metrics/report.hpp"
+#include "peerzone/upstream/source.hpp"
 #include "peerzone/upstream/upstream.hpp"
 
 namespace peerzone::app {
@@ -12,6 +13,7 @@ namespace peerzone::app {
 /// "westus"; "local"; "." and "example.com" for forwarders. What commands and metrics call it.
 std::string name_of(const upstream::Upstream& upstream);
 
-metrics::UpstreamReport report_on(const upstream::Upstream& upstream, Time now);
+metrics::UpstreamReport report_on(const upstream::Upstream& upstream,
+                                  const upstream::SourceTable& sources, Time now);
 
 }  // namespace peerzone::app

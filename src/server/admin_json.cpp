@@ -31,6 +31,15 @@ json::object tally_object(const metrics::Tally& tally) {
     return object;
 }
 
+json::object source_object(const metrics::SourceReport& source) {
+    json::object object;
+    object["source"] = source.source;
+    object["addresses"] = source.addresses;
+    object["good_at"] = time_value(source.good_at);
+    object["error"] = text_or_null(source.error);
+    return object;
+}
+
 json::object endpoint_object(const metrics::EndpointReport& endpoint) {
     json::object object;
     object["address"] = endpoint.address;
@@ -70,6 +79,10 @@ json::object upstream_object(const metrics::UpstreamReport& upstream) {
     object["stale_answers"] = upstream.stale_answers;
     object["failed_at_once"] = upstream.failed_at_once;
     object["shed"] = upstream.shed;
+    json::array sources;
+    for (const metrics::SourceReport& source : upstream.sources)
+        sources.push_back(source_object(source));
+    object["sources"] = std::move(sources);
     json::array endpoints;
     for (const metrics::EndpointReport& endpoint : upstream.endpoints)
         endpoints.push_back(endpoint_object(endpoint));

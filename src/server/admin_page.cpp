@@ -112,7 +112,14 @@ std::string status_table(const Report& report) {
                            endpoint.transport, std::to_string(endpoint.questions),
                            std::to_string(total(endpoint.failures)),
                            last_error_text(report, endpoint)});
-        if (!peer.pending.empty())
+        // A source that fails while its last good set is used, or before there was one.
+        for (const metrics::SourceReport& source : peer.sources)
+            if (!source.error.empty())
+                endpoints.add(
+                    {peer.name, "-", source.source,
+                     source.good_at == metrics::kNever ? "not found yet" : "last good set",
+                     age_or_dash(report, source.good_at), "-", "-", "-", "-", source.error});
+        if (peer.endpoints.empty() && !peer.pending.empty())
             endpoints.add({peer.name, "-", "-", "pending", "-", "-", "-", "-", "-", peer.pending});
     }
     return text + "\n" + peers.text() + "\n" + endpoints.text();

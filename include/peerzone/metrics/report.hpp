@@ -52,6 +52,14 @@ struct EndpointReport {
     WallTime last_reply = kNever;
 };
 
+/// A host name, SRV name or file that endpoints are followed by.
+struct SourceReport {
+    std::string source;  ///< as the configuration has it
+    std::size_t addresses = 0;
+    WallTime good_at = kNever;  ///< when what is used was confirmed last
+    std::string error;          ///< why the last try gave nothing; empty when it went well
+};
+
 struct UpstreamReport {
     std::string name;  ///< "westus"; "local"; a forwarder's zone
     std::string kind;  ///< "peer", "local" or "forward"
@@ -65,6 +73,7 @@ struct UpstreamReport {
     std::uint64_t stale_answers = 0;
     std::uint64_t failed_at_once = 0;
     std::uint64_t shed = 0;
+    std::vector<SourceReport> sources;
     std::vector<EndpointReport> endpoints;
 
     /// Somebody there would be asked.

@@ -57,6 +57,10 @@ inline Report sample(const Counters& counters) {
     fresh.transport = "tls";
     fresh.up = true;
     peer.endpoints = {silent, fresh};
+    peer.sources = {{.source = "dns-lb.westus.example.com",
+                     .addresses = 1,
+                     .good_at = report.now - 10s,
+                     .error = "no reply"}};
 
     UpstreamReport forward;
     forward.name = ".";

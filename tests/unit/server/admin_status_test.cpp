@@ -52,6 +52,9 @@ TEST_F(AdminStatus, JsonSaysPerPeerAndEndpointWhatIsKnown) {
     EXPECT_EQ(silent.at("hedges_won"), 2);
     EXPECT_EQ(silent.at("last_error").as_string(), report.upstreams[0].endpoints[0].last_error);
     EXPECT_EQ(silent.at("failures").at("timeout"), 10);
+    EXPECT_EQ(peer.at("sources").at(0).at("addresses"), 1);
+    EXPECT_EQ(peer.at("sources").at(0).at("good_at"), "2023-11-15T23:14:11Z");
+    EXPECT_EQ(peer.at("sources").at(0).at("error"), "no reply");
     const auto& fresh = peer.at("endpoints").at(1);
     EXPECT_TRUE(fresh.at("rtt_ms").is_null());
     EXPECT_TRUE(fresh.at("last_error").is_null());
@@ -77,6 +80,8 @@ TEST_F(AdminStatus, TheTableLinesUp) {
         "only  1200       12      1m 1s ago: SERVFAIL: \"<script>alert(1)</script>\" \\ & more\n"
         "westus  [fd00:2::10]:53  [fd00:2::10]:53            poor (SERVFAIL)  -       -        tls "
         "      0          0       -\n"
+        "westus  -                dns-lb.westus.example.com  last good set    10s     -        -   "
+        "      -          -       no reply\n"
         ".       -                -                          pending          -       -        -   "
         "      -          -       dns.example.com: not resolved yet\n");
 }
