@@ -113,7 +113,10 @@ expect() { # REGION NAME TYPE EXPECTED_ANSWER
 headline "Three regions start: two cluster DNS servers and one peerzone each"
 for region in "${regions[@]}"; do
     cluster_dns "$region" 0; cluster_dns "$region" 1; region_peerzone "$region"
-    start "$region-dns0"; start "$region-dns1"; start "$region"
+    start "$region-dns0"; start "$region-dns1"
+done
+for region in "${regions[@]}"; do # they ask each other's DNS servers from their start on
+    start "$region"
     say "$region: cluster.local at 127.77.${net[$region]}.10 and .11, peerzone for its pods at 127.77.${net[$region]}.53:$port"
 done
 say "the whole configuration of eastus:"
