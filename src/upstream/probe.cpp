@@ -8,6 +8,8 @@ namespace {
 constexpr unsigned kMissesToSuspect = 3;
 constexpr Duration kAgain = Millis(50);  // an error may come back at once
 constexpr unsigned kWireMissesMax = 2;
+constexpr Duration kConfirmMin = Millis(200);
+constexpr Duration kConfirmMax = Millis(400);
 constexpr Duration kPoor = Seconds(1);
 // While others answer, nobody waits for a dead one: it may be noticed a little later.
 constexpr unsigned kFastMisses = 40;
@@ -52,6 +54,10 @@ Duration probe_interval(const ProbeFacts& facts) noexcept {
     if (facts.misses > 0 && facts.misses < kMissesToSuspect) return kAgain;
     if (facts.poor && facts.wanted) return kPoor;
     return kProbeCalm;
+}
+
+Duration confirming_patience(Duration usual) noexcept {
+    return std::max<Duration>(usual, std::clamp<Duration>(2 * usual, kConfirmMin, kConfirmMax));
 }
 
 void WiresKnown::note(Wire wire, bool answered) noexcept {

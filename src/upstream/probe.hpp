@@ -28,6 +28,10 @@ struct ProbeFacts {
 /// From the beginning of one probe to the next, before jitter.
 Duration probe_interval(const ProbeFacts& facts) noexcept;
 
+/// How long a probe waits for its reply where all endpoints are suspect and it decides whether that
+/// is a partition: twice as long as usual, 200–400 ms. A hiccup that delays everybody is none.
+Duration confirming_patience(Duration usual) noexcept;
+
 inline constexpr Duration kProbeCalm = Seconds(5);
 inline constexpr Duration kProbeFast = Millis(250);
 

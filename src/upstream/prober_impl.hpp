@@ -23,6 +23,7 @@ struct ProbeAttempt : Attempt {
     Target* target = nullptr;
     Wire wire = Wire::udp;
     std::uint32_t round = 0;
+    bool confirms = false;  // a partition
     bool was_late = false;
 };
 

@@ -100,6 +100,7 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     attempt.edns = edns;
     attempt.stats = &target.endpoint->stats();
     attempt.late_after = patience(*target.endpoint, attempt.wire);
+    if (attempt.confirms) attempt.late_after = confirming_patience(attempt.late_after);
     attempt.timeout = std::max(kListen, attempt.late_after);
     attempt.on_late = nullptr;
     if (!attempt.was_late)
@@ -126,6 +127,7 @@ Detached Prober::Impl::probe(std::shared_ptr<Target> target, Wire wire, Time now
     attempt.target = target.get();
     attempt.wire = wire;
     attempt.round = target->watch->round;
+    attempt.confirms = target->watch->partition.state() == UpstreamState::suspect;
     bool edns = endpoint.edns_works(now);
     bool mix = wire == Wire::udp && endpoint.case_works(now);
     const bool asks_edns = edns;

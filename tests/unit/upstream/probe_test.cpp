@@ -108,6 +108,13 @@ TEST(ProbeInterval, APoorEndpointIsAskedEachSecondWhileClientsWantIt) {
     EXPECT_EQ(probe_interval({.poor = true}), Seconds(5));
 }
 
+TEST(ConfirmingPatience, IsTwiceAsLongWithinLimitsAndNeverLess) {
+    EXPECT_EQ(confirming_patience(Millis(40)), Millis(200));
+    EXPECT_EQ(confirming_patience(Millis(150)), Millis(300));
+    EXPECT_EQ(confirming_patience(Millis(250)), Millis(400));
+    EXPECT_EQ(confirming_patience(Millis(1200)), Millis(1200)) << "TLS shakes hands first";
+}
+
 TEST(Jitter, StaysWithinAFifth) {
     EXPECT_EQ(jittered(Seconds(5), 0), Seconds(4));
     EXPECT_NEAR(std::chrono::duration<double>(jittered(Seconds(5), ~0u)).count(), 6.0, 0.001);

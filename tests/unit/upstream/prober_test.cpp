@@ -260,6 +260,40 @@ TEST_F(ProberTest, ALongWayIsNoOutage) {
     EXPECT_GE(endpoint().smoothed_rtt(), Millis(600));
 }
 
+// Everything stands still for a moment, and comes back late: the time-outs are near the round trip,
+// so many are lost at once.
+TEST_F(ProberTest, AHiccupIsNoPartition) {
+    std::vector<std::pair<FakeServer*, Received>> held;
+    std::vector<FakeServer*> mine(2);
+    for (FakeServer*& slot : mine)
+        slot = &serve([&](const Received& q) {
+            if (!silence) return well(q);
+            held.emplace_back(slot, q);
+            return Reaction{};
+        });
+    follow();
+    ASSERT_TRUE(until(ProbeResult::healthy, 0) && until(ProbeResult::healthy, 1));
+    for (int i = 0; i < 50; ++i) ask();
+    silence = true;
+    const Time from = Clock::now();
+    std::vector<std::unique_ptr<Answer>> answers;
+    bool was_partitioned = false;
+    while (since(from) < Millis(150)) {
+        answers.push_back(std::make_unique<Answer>());
+        start(*answers.back(), question("n" + std::to_string(answers.size()) + ".westus.example"));
+        run_for(Millis(5));
+        was_partitioned |= state() == UpstreamState::partitioned;
+    }
+    silence = false;
+    for (const auto& [server, q] : held) server->send_to(q, is_probe(q) ? q.empty() : q.answer());
+    EXPECT_TRUE(run_until([&] {
+        was_partitioned |= state() == UpstreamState::partitioned;
+        return std::all_of(answers.begin(), answers.end(), [](auto& a) { return a->done; });
+    }));
+    EXPECT_FALSE(was_partitioned);
+    for (const auto& answer : answers) EXPECT_TRUE(answer->asked.ok) << answer->asked.error_text;
+}
+
 TEST_F(ProberTest, LearnsThatOnlyTcpIsLetThrough) {
     serve([](const Received& q) { return q.tcp ? well(q) : Reaction{}; }, FakeServer::Tcp::accept);
     follow();
