@@ -32,10 +32,9 @@ class Scene:
     def __init__(self, test, west=2, more=()):
         self.test = test
         self.west, self.north = [test.address() for _ in range(west)], [test.address() for _ in range(2)]
-        zones = {address: (WEST, 2) for address in self.west}
-        zones.update({address: (NORTH, 3) for address in self.north})
-        zones.update(more)
-        self.endpoints = Endpoints(test, zones)
+        # In processes of their own: what keeps the ones busy must not slow the others.
+        self.endpoints = Endpoints(test, {**{address: (WEST, 2) for address in self.west}, **dict(more)})
+        self.others = Endpoints(test, {address: (NORTH, 3) for address in self.north})
         self.echo = fault_servers.start_echo(test)
         self.peerzone, self.runs = None, 0
 
@@ -44,6 +43,7 @@ class Scene:
 
     def __exit__(self, *_):
         self.endpoints.close()
+        self.others.close()
 
     def start(self, west=None, more="", westus=""):
         if self.peerzone is not None:
@@ -193,8 +193,10 @@ DEADLINE = 1.8
 
 
 def dead(test):
-    """Memory is bounded, the other peer is unmoved, and everybody is told within the deadline."""
+    """Memory is bounded, the other peer is unmoved, and everybody is told within the deadline. Without the fault the same questions
+    come, and the peer answers: what they cost by themselves is not the fault's doing."""
     sanitizer = has_sanitizer(test.peerzone)
+    count = COUNT // 5 if sanitizer else COUNT  # more than that a build with sanitizers does not take in
     with Scene(test) as scene:
         series, sources = {"without": [], "with": [], "echo": []}, [test.address()[0] for _ in range(50)]
         for number in range(3):
@@ -206,11 +208,11 @@ def dead(test):
                     scene.endpoints.set(scene.west, silent=True)
 
                 def burst(number=number, server=server, bursts=bursts):
-                    bursts.append(start_burst(server.address, "%d-%d" % (number, len(bursts)), sources))
+                    bursts.append(start_burst(server.address, count, "%d-%d" % (number, len(bursts)), sources))
 
                 def look(server=server, growths=growths, before=before):
                     growths.append(process.resident(server.process.pid) - before)
-                actions = [(0.05, burst), (3.0, burst)] if fault == "with" else []
+                actions = [(0.05, burst), (3.0, burst)]
                 actions += [(0.1 * i, look) for i in range(1, 60)]
                 north, echoes = load.run([scene.stream(NORTH), scene.echo_stream()], 6.0, actions=actions)
                 scene.endpoints.set(scene.west, silent=False)
@@ -218,9 +220,9 @@ def dead(test):
                 test.say("%s: other peer %s; echo %s; resident %+.1f MiB at most, first burst %+.1f" % (
                     fault, load.text(north), load.text(echoes), max(growths) / 2**20, max(growths[:28]) / 2**20))
                 series[fault].append(load.p99(north))
-                series["echo"].append(load.p99(echoes))
                 for running in bursts:
                     check_burst(test, json.loads(running.communicate(timeout=30)[0]), sanitizer)
+                series["echo"].append(load.p99(echoes))
                 if fault == "with" and not sanitizer:
                     test.check(max(growths) <= GROWTH_MAX, "resident memory grew by %.1f MiB" % (max(growths) / 2**20))
                     test.check(max(growths) <= max(growths[:28]) + (4 << 20), "the second burst took memory of its own")
@@ -229,8 +231,8 @@ def dead(test):
                    "the dead peer moved the other one: p99 %s -> %s" % (load.ms(without), load.ms(with_fault)))
 
 
-def start_burst(address, run, sources):
-    return subprocess.Popen([sys.executable, "-B", HERE / "burst.py", address[0], str(address[1]), WEST, str(COUNT), run, *sources],
+def start_burst(address, count, run, sources):
+    return subprocess.Popen([sys.executable, "-B", HERE / "burst.py", address[0], str(address[1]), WEST, str(count), run, *sources],
                             stdout=subprocess.PIPE)
 
 
@@ -249,7 +251,9 @@ FAR = 0.06  # the peer is another region
 
 def flood(test):
     """It is shed first; others, for the same peer and for another, are unmoved."""
-    bench_load, sanitizer = test.arguments[1], has_sanitizer(test.peerzone)
+    if has_sanitizer(test.peerzone):
+        raise harness.Skip("a build with sanitizers does not take in %d questions a second" % FLOOD)
+    bench_load = test.arguments[1]
     with Scene(test) as scene:
         series = {(who, fault): [] for who in ("west", "north", "echo") for fault in ("without", "with")}
         source = test.address()[0]
@@ -270,12 +274,12 @@ def flood(test):
                     counters = server.counters()
                     shed = {key: value for key, value in counters.items() if key.startswith("shed") and value}
                     test.say("the flood: %d sent, %d answered, %s; %s" % (said["sent"], said["answers"], said["rcodes"], shed))
-                    test.check(sum(shed.values()) > 0.5 * said["sent"] or counters["udp_kernel_drops"] > 0 or sanitizer,
+                    test.check(sum(shed.values()) > 0.5 * said["sent"] or counters["udp_kernel_drops"] > 0,
                                "the flood was not shed: %s" % counters)
         for who in ("west", "north"):
             without, with_fault = (statistics.median(series[who, fault]) for fault in ("without", "with"))
             echo = statistics.median(series["echo", "with"])
-            test.check(load.judge_unmoved(test, "%s, median of three" % who, with_fault, without, echo) or sanitizer,
+            test.check(load.judge_unmoved(test, "%s, median of three" % who, with_fault, without, echo),
                        "the flood moved %s: p99 %s -> %s" % (who, load.ms(without), load.ms(with_fault)))
 
 
