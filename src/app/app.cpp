@@ -221,6 +221,7 @@ void Program::start() {
     const auto snapshot = builder_.build(config_, discovery_.sources());
     prober_->follow(snapshot->upstreams);
     operations_.show(snapshot);
+    discovery_.watch(snapshot->upstreams);
     for (const auto& worker : workers_) worker->start(snapshot);
     operations_.enter(Operations::Phase::serving);
     for (const std::string& notice : builder_.take_notices())
@@ -236,6 +237,7 @@ void Program::publish() {
     const auto snapshot = builder_.build(config_, discovery_.sources());
     prober_->follow(snapshot->upstreams);
     operations_.show(snapshot);
+    discovery_.watch(snapshot->upstreams);
     for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
     for (const std::string& notice : builder_.take_notices())
         log::info("special name opened", {{"what", notice}});

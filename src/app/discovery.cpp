@@ -17,7 +17,7 @@ namespace peerzone::app {
 namespace {
 
 constexpr Seconds kLookupDeadline{2};
-constexpr Seconds kLook{1};           // how often files are looked at
+constexpr Seconds kLook{1};           // how often files and upstreams are looked at
 constexpr Millis kTellInterval{200};  // building a snapshot costs something
 constexpr std::size_t kListedMax = 16;
 
@@ -49,7 +49,7 @@ std::string age_text(const std::optional<Time>& since, Time now) {
 }  // namespace
 
 Discovery::Discovery(boost::asio::io_context& io, std::function<void()> changed)
-    : changed_(std::move(changed)), due_(io), look_(io), tell_(io), lookups_(io) {}
+    : changed_(std::move(changed)), due_(io), look_timer_(io), tell_(io), lookups_(io) {}
 
 void Discovery::want(const config::Config& config) {
     sources_.want(followed_items(config), Clock::now());
@@ -58,7 +58,7 @@ void Discovery::want(const config::Config& config) {
     for (const std::string& path : sources_.files()) static_cast<void>(read_file(path));
     servers_ = bootstrap_servers(config.bootstrap, sources_.table());
     log_events();
-    look_at_files();
+    look();
     ask_due();
 }
 
@@ -67,26 +67,41 @@ bool Discovery::read_file(const std::string& path) {
     return sources_.file_read(path, upstream::read_resolv_conf(path), Clock::now());
 }
 
-void Discovery::look_at_files() {
-    if (sources_.files().empty()) {
-        look_.cancel();
+void Discovery::look() {
+    if (sources_.table().empty()) {
+        look_timer_.cancel();
         return;
     }
-    look_.expires_after(kLook);
-    look_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
-        if (error || alive.expired()) return;
-        const std::set<std::string> files = sources_.files();
-        for (const std::string& path : files)
-            if (stamps_[path].empty() || stamp_of(path) != stamps_[path]) note(read_file(path));
-        const auto servers = bootstrap_servers(bootstrap_, sources_.table());
-        if (servers != servers_) {
-            servers_ = servers;
-            sources_.hurry(Clock::now());
+    look_timer_.expires_after(kLook);
+    look_timer_.async_wait(
+        [this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+            if (error || alive.expired()) return;
+            look_at_files();
+            look_at_upstreams();
+            log_events();
             ask_due();
-        }
-        log_events();
-        look_at_files();
-    });
+            look();
+        });
+}
+
+void Discovery::look_at_files() {
+    const std::set<std::string> files = sources_.files();
+    for (const std::string& path : files)
+        if (stamps_[path].empty() || stamp_of(path) != stamps_[path]) note(read_file(path));
+    const auto servers = bootstrap_servers(bootstrap_, sources_.table());
+    if (servers == servers_) return;
+    servers_ = servers;
+    sources_.hurry(Clock::now());
+}
+
+void Discovery::look_at_upstreams() {
+    using upstream::UpstreamState;
+    for (const auto& upstream : upstreams_) {
+        const UpstreamState state = upstream->health->state();
+        if (state != UpstreamState::suspect && state != UpstreamState::partitioned) continue;
+        for (const upstream::EndpointSpec& spec : upstream->options.endpoints)
+            if (!spec.address) sources_.doubt(upstream::source_text(spec), Clock::now());
+    }
 }
 
 void Discovery::ask_due() {

@@ -29,13 +29,21 @@ public:
     /// call of `changed`; names that failed last are asked again at once.
     void want(const config::Config& config);
 
+    /// The upstreams of the snapshot that is served now. While one of them has no endpoint that
+    /// replies, its names are asked before their TTL is over.
+    void watch(const std::vector<std::shared_ptr<const upstream::Upstream>>& upstreams) {
+        upstreams_ = upstreams;
+    }
+
     /// Every item of every `endpoints` list and of `bootstrap` that is not an address, as it stands
     /// now.
     const upstream::SourceTable& sources() const { return sources_.table(); }
 
 private:
     bool read_file(const std::string& path);
+    void look();
     void look_at_files();
+    void look_at_upstreams();
     void ask_due();
     void note(bool changed);
     void log_events();
@@ -44,9 +52,10 @@ private:
     Sources sources_;
     std::vector<upstream::EndpointSpec> bootstrap_;
     std::vector<SocketAddress> servers_;
+    std::vector<std::shared_ptr<const upstream::Upstream>> upstreams_;
     std::map<std::string, std::string> stamps_;  // file → what it looked like when it was read
     std::mt19937 random_{std::random_device{}()};
-    boost::asio::steady_timer due_, look_, tell_;
+    boost::asio::steady_timer due_, look_timer_, tell_;
     Time told_{};
     bool telling_ = false;
     upstream::Lookups lookups_;

@@ -49,6 +49,14 @@ void NameSchedule::hurry(Time now) {
             set_due(question, entry, now);
 }
 
+void NameSchedule::doubt(const NameQuestion& question, Time now) {
+    const auto found = entries_.find(question);
+    if (found == entries_.end()) return;
+    Entry& entry = found->second;
+    if (!entry.under_way && entry.due > now && now - entry.asked >= kDoubtInterval)
+        set_due(question, entry, now);
+}
+
 std::optional<NameSchedule::Due> NameSchedule::take(Time now) {
     if (under_way_ >= kUnderWayMax || due_.empty() || due_.begin()->first > now)
         return std::nullopt;
@@ -71,6 +79,7 @@ void NameSchedule::done(const NameQuestion& question, const upstream::LookupRepl
     if (found == entries_.end()) return;  // not wanted any more
     Entry& entry = found->second;
     NameAnswer& answer = entry.answer;
+    entry.asked = now;
     answer.tried = true;
     answer.error = reply.why;
     using Kind = upstream::LookupReply::Kind;

@@ -45,6 +45,7 @@ public:
     static constexpr Duration kJitterMax = Millis(250);
     static constexpr Duration kBackOffMin = Seconds(1);
     static constexpr Duration kBackOffMax = Seconds(30);
+    static constexpr Duration kDoubtInterval = Seconds(5);
 
     struct Due {
         NameQuestion question;
@@ -56,6 +57,9 @@ public:
     void want(const std::set<NameQuestion>& questions, Time now);
     /// Those that failed last are due at once: there is news about whom to ask.
     void hurry(Time now);
+    /// There is doubt about what is known: it is due at once, unless it was asked within
+    /// kDoubtInterval.
+    void doubt(const NameQuestion& question, Time now);
 
     /// A question that is due, which is under way from now on. Nothing while kUnderWayMax are.
     std::optional<Due> take(Time now);
@@ -77,6 +81,7 @@ private:
         NameAnswer answer;
         std::size_t failures = 0;
         Time due{};
+        Time asked{};  // when the last reply came
         bool under_way = false;
     };
 

@@ -75,20 +75,30 @@ void Sources::want(const std::vector<upstream::EndpointSpec>& specs, Time now) {
             settle(text, item, find(item.spec), now);
 }
 
-std::set<NameQuestion> Sources::questions() const {
-    std::set<NameQuestion> all;
+void Sources::add_questions(const upstream::EndpointSpec& spec, std::set<NameQuestion>& all) const {
     const auto add_host = [&](const std::string& host) {
         all.insert({host, LookupType::a});
         all.insert({host, LookupType::aaaa});
     };
-    for (const auto& [text, item] : items_) {
-        if (!item.spec.host.empty()) add_host(folded(item.spec.host));
-        if (item.spec.srv.empty()) continue;
-        const NameQuestion srv{folded(item.spec.srv), LookupType::srv};
-        for (const auto& target : targets_of(schedule_.find(srv))) add_host(target.host);
-        all.insert(srv);
-    }
+    if (!spec.host.empty()) add_host(folded(spec.host));
+    if (spec.srv.empty()) return;
+    const NameQuestion srv{folded(spec.srv), LookupType::srv};
+    for (const auto& target : targets_of(schedule_.find(srv))) add_host(target.host);
+    all.insert(srv);
+}
+
+std::set<NameQuestion> Sources::questions() const {
+    std::set<NameQuestion> all;
+    for (const auto& [text, item] : items_) add_questions(item.spec, all);
     return all;
+}
+
+void Sources::doubt(const std::string& source, Time now) {
+    const auto item = items_.find(source);
+    if (item == items_.end()) return;
+    std::set<NameQuestion> its;
+    add_questions(item->second.spec, its);
+    for (const NameQuestion& question : its) schedule_.doubt(question, now);
 }
 
 bool Sources::uses(const upstream::EndpointSpec& spec, const NameQuestion& question) const {

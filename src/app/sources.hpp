@@ -42,6 +42,8 @@ public:
     void want(const std::vector<upstream::EndpointSpec>& specs, Time now);
     /// Names that failed are asked again at once.
     void hurry(Time now) { schedule_.hurry(now); }
+    /// None of its addresses replies: perhaps it has others by now.
+    void doubt(const std::string& source, Time now);
 
     std::optional<NameSchedule::Due> take(Time now) { return schedule_.take(now); }
     Time next() const { return schedule_.next(); }
@@ -72,6 +74,7 @@ private:
         std::string error;
     };
 
+    void add_questions(const upstream::EndpointSpec& spec, std::set<NameQuestion>& all) const;
     std::set<NameQuestion> questions() const;
     bool uses(const upstream::EndpointSpec& spec, const NameQuestion& question) const;
     Found find(const upstream::EndpointSpec& spec) const;

@@ -171,6 +171,26 @@ TEST_F(Discovering, AReloadFollowsOtherNames) {
     EXPECT_EQ(discovery.sources().count("b.example.com:53"), 0u);
 }
 
+// A load balancer with a TTL of minutes has moved: nobody waits for the TTL.
+TEST_F(Discovering, ThePeersNamesAreAskedEarlyWhileNoEndpointReplies) {
+    server.otherwise({.authorities = {itest::soa("example.com")}});
+    server.on("dns.example.com", type::a, a("dns.example.com", "10.2.0.1", 300));
+    want("dns.example.com");
+    wait_for(kHost, {"10.2.0.1:53"});
+    const auto west = std::make_shared<upstream::Upstream>();
+    west->options =
+        load("peers: {west: {zones: [west.test], endpoints: [dns.example.com]}}\n").peers.front();
+    discovery.watch({west});
+    server.on("dns.example.com", type::a, a("dns.example.com", "10.2.0.2", 300));
+    const int before = server.asked("dns.example.com", type::a);
+    io.restart();
+    io.run_for(Millis(2500));
+    EXPECT_EQ(server.asked("dns.example.com", type::a), before);
+    west->health->enter(upstream::UpstreamState::suspect, Clock::now(), {});
+    wait_for(kHost, {"10.2.0.2:53"});
+    EXPECT_EQ(server.asked("dns.example.com", type::a), before + 1);
+}
+
 // A ConfigMap swaps a link: resolv.conf -> ..data/resolv.conf, ..data -> a folder with a date.
 TEST_F(Discovering, AFileIsFollowedThroughSwappedLinks) {
     fs::create_directories(folder / "..1");

@@ -118,6 +118,24 @@ TEST_F(Schedule, NewsAboutServersLetsThoseAskAgainThatFailed) {
     EXPECT_FALSE(schedule.take(now)) << "kA is under way";
 }
 
+TEST_F(Schedule, DoubtBringsATurnForwardButNotTooOften) {
+    schedule.want({kA}, now);
+    answer(kA, found(Seconds(300)));
+    now += Seconds(4);
+    schedule.doubt(kA, now);
+    EXPECT_EQ(wait(), Seconds(296));
+    now += Seconds(1);
+    schedule.doubt(kA, now);
+    answer(kA, found(Seconds(300)));
+    schedule.doubt(kA, now);
+    schedule.doubt(kB, now);
+    EXPECT_EQ(wait(), Seconds(300));
+    now += Seconds(300);
+    ASSERT_TRUE(schedule.take(now));
+    schedule.doubt(kA, now);
+    EXPECT_FALSE(schedule.take(now)) << "it is under way";
+}
+
 TEST_F(Schedule, NamesNoLongerWantedAreForgotten) {
     schedule.want({kA, kB}, now);
     answer(kA, found(Seconds(60)));

@@ -299,6 +299,25 @@ TEST_F(Following, FailuresAreToldOnceAMinuteAndTheirEndToo) {
     EXPECT_THAT(events(), ElementsAre(EventKind::recovered));
 }
 
+TEST_F(Following, DoubtAboutAServiceConcernsItsTargetsToo) {
+    sources.want({srv(kService), host("dns.example.com"), file("f")}, now);
+    answer(kService, LookupType::srv, targets({{10, 53, "a.example.com"}}));
+    for (const std::string name : {"a.example.com", "dns.example.com"}) {
+        a(name, found({"10.0.0.1"}));
+        aaaa(name, found({"fd00::1"}));
+    }
+    now += Seconds(6);
+    ASSERT_FALSE(sources.take(now));
+    sources.doubt(kSrv, now);
+    sources.doubt("resolv.conf:f", now);
+    sources.doubt("nobody", now);
+    std::set<NameQuestion> asked;
+    while (const auto due = sources.take(now)) asked.insert(due->question);
+    EXPECT_THAT(asked, ElementsAre(NameQuestion{kService, LookupType::srv},
+                                   NameQuestion{"a.example.com", LookupType::a},
+                                   NameQuestion{"a.example.com", LookupType::aaaa}));
+}
+
 TEST_F(Following, AFileIsASourceToo) {
     sources.want({file("/etc/resolv.conf"), file("/etc/resolv.conf"), file("other")}, now);
     EXPECT_THAT(sources.files(), UnorderedElementsAre("/etc/resolv.conf", "other"));
