@@ -90,6 +90,7 @@ struct Resolver::Impl {
     InFlightTable table;
     ClientGuard guard;
     Time greed_looked_at{};  ///< when the greediest client was looked for
+    ClientGuard::Place greediest = ClientGuard::kNone;  ///< and who it was
     RefreshQueue refreshes;
     RefreshTimer refresh_timer{*this};
     std::uint32_t rotation = 0;
@@ -117,6 +118,8 @@ struct Resolver::Impl {
     Now from_cache(const view::View& view, Request& request, Time now, MutableBytes out,
                    std::size_t& size) noexcept;
 
+    Now from_memory(const view::View& view, Request& request, const upstream::Upstream& upstream,
+                    Time now, MutableBytes out, std::size_t& size) noexcept;
     Now reply_kept(const view::View& view, const Request& request, const cache::Hit& hit,
                    MutableBytes out, std::size_t& size, const dns::ExtendedError* why) noexcept;
     bool last_known(Bytes name, std::uint64_t hash, const Request& request,

@@ -192,9 +192,12 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
                                MutableBytes buffer, std::size_t& size) noexcept {
     const dns::Query& query = request.query;
     const MutableBytes body = buffer.subspan(room_before_body(query));
-    const upstream::Upstream& upstream = *snapshot->upstreams[request.route->index];
+    // Who said it is looked up only for those who want to know: a hit has no other use for it.
+    const auto whose = [&]() noexcept -> const upstream::Upstream& {
+        return *snapshot->upstreams[request.route->index];
+    };
     note.source = Source::cache;
-    note.upstream = &upstream;
+    if (observer != nullptr) note.upstream = &whose();
     cache::Hit hit;
     // A lookup probes name and type, then the NXDOMAIN of the name, then a failure that is still
     // fresh (RFC 9520).
@@ -204,7 +207,7 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     const auto reply_fresh = [&](cache::Kind kind) noexcept {
         reply_kept(view, request, hit, buffer, size, nullptr);
         if (may_be_due(hit) && is_due(hit, query.name_hash))
-            plan_refresh(request, upstream, kind, now);
+            plan_refresh(request, whose(), kind, now);
         return Now::replied;
     };
     const bool answered = found(cache::Kind::answer);
@@ -213,7 +216,17 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     request.last_known = hit.expired;
     if (found(cache::Kind::nxdomain)) return reply_fresh(cache::Kind::nxdomain);
     if (hit.expired) request.last_known = true;
+    return from_memory(view, request, whose(), now, buffer, size);
+}
 
+// Nothing fresh is known: what is past its TTL, or a failure that is remembered.
+Now Resolver::Impl::from_memory(const view::View& view, Request& request,
+                                const upstream::Upstream& upstream, Time now, MutableBytes buffer,
+                                std::size_t& size) noexcept {
+    const dns::Query& query = request.query;
+    const MutableBytes body = buffer.subspan(room_before_body(query));
+    note.upstream = &upstream;
+    cache::Hit hit;
     if (upstream.health->is_away()) {
         client.nudge(upstream, question_of(query, dns::Name::from_checked(query.name())), now);
         say_away(words.begin(), upstream);
@@ -221,8 +234,10 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
                    ? reply_kept(view, request, hit, buffer, size, &extended)
                    : Now::later;
     }
-    if (!request.kin || !found(cache::Kind::failure) || is_outdated(upstream, hit, now))
-        return Now::later;
+    const bool failed = request.kin && cache.find(key_of(query.name(), query.name_hash, request,
+                                                         cache::Kind::failure),
+                                                  now, body, hit);
+    if (!failed || is_outdated(upstream, hit, now)) return Now::later;
     const Rcode rcode = hit.rcode;
     say_cached_failure(words, hit.remaining, body.first(hit.info.size));
     if (stale_from_cache(request, upstream, now, body, hit))

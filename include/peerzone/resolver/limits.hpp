@@ -21,7 +21,7 @@ struct Limits {
         5000;  ///< limits.client_misses_per_second_max: its questions that need an upstream; holds
                ///< while half of in_flight_per_upstream_max is in use
     std::size_t client_misses_burst_max =
-        5000;  ///< limits.client_misses_burst_max: those that may come at once
+        1000;  ///< limits.client_misses_burst_max: those that may come at once
 };
 
 }  // namespace peerzone::resolver
