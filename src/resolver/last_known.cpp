@@ -8,6 +8,7 @@ namespace peerzone::resolver {
 namespace {
 
 constexpr Millis kUsualWaitMin{50};
+constexpr Millis kReturnWaitMin{250};
 
 Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept {
     const auto up = std::ranges::count_if(
@@ -39,7 +40,12 @@ Duration usual_wait(const upstream::Upstream& upstream) noexcept {
     for (const auto& endpoint : upstream.endpoints)
         if (endpoint->p95() != Duration::zero() && !endpoint->is_suspect())
             least = std::min(least, endpoint->p99());
-    return least == Duration::max() ? kUsualWaitMin : std::max<Duration>(least, kUsualWaitMin);
+    // A reply that is a little late is still better than what is past its TTL.
+    const bool is_far = least != Duration::max() && least > kUsualWaitMin;
+    const Duration usual = is_far ? least + least / 8 : kUsualWaitMin;
+    // Who is just back may say something else than what was known before: that is worth a wait.
+    const bool is_back = upstream.health->state() == upstream::UpstreamState::recovering;
+    return is_back ? std::max<Duration>(2 * usual, kReturnWaitMin) : usual;
 }
 
 std::uint16_t stale_code(const cache::Hit& hit) noexcept {
