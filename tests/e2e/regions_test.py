@@ -8,6 +8,7 @@ Bars of a few milliseconds are judged with a build without sanitizers only, and 
 import argparse
 import gc
 import pathlib
+import select
 import sys
 import time
 
@@ -30,7 +31,7 @@ UNKNOWN_BAR = 0.005       # p99 of its other names, once it is known to be lost
 PARTITION_BAR = 3.0       # seconds until it is
 FRESH_BAR = 0.5           # after the first good reply
 RETURN_BAR = 2.5          # until there is one
-CATCH_UP_BAR = 15.0
+CATCH_UP_BAR = 30.0     # members dial each other again after seconds, not at once
 STALE_TTL = 30
 
 
@@ -78,8 +79,12 @@ class Run:
         results = load.run(list(asked.values()), self.end, actions=self.actions())
         gc.enable()
         self.streams = {title: Stream(title, found) for title, found in zip(asked, results)}
+        while True:
+            self.writes, self.follows = (self.since_start(path) for path in (writes, follows))
+            if self.catch_up() is not None or time.monotonic() - self.origin > self.mended + CATCH_UP_BAR:
+                break
+            select.select([], [], [], 0.2)  # its clients write files: looking again is all one can do
         scene.end_clients()
-        self.writes, self.follows = (self.since_start(path) for path in (writes, follows))
 
     def since_start(self, path):
         return [dict(line, at=line["at"] - self.origin) for line in scenes.lines_of(path)]
@@ -260,9 +265,8 @@ class Judge:
         frozen = [f.get("value") for f in run.follows if run.cut + 1 < f["at"] < run.mended]
         test.check(len(set(frozen)) == 1, "etcd: the lost member went on: %s" % sorted(set(frozen)))
         caught_up = run.catch_up()
-        if test.check(caught_up is not None, "etcd: the member did not catch up"):
+        if test.check(caught_up is not None, "etcd: the member has not caught up after %d s" % CATCH_UP_BAR):
             test.say("etcd: the member has caught up %.2f s after the region was mended" % (caught_up - run.mended))
-            test.check(caught_up - run.mended < CATCH_UP_BAR, "etcd: that is too late")
 
 
 def check_formed(test, scene, took):
@@ -307,7 +311,7 @@ def run_test(test):
             run.measure()
             show(test, run)
             judge = Judge(test, run, has_sanitizers(test.peerzone))
-            for part in (judge.others, judge.etcd):
+            for part in (judge.others, judge.known, judge.unknown, judge.back, judge.etcd):
                 part()
         finally:
             ended = scene.close()
