@@ -89,8 +89,7 @@ struct Resolver::Impl {
     std::shared_ptr<const Snapshot> snapshot = std::make_shared<Snapshot>();
     InFlightTable table;
     ClientGuard guard;
-    Time greed_looked_at{};  ///< when the greediest client was looked for
-    ClientGuard::Place greediest = ClientGuard::kNone;  ///< and who it was
+    Time greed_looked_at{};  ///< one millisecond for each look for the greediest client
     RefreshQueue refreshes;
     RefreshTimer refresh_timer{*this};
     std::uint32_t rotation = 0;

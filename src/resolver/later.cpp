@@ -66,17 +66,16 @@ void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstr
 }
 
 // Where an upstream's share is used up, the client that has most of it gives a place to one that
-// has less. Looking for it takes a walk over the table, so it is done only a few times in a
-// millisecond, and not on behalf of who had most the last time.
+// has less. Looking for it takes a walk over the table, so it is done once in a millisecond, and a
+// few times in a row by those who come together.
 bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
-    const Duration since = now - greed_looked_at;
-    if (since < Micros(250) || (waiter.place == greediest && since < Millis(100))) return false;
-    const std::size_t half = snapshot->limits.in_flight_per_upstream_max / 2;
-    if (guard.in_flight(waiter.place) > std::max<std::size_t>(half, 1)) return false;
-    greed_looked_at = now;
+    constexpr int kLooksMax = 16;
+    // Who has most of it finds nobody who has more, and must not use up the look of others.
+    if (2 * std::size_t{guard.in_flight(waiter.place)} > table.flights(upstream.id)) return false;
+    if (greed_looked_at > now + kLooksMax * Millis(1)) return false;
+    greed_looked_at = std::max(greed_looked_at, now) + Millis(1);
     Flight* victim = table.greediest(upstream.id, waiter.place);
     if (victim == nullptr) return false;
-    greediest = victim->waiters.front().place;
     counters.add(Count::shed_greediest);
     upstream.health->stats().note_shed();
     std::string why = upstream.label +

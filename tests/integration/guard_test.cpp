@@ -109,5 +109,21 @@ TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
         << own.ede_text();
 }
 
+// Looking for the greediest is bounded in time; its own questions do not use that up.
+TEST_F(Greedy, WhoFloodsDoesNotKeepOthersFromTakingAPlace) {
+    const Server server(yaml("in_flight_per_upstream_max: 10"));
+    const Client greedy = server.client();
+    for (int i = 0; i < 10; ++i)
+        greedy.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    ASSERT_TRUE(peer.wait_for(10));
+    const OtherClient other(server, "127.0.0.2");
+    for (int i = 30; i < 60; ++i)
+        greedy.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    for (int i = 20; i < 23; ++i) other.send(name(i), static_cast<std::uint16_t>(i));
+    ASSERT_TRUE(peer.wait_for(13)) << "the other one's questions are asked";
+    EXPECT_EQ(server.count(Count::shed_greediest), 3u);
+    EXPECT_EQ(peer.asked(name(20), type::a), 1);
+}
+
 }  // namespace
 }  // namespace peerzone::itest
