@@ -175,6 +175,14 @@ Asked Client::Impl::failed(const AttemptPlan& plan, Time now) const {
     return asked;
 }
 
+/// Of an endpoint that was not asked it is known as well that it does not answer.
+Asked Client::Impl::away(const AttemptPlan& plan, Time now) const {
+    Asked asked = failed(plan, now);
+    if (asked.error_code == dns::ede::network_error)
+        asked.error_code = dns::ede::no_reachable_authority;
+    return asked;
+}
+
 Asked Client::Impl::shutting_down(const Upstream& upstream, Time now) const {
     Asked asked;
     asked.ended_at = now;
@@ -251,6 +259,8 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
         if (outcome == Outcome::beaten ||
             impl.judge(asking, asking.step, asking.attempt, Impl::Which::first))
             co_return std::move(asking.asked);
+        // Meanwhile it is sure that nobody is there: asking again would only make clients wait.
+        if (upstream.health->is_away()) co_return impl.away(asking.plan, now);
     }
 }
 

@@ -81,6 +81,7 @@ struct Client::Impl {
     void fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire);
     void count_oddities(const CheckedReply& checked);
     Asked failed(const AttemptPlan& plan, Time now) const;
+    Asked away(const AttemptPlan& plan, Time now) const;
     Asked shutting_down(const Upstream& upstream, Time now) const;
 
     metrics::Counters& counters;

@@ -83,6 +83,22 @@ TEST_F(ClientTest, ADeadPeerFailsWithinTheDeadlineAndIsNamed) {
     EXPECT_LT(answer.took, Millis(1500));
 }
 
+// A region that is known to be gone is not asked again by those who wait for it already.
+TEST_F(ClientTest, WhoWaitsWhenThePeerIsFoundToBeGoneIsToldAtTheNextTimeOut) {
+    upstream.options.transport = Transport::udp;
+    const FakeServer& one = serve(silent);
+    const FakeServer& two = serve(silent);
+    Answer answer;
+    start(answer, question());
+    ASSERT_TRUE(run_until([&] { return one.udp.size() + two.udp.size() == 1; }));
+    upstream.health->enter(UpstreamState::partitioned, Clock::now(), {});
+    ASSERT_TRUE(run_until([&] { return answer.done; }));
+    EXPECT_FALSE(answer.asked.ok);
+    EXPECT_EQ(failure(answer).substr(0, 15), "22 peer=westus ");
+    EXPECT_LT(answer.took, Millis(1000));
+    EXPECT_EQ(one.udp.size() + two.udp.size(), 1u);
+}
+
 TEST_F(ClientTest, ARefusedPortFailsAtOnce) {
     serve(silent).close_udp();
     const Answer answer = ask();
