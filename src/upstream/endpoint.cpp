@@ -10,6 +10,7 @@ namespace {
 constexpr Millis kFirstContact{200};
 constexpr Millis kTimeoutMin{40};
 constexpr Millis kTimeoutMax{400};
+constexpr Millis kGranularity{5};  // of the other side's and our own scheduling (RFC 6298's G)
 constexpr std::uint16_t kLossesToSuspect = 3;
 constexpr Millis kRetryFirst{250};
 constexpr Millis kRetryMax{2000};
@@ -74,7 +75,8 @@ std::optional<Time> Endpoint::last_reply() const noexcept {
 Duration Endpoint::attempt_timeout() const noexcept {
     const std::uint32_t srtt = srtt_us_.load(kRelaxed);
     if (srtt == 0) return kFirstContact;
-    const Duration wanted = Micros(srtt + 4ull * rttvar_us_.load(kRelaxed));
+    const Duration spread = Micros(4ull * rttvar_us_.load(kRelaxed));
+    const Duration wanted = Micros(srtt) + std::max<Duration>(spread, kGranularity);
     return std::clamp<Duration>(wanted, kTimeoutMin, kTimeoutMax);
 }
 

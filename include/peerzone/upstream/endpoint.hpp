@@ -44,8 +44,8 @@ public:
 
     const SocketAddress& address() const noexcept { return address_; }
 
-    /// How long to wait for a reply: SRTT + 4 × variance (RFC 6298's terms) within 40–400 ms; 200
-    /// ms at first contact.
+    /// How long to wait for a reply: SRTT + 4 × variance (RFC 6298's terms; at least 5 ms more than
+    /// SRTT) within 40–400 ms; 200 ms at first contact.
     Duration attempt_timeout() const noexcept;
     /// Smoothed round trip; zero when nothing was measured yet.
     Duration smoothed_rtt() const noexcept;

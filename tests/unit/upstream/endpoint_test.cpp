@@ -42,6 +42,13 @@ TEST_F(EndpointTest, TheTimeoutStaysBetweenFortyAndFourHundred) {
     EXPECT_EQ(endpoint.attempt_timeout(), Millis(400));
 }
 
+// However steady it was: a few milliseconds late is not lost.
+TEST_F(EndpointTest, ASteadyEndpointIsGivenSomeTimeToo) {
+    for (int i = 0; i < 200; ++i) endpoint.note_reply(Millis(60));
+    EXPECT_EQ(endpoint.smoothed_rtt(), Millis(60));
+    EXPECT_EQ(endpoint.attempt_timeout(), Millis(65));
+}
+
 TEST_F(EndpointTest, AReplyWithinNoTimeIsAMeasurement) {
     endpoint.note_reply(Duration::zero());
     EXPECT_GT(endpoint.smoothed_rtt(), Duration::zero());
