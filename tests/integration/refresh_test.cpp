@@ -27,7 +27,8 @@ struct Hot : ::testing::Test {
 };
 
 TEST_F(Hot, ANameNeverWaitsOnAnyWorker) {
-    peer.on(kDb, type::a, address("10.2.0.1", 1));
+    // With a TTL of 2 s a machine that is busy for half a second is early enough all the same.
+    peer.on(kDb, type::a, address("10.2.0.1", 2));
     const Server server(yaml(), "127.0.0.1", 2);
     std::vector<Client> clients;
     for (int i = 0; i < 16; ++i) clients.push_back(server.client());
@@ -35,20 +36,20 @@ TEST_F(Hot, ANameNeverWaitsOnAnyWorker) {
     const int first = peer.asked();
     std::set<std::string> seen;
     const Time start = Clock::now();
-    while (Clock::now() - start < Millis(3500)) {
+    while (Clock::now() - start < Millis(4500)) {
         for (const Client& client : clients) {
             const Reply reply = client.ask(kDb, type::a);
             ASSERT_EQ(reply.answers().size(), 1u);
             EXPECT_EQ(reply.ede(), -1);
-            EXPECT_LE(reply.ttl(), 1u) << "never raised";
+            EXPECT_LE(reply.ttl(), 2u) << "never raised";
             seen.insert(reply.answers().front());
         }
         std::this_thread::sleep_for(Millis(2));
-        if (Clock::now() - start > Millis(1500)) peer.on(kDb, type::a, address("10.2.0.2", 1));
+        if (Clock::now() - start > Millis(1800)) peer.on(kDb, type::a, address("10.2.0.2", 2));
     }
     const auto refreshes = server.count(Count::refreshes);
-    EXPECT_GE(refreshes, 3u);
-    EXPECT_LE(refreshes, 6u) << "one for both workers";
+    EXPECT_GE(refreshes, 2u);
+    EXPECT_LE(refreshes, 4u) << "one for both workers";
     EXPECT_EQ(server.count(Count::answered_upstream), 1u) << "only the first one waited";
     EXPECT_EQ(peer.asked(), first + static_cast<int>(refreshes));
     EXPECT_EQ(seen.size(), 2u);
@@ -57,17 +58,17 @@ TEST_F(Hot, ANameNeverWaitsOnAnyWorker) {
 }
 
 TEST_F(Hot, ARefreshThatFailsHidesNothing) {
-    peer.on(kDb, type::a, address("10.2.0.1", 1));
+    peer.on(kDb, type::a, address("10.2.0.1", 2));
     const Server server(yaml());
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).rcode(), 0u);
     peer.on(kDb, type::a, failing(2));
     const Time start = Clock::now();
     bool was_stale = false;
-    while (Clock::now() - start < Millis(1600)) {
+    while (Clock::now() - start < Millis(2600)) {
         const Reply reply = client.ask(kDb, type::a);
         ASSERT_EQ(reply.answers().size(), 1u) << reply.ede_text();
-        if (Clock::now() - start < Millis(900)) {
+        if (Clock::now() - start < Millis(1800)) {
             EXPECT_EQ(reply.ede(), -1);
         }
         was_stale = was_stale || reply.ede() == 3;
