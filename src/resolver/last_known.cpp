@@ -22,9 +22,19 @@ Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept 
 
 }  // namespace
 
-cache::Stale stale_of(const upstream::Upstream& upstream) noexcept {
+Seconds negative_cap(const upstream::Upstream& upstream, const cache::Cache& cache) noexcept {
+    const Seconds most = cache.negative_max_ttl();
+    const Seconds unset = upstream.options.kind == upstream::Kind::forward ? most : Seconds(1);
+    return std::min(most, upstream.options.negative_ttl.value_or(unset));
+}
+
+cache::Stale stale_of(const upstream::Upstream& upstream, const cache::Cache& cache) noexcept {
+    const Seconds ttl = upstream.options.stale.answer_ttl;
+    // Who is there may say the opposite in a moment, and clients must not hold on to "no".
+    const bool away = upstream.health->is_away();
     return {.max_age = upstream.options.stale.max_age,
-            .answer_ttl = upstream.options.stale.answer_ttl};
+            .answer_ttl = ttl,
+            .negative_ttl = away ? ttl : std::min(ttl, negative_cap(upstream, cache))};
 }
 
 bool is_outdated(const upstream::Upstream& upstream, const cache::Hit& failure, Time now) noexcept {

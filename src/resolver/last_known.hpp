@@ -10,8 +10,10 @@
 
 namespace peerzone::resolver {
 
-/// How far past their TTL answers of this upstream may be used.
-cache::Stale stale_of(const upstream::Upstream& upstream) noexcept;
+/// How long "no such name" of this upstream is believed at most.
+Seconds negative_cap(const upstream::Upstream& upstream, const cache::Cache& cache) noexcept;
+/// How far past their TTL answers of this upstream may be used, and the TTL they are given.
+cache::Stale stale_of(const upstream::Upstream& upstream, const cache::Cache& cache) noexcept;
 /// A failure from before the upstream's state changed says nothing of what it is now: who is back
 /// is asked at once.
 bool is_outdated(const upstream::Upstream& upstream, const cache::Hit& failure, Time now) noexcept;

@@ -151,7 +151,8 @@ void Resolver::Impl::wait_along(Flight& flight, const Waiter& waiter,
 // From now on the flight's clients wait no longer than replies of this upstream usually take: then
 // they get what was known last, and the exchange goes on (RFC 8767 5, "client response timer").
 void Resolver::Impl::watch(Flight& flight, const upstream::Upstream& upstream, Time now) {
-    if (flight.overdue || flight.timer.is_armed() || stale_of(upstream).max_age <= Duration::zero())
+    if (flight.overdue || flight.timer.is_armed() ||
+        upstream.options.stale.max_age <= Duration::zero())
         return;
     flight.timer.owner = this;
     flight.timer.flight = &flight;

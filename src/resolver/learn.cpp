@@ -9,12 +9,6 @@ namespace {
 using dns::Rcode;
 using upstream::ReplyKind;
 
-Seconds negative_cap(const upstream::Upstream& upstream, const cache::Cache& cache) {
-    const Seconds most = cache.negative_max_ttl();
-    const Seconds unset = upstream.options.kind == upstream::Kind::forward ? most : Seconds(1);
-    return std::min(most, upstream.options.negative_ttl.value_or(unset));
-}
-
 // Whether the chain of an answer that ends without data goes on through our own routes: always
 // where somebody else answers for its end; with the same upstream, or where nobody answers, when it
 // was not said that the end has nothing.
@@ -67,7 +61,10 @@ bool Resolver::Impl::take_failure(Walk& walk, const upstream::Upstream& upstream
                                   const upstream::Asked& asked, Time now) {
     // Without endpoints nobody was asked: the next question costs nothing and sees at once when
     // there are some. From an upstream that is away meanwhile, failures are told, not remembered.
-    if (asked.cacheable && !upstream.endpoints.empty() && !upstream.health->is_away())
+    // Nor are those of questions that came over other servers: the upstream may have refused the
+    // hops, which anybody can write into a question, and others ask without them.
+    if (asked.cacheable && !upstream.endpoints.empty() && !upstream.health->is_away() &&
+        walk.flight->question().query.hops == 0)
         cache.store_failure(key_here(walk, cache::Kind::failure), asked.error_text, Rcode::servfail,
                             upstream.id, now);
     // RFC 8767 5: when the answer cannot be refreshed, the one known last is better than none.
@@ -127,6 +124,10 @@ void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
     if (bare_nxdomain || !kept) cache.forget_failure(answer);
     if (bare_nxdomain || !kept) cache.erase(answer);
     if (!bare_nxdomain || !kept) cache.erase(nxdomain);
+    // An alias that was known, and is none any more, must not be followed when this has expired.
+    // The first stop of a client's question found none, or would not have been asked.
+    if (walk.flight->is_refresh || walk.stops != 0 || walk.flight->question().kin)
+        cache.erase(key_here(walk, cache::Kind::chain));
     assemble(walk);
 }
 

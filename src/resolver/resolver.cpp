@@ -266,7 +266,7 @@ bool Resolver::Impl::stale_from_cache(Request& request, const upstream::Upstream
 bool Resolver::Impl::last_known(Bytes name, std::uint64_t hash, const Request& request,
                                 const upstream::Upstream& upstream, Time now, MutableBytes body,
                                 cache::Hit& hit) noexcept {
-    const cache::Stale stale = stale_of(upstream);
+    const cache::Stale stale = stale_of(upstream, cache);
     const cache::Key nxdomain = key_of(name, hash, request, cache::Kind::nxdomain);
     cache::Hit gone;
     const bool is_gone = cache.find_last_known(nxdomain, now, stale, {}, gone);

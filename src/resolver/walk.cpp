@@ -142,6 +142,9 @@ bool Resolver::Impl::visit_cache(Walk& walk, const upstream::Upstream& upstream,
     walk.answer.source = Source::cache;
     walk.last_known = false;
     if (found(cache::Kind::answer) || found(cache::Kind::nxdomain)) {
+        // A refresh that ended with what is due itself would be none.
+        if (walk.flight->is_refresh && hit.remaining <= refresh_window(hit.age + hit.remaining))
+            return false;
         end_with(walk, hit);
         return true;
     }
@@ -205,8 +208,9 @@ bool Resolver::Impl::visit_chain(Walk& walk, const upstream::Upstream& upstream,
     const cache::Key key =
         key_of(walk.name.wire(), hash, walk.flight->question(), cache::Kind::chain);
     cache::Hit hit;
-    if (!(stale_why == nullptr ? cache.find(key, now, body, hit)
-                               : cache.find_last_known(key, now, stale_of(upstream), body, hit)))
+    if (!(stale_why == nullptr
+              ? cache.find(key, now, body, hit)
+              : cache.find_last_known(key, now, stale_of(upstream, cache), body, hit)))
         return false;
     std::memcpy(&scratch[dns::kHeaderSize], walk.name.wire().data(), walk.name.size());
     const std::size_t before = walk.passed.size();

@@ -71,6 +71,29 @@ TEST_F(Circle, AServerThatIsItsOwnPeer) {
     EXPECT_LT(took, Millis(1000));
 }
 
+Octets marked(const char* name, std::uint8_t hops) {
+    Octets option(13, 7);
+    store_u16(&option[0], dns::option::hop_mark);
+    store_u16(&option[2], 9);
+    option[12] = hops;
+    testing::Wire wire;
+    wire.header(1, dns::kFlagRd, 1, 0, 0, 1).name(name).u16(type::a).u16(1).opt(1232, 0, option);
+    return wire.octets();
+}
+
+// A server beyond the peer refuses the fourth hop; everybody can write three into a question.
+TEST_F(Circle, WhatAMarkCausedIsNotRememberedForOthers) {
+    Peer peer;
+    peer.on(kName, type::a, failing(2));
+    const Server server(peer_at(peer.address()));
+    const Client client = server.client();
+    client.send(marked(kName, 3));
+    EXPECT_EQ(client.receive().rcode(), 2u);
+    peer.on(kName, type::a, {{std::string(kName) + " 60 IN A 10.2.0.1"}});
+    const Reply reply = client.ask(kName, type::a);
+    EXPECT_EQ(reply.answers().size(), 1u) << reply.ede_text();
+}
+
 // Clients on the host of the server that we ask are no loop: they share its exchange.
 TEST_F(Circle, AClientFromTheAddressOfAnEndpointIsServed) {
     Peer peer;

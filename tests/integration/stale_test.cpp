@@ -1,6 +1,7 @@
 // What was known last: while a peer is slow, while it fails, while it is away, and when it is back.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "support/integration_peer.hpp"
@@ -22,9 +23,9 @@ Says addresses(const std::string& address, unsigned ttl) {
 
 struct LastKnown : ::testing::Test {
     Peer peer;
-    std::string yaml(const std::string& of_peer = "") const {
+    std::string yaml(const std::string& deadline = "600ms", const std::string& more = "") const {
         return "peers: {westus: {zones: [westus.svc.cluster.local], endpoints: ['" +
-               peer.address() + "'], deadline: 600ms" + of_peer + "}}\n";
+               peer.address() + "'], deadline: " + deadline + more + "}}\n";
     }
     // A TTL of 0 is known and expired at once.
     void know(const Client& client, const Says& says) {
@@ -35,7 +36,7 @@ struct LastKnown : ::testing::Test {
 };
 
 TEST_F(LastKnown, ASlowPeerIsNotWaitedForLong) {
-    const Server server(yaml());
+    const Server server(yaml("4s"));
     const Client client = server.client();
     know(client, addresses("10.2.0.1", 0));
     peer.on(kDb, type::a, addresses("10.2.0.2", 60));
@@ -44,17 +45,21 @@ TEST_F(LastKnown, ASlowPeerIsNotWaitedForLong) {
     const Reply reply = client.ask(kDb, type::a);
     const Duration waited = Clock::now() - start;
     EXPECT_GE(waited, Millis(50));
-    EXPECT_LT(waited, Millis(400));
+    EXPECT_LT(waited, Seconds(2)) << "half of the deadline";
     EXPECT_EQ(reply.answers(), kOld);
     EXPECT_EQ(reply.ttl(), 30u);
     EXPECT_EQ(reply.ede(), 3);
     EXPECT_TRUE(reply.says("peer=westus not answering for ")) << reply.ede_text();
     EXPECT_TRUE(reply.says(", answer is 0s old")) << reply.ede_text();
     // The exchange goes on: who asks meanwhile waits no longer, and its end is kept.
-    const Time again = Clock::now();
-    EXPECT_EQ(client.ask(kDb, type::a).ede(), 3);
-    EXPECT_LT(Clock::now() - again, Millis(50));
-    EXPECT_EQ(server.count(Count::answered_stale), 2u);
+    Duration fastest = Seconds(1);
+    for (int i = 0; i < 10; ++i) {  // the machine may be busy for a moment, not all the time
+        const Time again = Clock::now();
+        EXPECT_EQ(client.ask(kDb, type::a).ede(), 3);
+        fastest = std::min(fastest, Clock::now() - again);
+    }
+    EXPECT_LT(fastest, Millis(50));
+    EXPECT_EQ(server.count(Count::answered_stale), 11u);
     peer.release();
     Reply fresh;
     const Time end = Clock::now() + Seconds(5);
@@ -66,7 +71,7 @@ TEST_F(LastKnown, ASlowPeerIsNotWaitedForLong) {
 
 // Slow is not gone: the pod may be there by now.
 TEST_F(LastKnown, ASlowPeerIsWaitedForWhenTheNameDidNotExist) {
-    const Server server(yaml(", negative_ttl: 0s"));
+    const Server server(yaml("600ms", ", negative_ttl: 0s"));
     const Client client = server.client();
     for (const Says& denial :
          {no_such_name("westus.svc.cluster.local"),
@@ -124,8 +129,20 @@ TEST_F(LastKnown, AServfailOfThePeerEndsInWhatIsKnown) {
     }
 }
 
+// It may exist a moment later, and who was told otherwise must not keep that for long.
+TEST_F(LastKnown, WhileThePeerIsThereNoSuchNameKeepsItsOwnTtl) {
+    const Server server(yaml("600ms", ", negative_ttl: 2s"));
+    const Client client = server.client();
+    know(client, no_such_name("westus.svc.cluster.local", 0));
+    peer.on(kDb, type::a, failing(2));
+    const Reply reply = client.ask(kDb, type::a);
+    EXPECT_EQ(reply.rcode(), 3u);
+    EXPECT_EQ(reply.ede(), 19);
+    EXPECT_EQ(reply.ttls(2), std::vector<std::uint32_t>{2});
+}
+
 TEST_F(LastKnown, NoSuchNameDeletesIt) {
-    const Server server(yaml(", negative_ttl: 0s"));
+    const Server server(yaml("600ms", ", negative_ttl: 0s"));
     const Client client = server.client();
     know(client, addresses("10.2.0.1", 0));
     know(client, no_such_name("westus.svc.cluster.local"));
@@ -150,7 +167,7 @@ TEST_F(LastKnown, NeitherIsKnownAfterADenialWithoutSoa) {
 }
 
 TEST_F(LastKnown, StaleOffFailsAsBefore) {
-    const Server server(yaml(", stale: {max_age: 0s}"));
+    const Server server(yaml("600ms", ", stale: {max_age: 0s}"));
     const Client client = server.client();
     know(client, addresses("10.2.0.1", 0));
     peer.on(kDb, type::a, failing(2));
@@ -195,13 +212,19 @@ TEST_F(LastKnown, ANameThatComesIntoBeingIsSeenByEveryWorkerWithinTheNegativeTtl
     peer.on(kDb, type::a, addresses("10.2.0.1", 60));
     const Time there = Clock::now();
     std::size_t resolved = 0;
-    while (resolved < clients.size() && Clock::now() - there < Seconds(5)) {
+    while (resolved < clients.size() && Clock::now() - there < Seconds(10)) {
         resolved = 0;
-        for (const Client& client : clients)
-            if (client.ask(kDb, type::a).answers() == kOld) ++resolved;
+        for (const Client& client : clients) {
+            const Time asked = Clock::now();
+            const Reply reply = client.ask(kDb, type::a);
+            if (reply.answers() == kOld) ++resolved;
+            // What was asked then may have been on its way already.
+            if (reply.rcode() == 3) {
+                EXPECT_LT(asked - there, Millis(1500));
+            }
+        }
     }
     EXPECT_EQ(resolved, clients.size());
-    EXPECT_LT(Clock::now() - there, Millis(1500));
 }
 
 }  // namespace
