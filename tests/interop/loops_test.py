@@ -7,6 +7,8 @@ import dig
 import harness
 import servers
 
+# Without a mark the mixed letter case tells: of few letters now and then too few are capitals.
+LONG = "adatabasewhosenamehasmanylettersindeedmorethanonemightwish"
 CONFIG = """cluster: {name: eastus}
 listen: {dns: ["%s:%d"]}
 local: {forward: {endpoints: ["%s:%d"]}}
@@ -34,8 +36,8 @@ def run(test):
     peerzone = test.start_peerzone("peerzone", CONFIG % (*address, *edge_address, *edge_address), address)
     edge = servers.coredns_with(test, "edge", corefile, edge_address, "db.corp.internal")
 
-    for what, name in (("local.forward", "cockroachdb-0.default.svc.cluster.local"),
-                       ("peer", "cockroachdb-0.cockroachdb.westus.svc.cluster.local")):
+    for what, name in (("local.forward", LONG + "-0.default.svc.cluster.local"),
+                       ("peer", LONG + "-0.cockroachdb.westus.svc.cluster.local")):
         for where, server in (("through CoreDNS", edge), ("from peerzone", peerzone)):
             began = time.monotonic()
             reply = dig.ask(server.address, name.replace("-0", "-%d" % (where == "from peerzone")))
