@@ -23,7 +23,8 @@ void Resolver::Impl::fail(Walk& walk, std::uint16_t code, std::string text) {
 }
 
 void Resolver::Impl::fail_away(Walk& walk, const upstream::Upstream& upstream) {
-    fail(walk, dns::ede::no_reachable_authority, std::string(say_unknown(words.begin(), upstream)));
+    const dns::ExtendedError why = say_unknown(words.begin(), upstream);
+    fail(walk, why.code, std::string(why.text));
     walk.answer.source = Source::none;
     counters.add(Count::failed_partitioned);
     upstream.health->stats().note_failed_at_once();

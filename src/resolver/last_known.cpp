@@ -3,6 +3,7 @@
 #include "resolver/last_known.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace peerzone::resolver {
 namespace {
@@ -18,6 +19,20 @@ Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept 
         .add(upstream.endpoints.size())
         .add(" endpoints up since ")
         .add_time(upstream.health->since_wall());
+}
+
+/// The first endpoint that TLS keeps us from, and why. False: there is none.
+bool add_untrusted(Words& words, const upstream::Upstream& upstream) noexcept {
+    if (upstream.options.transport != upstream::Transport::tls) return false;
+    std::array<char, 192> text;
+    for (const auto& endpoint : upstream.endpoints) {
+        const std::size_t size = endpoint->stats().copy_last_error(text);
+        const std::string_view why(text.data(), size);
+        if (!why.starts_with("tls: ")) continue;
+        words.add(" ").add(endpoint->address().to_text()).add(" ").add(why);
+        return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -68,10 +83,12 @@ std::string_view say_away(Words& words, const upstream::Upstream& upstream) noex
     return add_endpoints(words.add(" "), upstream).text();
 }
 
-std::string_view say_unknown(Words& words, const upstream::Upstream& upstream) noexcept {
+dns::ExtendedError say_unknown(Words& words, const upstream::Upstream& upstream) noexcept {
+    constexpr std::uint16_t kAway = dns::ede::no_reachable_authority;
     words.add(upstream.label);
-    if (upstream.health->is_held()) return words.add(" held by operator").text();
-    return add_endpoints(words.add(" partitioned: "), upstream).text();
+    if (upstream.health->is_held()) return {kAway, words.add(" held by operator").text()};
+    if (add_untrusted(words, upstream)) return {dns::ede::network_error, words.text()};
+    return {kAway, add_endpoints(words.add(" partitioned: "), upstream).text()};
 }
 
 std::string_view say_stale(Words& why, Duration age) noexcept {

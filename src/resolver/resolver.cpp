@@ -120,7 +120,7 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
     counters.add(Count::failed_partitioned);
     upstream.health->stats().note_failed_at_once();
     counters.add(Count::servfail);
-    extended = {dns::ede::no_reachable_authority, say_unknown(words.begin(), upstream)};
+    extended = say_unknown(words.begin(), upstream);
     return error(request, Rcode::servfail, buffer, size, &extended, view.recursion_available);
 }
 

@@ -14,6 +14,11 @@ std::optional<EndpointStats::LastError> EndpointStats::last_error() const {
     return last_error_;
 }
 
+std::size_t EndpointStats::copy_last_error(std::span<char> out) const noexcept {
+    const std::lock_guard lock(mutex_);
+    return last_error_ ? last_error_->text.copy(out.data(), out.size()) : 0;
+}
+
 bool EndpointStats::wants_error(Time now) noexcept {
     const Duration::rep ticks = now.time_since_epoch().count();
     Duration::rep from = error_wanted_from_.load(kRelaxed);

@@ -236,7 +236,7 @@ def run_maker(test, make):
 
     check_refused(test, pz, WRONG_ZONE, tls, "certificate is for %s, not dns.eastus.example" % HOST)
     check_refused(test, pz, UNKNOWN_ZONE, tls, r"unable to get local issuer certificate \(peers.unknown.tls.ca\)")
-    test.equal(pz.counters().get("upstream_tls_failed"), 2, "upstream_tls_failed")
+    test.check(pz.counters().get("upstream_tls_failed") >= 2, "upstream_tls_failed counts both, and their probes")
 
 
 # ---- every reason
@@ -285,7 +285,7 @@ def run_refusals(test):
     refused("nocert12", r"peer wants a client certificate \(peers.nocert12.tls.certificate\)")
     refused("nocert13", r"peer wants a client certificate \(peers.nocert13.tls.certificate\)")
     refused("stranger", r"peer refuses our certificate: .* \(peers.stranger.tls.certificate\)")
-    test.equal(pz.counters().get("upstream_tls_failed"), 8, "upstream_tls_failed")
+    test.check(pz.counters().get("upstream_tls_failed") >= 8, "upstream_tls_failed counts each, and their probes")
     reply = dig.ask(pz.address, "x." + zone["known"], "A", seconds=10)
     test.equal((reply.status, reply.data("A")), ("NOERROR", ["192.0.2.1"]), "with a certificate that the peer knows")
     test.equal(responders["known"].clients[:1], ["authority-2"], "whose certificate the peer saw")
@@ -304,11 +304,12 @@ def run_refusals(test):
 
 def check_limits(test, pz, zone, responder):
     """Many questions to a peer that is refused: one line a minute, and not a handshake for each."""
+    before = pz.counters().get("upstream_tls_failed", 0)
     for i in range(40):
         dig.ask(pz.address, "n%d.%s" % (i, zone), "A", seconds=10)
     lines = re.findall(r'upstream tls failed"? upstream="peer=wrong"', pz.log_path.read_text())
     test.equal(len(lines), 1, "lines about one upstream in a minute")
-    failed = pz.counters().get("upstream_tls_failed", 0)
+    failed = pz.counters().get("upstream_tls_failed", 0) - before
     test.check(failed < 40, "%d handshakes for 40 questions" % failed)
     test.equal(responder.questions, 0, "questions to a peer that is not believed")
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -68,6 +69,8 @@ public:
         WallTime at;
     };
     std::optional<LastError> last_error() const;
+    /// The same text without allocation: how much of it was written to `out`.
+    std::size_t copy_last_error(std::span<char> out) const noexcept;
 
     void note_question() noexcept { questions_.fetch_add(1, kRelaxed); }
     void note_reply() noexcept { replies_.fetch_add(1, kRelaxed); }
