@@ -20,6 +20,7 @@
 namespace peerzone::upstream {
 
 struct ProbeAttempt : Attempt {
+    std::shared_ptr<const Upstream> upstream;  // whose TLS identity it uses
     Target* target = nullptr;
     Wire wire = Wire::udp;
     std::uint32_t round = 0;

@@ -93,7 +93,9 @@ void Prober::Impl::begin_other(Target& target, Time now) {
 
 void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     const Target& target = *attempt.target;
-    const Upstream& upstream = *target.watch->upstream;
+    // A reload may have changed it since the last attempt: this one keeps what it points at.
+    attempt.upstream = target.watch->upstream;
+    const Upstream& upstream = *attempt.upstream;
     attempt.to = target.endpoint->address();
     attempt.tls = attempt.wire == Wire::tls ? upstream.tls[target.index].get() : nullptr;
     attempt.type = dns::type::ns;
