@@ -33,6 +33,14 @@ void remember(std::atomic<Duration::rep>& until, Time now, Duration how_long) {
     until.store(ticks(now.time_since_epoch() + how_long), kRelaxed);
 }
 
+/// One silence more: at first contact it is enough, later the third in a row is.
+bool is_enough(std::atomic<std::uint8_t>& silent, const std::atomic<bool>& heard) {
+    const auto seen = static_cast<std::uint8_t>(silent.load(kRelaxed) + 1);
+    const bool enough = seen >= kSilentMax || !heard.load(kRelaxed);
+    silent.store(enough ? std::uint8_t{0} : seen, kRelaxed);
+    return enough;
+}
+
 }  // namespace
 
 std::string_view probe_text(ProbeResult result) noexcept {
@@ -150,10 +158,8 @@ void Endpoint::note_hop_mark_refused(Time now) noexcept {
 }
 
 void Endpoint::note_hop_mark_silent(Time now) noexcept {
-    const auto seen = static_cast<std::uint8_t>(silent_hop_marks_.load(kRelaxed) + 1);
-    const bool enough = seen >= kSilentMax || !heard_hop_mark_.load(kRelaxed);
-    silent_hop_marks_.store(enough ? std::uint8_t{0} : seen, kRelaxed);
-    if (enough) remember(no_hop_mark_until_, now, kNoHopMark);
+    if (is_enough(silent_hop_marks_, heard_hop_mark_))
+        remember(no_hop_mark_until_, now, kNoHopMark);
 }
 
 void Endpoint::note_case_changed(Time now) noexcept {
@@ -167,10 +173,8 @@ void Endpoint::note_no_stream(Time now) noexcept {
 }
 
 void Endpoint::note_no_datagrams(Time now) noexcept {
-    const auto seen = static_cast<std::uint8_t>(silent_datagrams_.load(kRelaxed) + 1);
-    const bool enough = seen >= kSilentMax || !heard_datagram_.load(kRelaxed);
-    silent_datagrams_.store(enough ? std::uint8_t{0} : seen, kRelaxed);
-    if (enough) remember(no_datagrams_until_, now, kNoDatagrams);
+    if (is_enough(silent_datagrams_, heard_datagram_))
+        remember(no_datagrams_until_, now, kNoDatagrams);
 }
 
 void Endpoint::note_datagrams() noexcept {
