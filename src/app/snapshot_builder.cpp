@@ -92,6 +92,12 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     });
     endpoints_ = std::move(kept_);
     kept_.clear();
+    // Who comes back later begins anew, and is not held by what was said before.
+    std::erase_if(health_, [&](const auto& known) {
+        return std::ranges::none_of(snapshot->upstreams, [&](const auto& upstream) {
+            return upstream->health == known.second;
+        });
+    });
     tls_.drop_unused();
     return snapshot;
 }

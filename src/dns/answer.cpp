@@ -7,6 +7,8 @@
 #include <array>
 #include <cstring>
 
+#include "peerzone/base/text.hpp"
+
 namespace peerzone::dns {
 namespace {
 
@@ -25,13 +27,6 @@ bool stands_at(Bytes message, std::size_t at, Bytes name) noexcept {
         at += step;
         i += step;
     }
-}
-
-// At most `size` octets of `text`, not ending within a character (RFC 8914 2: EXTRA-TEXT is UTF-8).
-std::string_view cut_utf8(std::string_view text, std::size_t size) noexcept {
-    if (text.size() <= size) return text;
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
-    return text.substr(0, size);
 }
 
 std::size_t write_opt(std::uint8_t* p, const Query& query, const ReplyHead& head,

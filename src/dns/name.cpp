@@ -195,6 +195,19 @@ std::string name_text(Bytes wire) {
     return text;
 }
 
+bool has_mixed_case(Bytes wire) noexcept {
+    std::size_t pairs = 0;
+    std::size_t changes = 0;
+    // Length octets are at most 63, so only letters are in these ranges.
+    const auto letter = [](std::uint8_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
+    for (std::size_t i = 1; i < wire.size(); ++i) {
+        if (!letter(wire[i - 1]) || !letter(wire[i])) continue;
+        ++pairs;
+        if ((wire[i - 1] ^ wire[i]) & 0x20) ++changes;
+    }
+    return changes != 0 && changes * 4 >= pairs;
+}
+
 std::vector<Name> reverse_zones(const IpPrefix& prefix) {
     const unsigned step = prefix.is_v4() ? 8 : 4;
     const unsigned front = prefix.is_v4() ? 96 : 0;

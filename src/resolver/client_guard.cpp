@@ -21,11 +21,12 @@ std::uint64_t mix(std::uint64_t x) noexcept {
 
 ClientGuard::ClientGuard(std::uint64_t seed) : seed_(seed) {}
 
-std::uint64_t ClientGuard::id_of(const IpAddress& client) const noexcept {
+std::uint64_t ClientGuard::id_of(const IpAddress& client, std::uint16_t upstream) const noexcept {
     std::uint64_t front = 0;
     std::memcpy(&front, client.bytes().data(), sizeof front);
     const std::uint64_t key = client.is_v4() ? client.v4_value() : front;
-    const std::uint64_t id = mix(key ^ seed_) ^ (client.is_v4() ? 1u : 0u);
+    const std::uint64_t kind = std::uint64_t{upstream} << 1 | (client.is_v4() ? 1u : 0u);
+    const std::uint64_t id = mix(mix(key ^ seed_) ^ kind);
     return id == 0 ? 1 : id;
 }
 
@@ -35,18 +36,19 @@ ClientGuard::Place ClientGuard::find(std::uint64_t id) noexcept {
     std::size_t quietest = kPlaces;
     for (std::size_t at = first; at < first + kWays; ++at) {
         Entry& entry = entries_[at];
-        if (entry.client == id) return static_cast<Place>(at);
+        if (entry.id == id) return static_cast<Place>(at);
         if (entry.in_flight != 0) continue;
         if (quietest == kPlaces || entry.paid_at < entries_[quietest].paid_at) quietest = at;
     }
     if (quietest == kPlaces) return kNone;
-    entries_[quietest] = {.client = id, .paid_at = 0, .in_flight = 0};
+    entries_[quietest] = {.id = id, .paid_at = 0, .in_flight = 0};
     return static_cast<Place>(quietest);
 }
 
-ClientGuard::Verdict ClientGuard::admit(const IpAddress& client, const Limits& limits, bool pressed,
-                                        Time now, Place& place) noexcept {
-    place = find(id_of(client));
+ClientGuard::Verdict ClientGuard::admit(const IpAddress& client, std::uint16_t upstream,
+                                        const Limits& limits, bool pressed, Time now,
+                                        Place& place) noexcept {
+    place = find(id_of(client, upstream));
     if (place == kNone) return Verdict::ok;
     Entry& entry = entries_[place];
     const Duration::rep at = now.time_since_epoch().count();

@@ -1,7 +1,9 @@
-// What single clients may ask of upstreams: how fast, and how much at a time. A client is an IPv4
-// address or an IPv6 /64. A table of fixed size, so that no number of clients costs memory: places
-// of clients that have nothing in flight and were quiet longest are given to new ones, and where
-// all neighbours are busy a new one goes uncounted (the upstream's own bound holds all the same).
+// What single clients may ask of one upstream: how fast, and how much at a time. A client is an
+// IPv4 address or an IPv6 /64; it is counted apart for each upstream, for it may be a DNS server
+// that asks for many, and what waits for a dead peer must not use up its share of the others. A
+// table of fixed size, so that no number of clients costs memory: places of clients that have
+// nothing in flight and were quiet longest are given to new ones, and where all neighbours are busy
+// a new one goes uncounted (the upstream's own bound holds all the same).
 // Pure; one per worker, used on its thread; handed `now`. Allocates nothing after construction.
 #pragma once
 
@@ -18,17 +20,18 @@ class ClientGuard {
 public:
     using Place = std::uint16_t;
     static constexpr Place kNone = 0xffff;
-    static constexpr std::size_t kPlaces = 2048;
+    static constexpr std::size_t kPlaces = 4096;
 
     enum class Verdict : std::uint8_t { ok, too_fast, too_many };
 
     /// `seed`: so that nobody outside can choose who shares places.
     explicit ClientGuard(std::uint64_t seed);
 
-    /// One question of this client that needs an upstream. On ok it is in flight until release().
-    /// The rate counts always; past it the verdict is too_fast only when `pressed`.
-    Verdict admit(const IpAddress& client, const Limits& limits, bool pressed, Time now,
-                  Place& place) noexcept;
+    /// One question of this client that needs this upstream (Upstream::id). On ok it is in flight
+    /// until release(). The rate counts always; past it the verdict is too_fast only when
+    /// `pressed`.
+    Verdict admit(const IpAddress& client, std::uint16_t upstream, const Limits& limits,
+                  bool pressed, Time now, Place& place) noexcept;
     void release(Place place) noexcept;  ///< kNone is taken, too
 
     std::uint32_t in_flight(Place place) const noexcept {
@@ -37,13 +40,13 @@ public:
 
 private:
     struct Entry {
-        std::uint64_t client = 0;   // 0: free
+        std::uint64_t id = 0;       // of client and upstream; 0: free
         Duration::rep paid_at = 0;  // until when the rate is used up (GCRA's arrival time)
         std::uint32_t in_flight = 0;
     };
     static constexpr std::size_t kWays = 4;
 
-    std::uint64_t id_of(const IpAddress& client) const noexcept;
+    std::uint64_t id_of(const IpAddress& client, std::uint16_t upstream) const noexcept;
     Place find(std::uint64_t id) noexcept;
 
     std::uint64_t seed_;

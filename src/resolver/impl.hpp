@@ -131,7 +131,8 @@ struct Resolver::Impl {
     void answer_later(const Request& request, const ReplyTo& to, Time now);
     const upstream::Upstream* first_upstream(const Request& request);
     bool is_crowded(const Request& request, const upstream::Upstream& upstream) const noexcept;
-    bool answer_from_memory(const Waiter& waiter, const std::string& why, Time now);
+    bool answer_from_memory(const Waiter& waiter, const std::shared_ptr<const Snapshot>& its,
+                            std::string_view why, Time now);
     bool answer_from_memory(const Flight& flight, std::string_view why, Time now);
     void wait_along(Flight& flight, const Waiter& waiter, const upstream::Upstream& upstream,
                     Time now);
@@ -140,7 +141,10 @@ struct Resolver::Impl {
     std::string say_overdue(const upstream::Upstream& upstream);
     bool admit(Waiter& waiter, const upstream::Upstream& upstream, Time now);
     void start(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
-    bool make_room(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
+    Seat greediest(const Waiter& waiter, std::uint16_t upstream, Join full, Flight* flight,
+                   Time now);
+    bool make_room(const Waiter& waiter, const upstream::Upstream& upstream, Join full,
+                   Flight* flight, Time now);
     void shed(const Waiter& waiter, const upstream::Upstream& upstream, metrics::Count what,
               std::string_view why, Time now);
 
@@ -181,6 +185,7 @@ struct Resolver::Impl {
                   const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                   std::uint32_t negative_max, Time now);
     cache::Key key_here(const Walk& walk, cache::Kind kind) const;
+    void erase_other_address(cache::Key key) noexcept;
 
     // finish.cpp
     void fail(Walk& walk, std::uint16_t code, std::string text);

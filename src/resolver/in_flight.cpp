@@ -48,12 +48,12 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
         if (found.snapshot != snapshot || !same_key(found.question(), request)) continue;
         if (waiter.is_nobody()) return Join::joined;
         Load& load = load_of(found.upstream);
-        if (found.waiters.size() >= limits.waiters_per_question_max ||
-            load.waiters >= limits.waiters_per_upstream_max)
-            return Join::too_many_waiters;
+        flight = &found;
+        if (found.waiters.size() >= limits.waiters_per_question_max)
+            return Join::too_many_for_question;
+        if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
         found.waiters.push_back(waiter);
         ++load.waiters;
-        flight = &found;
         return Join::joined;
     }
     Load& load = load_of(upstream);
@@ -113,35 +113,66 @@ bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
     return true;
 }
 
-Flight* InFlightTable::greediest(std::uint16_t upstream, ClientGuard::Place place) noexcept {
-    const auto alone_there = [&](const Flight& flight) {
-        return flight.upstream == upstream && flight.waiters.size() == 1 &&
-               flight.waiters.front().place != ClientGuard::kNone;
-    };
+// Among the seats that `each_seat` goes through, twice.
+template <class EachSeat>
+Seat InFlightTable::greediest(ClientGuard::Place place, const EachSeat& each_seat) noexcept {
     std::ranges::fill(shares_, 0u);
     ClientGuard::Place most = place;
-    for (const auto& [hash, flight] : flights_) {
-        if (!alone_there(*flight)) continue;
-        const ClientGuard::Place its = flight->waiters.front().place;
+    each_seat([&](Flight& flight, std::size_t at) {
+        const ClientGuard::Place its = flight.waiters[at].place;
+        if (its == ClientGuard::kNone) return;
         ++shares_[its];
         if (most == ClientGuard::kNone || shares_[its] > shares_[most]) most = its;
-    }
+    });
     const std::uint32_t own = place == ClientGuard::kNone ? 0 : shares_[place];
-    if (most == ClientGuard::kNone || shares_[most] <= own + 1) return nullptr;
-    Flight* youngest = nullptr;
-    for (const auto& [hash, flight] : flights_)
-        if (alone_there(*flight) && flight->waiters.front().place == most &&
-            (youngest == nullptr ||
-             flight->waiters.front().since > youngest->waiters.front().since))
-            youngest = flight.get();
+    if (most == ClientGuard::kNone || shares_[most] <= own + 1) return {};
+    Seat youngest;
+    each_seat([&](Flight& flight, std::size_t at) {
+        const Waiter& waiter = flight.waiters[at];
+        if (waiter.place == most &&
+            (youngest.flight == nullptr ||
+             waiter.since >= youngest.flight->waiters[youngest.waiter].since))
+            youngest = {&flight, at};
+    });
     return youngest;
 }
 
-void InFlightTable::give_up(Flight& flight) noexcept {
-    if (!flight.given_up) ++load_of(flight.upstream).given_up;
+Seat InFlightTable::greediest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept {
+    return greediest(place, [&](const auto& visit) {
+        for (const auto& [hash, flight] : flights_)
+            if (flight->upstream == upstream && flight->waiters.size() == 1) visit(*flight, 0);
+    });
+}
+
+Seat InFlightTable::greediest_joined(std::uint16_t upstream, ClientGuard::Place place) noexcept {
+    return greediest(place, [&](const auto& visit) {
+        for (const auto& [hash, flight] : flights_)
+            for (std::size_t at = 1; flight->upstream == upstream && at < flight->waiters.size();
+                 ++at)
+                visit(*flight, at);
+    });
+}
+
+Seat InFlightTable::greediest_joined(Flight& flight, ClientGuard::Place place) noexcept {
+    return greediest(place, [&](const auto& visit) {
+        for (std::size_t at = 1; at < flight.waiters.size(); ++at) visit(flight, at);
+    });
+}
+
+Waiter InFlightTable::give_up(const Seat& seat) {
+    Flight& flight = *seat.flight;
+    Waiter waiter = flight.waiters[seat.waiter];
+    if (seat.waiter != 0) {
+        flight.waiters.erase(flight.waiters.begin() + static_cast<std::ptrdiff_t>(seat.waiter));
+        --load_of(flight.upstream).waiters;
+        return waiter;
+    }
+    assert(flight.waiters.size() == 1 && !flight.given_up);
     flight.given_up = true;
+    ++load_of(flight.upstream).given_up;
     flight.waiters.front().to = {};
     flight.waiters.front().place = ClientGuard::kNone;
+    return waiter;
 }
 
 bool InFlightTable::asks(const Request& request, std::uint16_t upstream,

@@ -54,30 +54,45 @@ struct Flight {
     const Request& question() const noexcept { return waiters.front().request; }
 };
 
-enum class Join : std::uint8_t {
-    started,  ///< a new flight: ask
-    joined,   ///< somebody asks already
-    too_many_flights,
-    too_many_waiters
+/// One waiter of a flight.
+struct Seat {
+    Flight* flight = nullptr;
+    std::size_t waiter = 0;
 };
+
+enum class Join : std::uint8_t {
+    started,           ///< a new flight: ask
+    joined,            ///< somebody asks already
+    too_many_flights,  ///< of the upstream
+    too_many_waiters,  ///< of the upstream
+    too_many_for_question
+};
+
+inline bool is_full(Join join) noexcept {
+    return join != Join::started && join != Join::joined;
+}
 
 class InFlightTable {
 public:
     InFlightTable() { spare_.reserve(kSpareMax); }
 
-    /// Adds a waiter; `flight` is set when started or joined. Nobody joins no flight.
+    /// Adds a waiter; `flight` is set when started, joined or too_many_for_question. Nobody joins
+    /// no flight.
     Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
     /// Counts the flight against another upstream from now on (an alias led there). False when that
     /// one has no room: the flight still counts where it did.
     bool move(Flight& flight, std::uint16_t upstream);
-    /// When the upstream has no room for a question of the client at `place`: the youngest flight
-    /// of the client that has most of them there, if that is more than this one would have. Only
-    /// flights that nobody else waits for.
-    Flight* greediest(std::uint16_t upstream, ClientGuard::Place place) noexcept;
-    /// Its client was told that it is shed. It no longer takes up room, but as many of these as
-    /// there is room for may still be on their way: what is sent cannot be called back.
-    void give_up(Flight& flight) noexcept;
+    /// When there is no room for a question of the client at `place`: the youngest waiter of the
+    /// client that has most of them there, if that is more than this one would have. Who makes room
+    /// for a flight waits alone for it, and who makes room for a waiter has joined one.
+    Seat greediest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept;
+    Seat greediest_joined(std::uint16_t upstream, ClientGuard::Place place) noexcept;
+    Seat greediest_joined(Flight& flight, ClientGuard::Place place) noexcept;
+    /// Takes that waiter out, to be told that it is shed. A flight that it was alone in no longer
+    /// takes up room, but as many of these as there is room for may still be on their way: what is
+    /// sent cannot be called back.
+    Waiter give_up(const Seat& seat);
     /// Is the same question, over however many hops it came, on its way to this upstream?
     bool asks(const Request& request, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
@@ -98,6 +113,9 @@ public:
     std::size_t flights(std::uint16_t upstream) const noexcept {
         return upstream < loads_.size() ? loads_[upstream].flights : 0;
     }
+    std::size_t waiters(std::uint16_t upstream) const noexcept {
+        return upstream < loads_.size() ? loads_[upstream].waiters : 0;
+    }
 
 private:
     struct Load {
@@ -115,6 +133,8 @@ private:
         return load.flights - load.given_up < max && load.flights < 2 * max;
     }
     std::unique_ptr<Flight> take_spare();
+    template <class EachSeat>
+    Seat greediest(ClientGuard::Place place, const EachSeat& each_seat) noexcept;
 
     std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
     std::vector<std::unique_ptr<Flight>> spare_;

@@ -21,15 +21,16 @@ Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept 
         .add_time(upstream.health->since_wall());
 }
 
-/// The first endpoint that TLS keeps us from, and why. False: there is none.
-bool add_untrusted(Words& words, const upstream::Upstream& upstream) noexcept {
-    if (upstream.options.transport != upstream::Transport::tls) return false;
-    std::array<char, 192> text;
+/// What went wrong last with the first endpoint whose error begins like this.
+/// False: there is none.
+bool add_error(Words& words, std::string_view before, const upstream::Upstream& upstream,
+               std::string_view begins) noexcept {
+    std::array<char, 128> text;
     for (const auto& endpoint : upstream.endpoints) {
         const std::size_t size = endpoint->stats().copy_last_error(text);
         const std::string_view why(text.data(), size);
-        if (!why.starts_with("tls: ")) continue;
-        words.add(" ").add(endpoint->address().to_text()).add(" ").add(why);
+        if (why.empty() || !why.starts_with(begins)) continue;
+        words.add(before).add(endpoint->address().to_text()).add(" ").add(why);
         return true;
     }
     return false;
@@ -87,8 +88,12 @@ dns::ExtendedError say_unknown(Words& words, const upstream::Upstream& upstream)
     constexpr std::uint16_t kAway = dns::ede::no_reachable_authority;
     words.add(upstream.label);
     if (upstream.health->is_held()) return {kAway, words.add(" held by operator").text()};
-    if (add_untrusted(words, upstream)) return {dns::ede::network_error, words.text()};
-    return {kAway, add_endpoints(words.add(" partitioned: "), upstream).text()};
+    if (upstream.options.transport == upstream::Transport::tls &&
+        add_error(words, " ", upstream, "tls: "))
+        return {dns::ede::network_error, words.text()};
+    add_endpoints(words.add(" partitioned: "), upstream);
+    add_error(words, ", last ", upstream, "");
+    return {kAway, words.text()};
 }
 
 std::string_view say_stale(Words& why, Duration age) noexcept {

@@ -10,6 +10,31 @@ namespace peerzone::resolver {
 using dns::Rcode;
 using metrics::Count;
 
+namespace {
+
+/// A bound of the table, and what is said where it is reached.
+struct Bound {
+    Count count;
+    std::string_view what;
+    std::string_view limit;
+};
+
+Bound bound_of(Join full) noexcept {
+    switch (full) {
+        case Join::too_many_for_question:
+            return {Count::shed_waiters, " too many questions waiting for this name",
+                    " (limits.waiters_per_question_max)"};
+        case Join::too_many_waiters:
+            return {Count::shed_waiters, " too many questions waiting",
+                    " (limits.waiters_per_upstream_max)"};
+        default:
+            return {Count::shed_in_flight, " too many questions in flight",
+                    " (limits.in_flight_per_upstream_max)"};
+    }
+}
+
+}  // namespace
+
 std::uint64_t Resolver::Impl::random_seed() {
     std::random_device device;
     return std::uint64_t{device()} << 32 | device();
@@ -21,7 +46,7 @@ void Resolver::Impl::answer_later(const Request& request, const ReplyTo& to, Tim
     Waiter waiter{to, request, now};
     if (cut_loop(waiter, *first, now)) return;
     if (is_crowded(request, *first) &&
-        answer_from_memory(waiter, first->label + " has just come back", now))
+        answer_from_memory(waiter, snapshot, first->label + " has just come back", now))
         return;
     if (admit(waiter, *first, now)) start(waiter, *first, now);
 }
@@ -31,7 +56,7 @@ bool Resolver::Impl::admit(Waiter& waiter, const upstream::Upstream& upstream, T
     const Limits& limits = snapshot->limits;
     const bool pressed = table.flights(upstream.id) >=
                          std::max<std::size_t>(limits.in_flight_per_upstream_max / 2, 1);
-    switch (guard.admit(waiter.request.client, limits, pressed, now, waiter.place)) {
+    switch (guard.admit(waiter.request.client, upstream.id, limits, pressed, now, waiter.place)) {
         case ClientGuard::Verdict::ok: return true;
         case ClientGuard::Verdict::too_fast:
             shed(waiter, upstream, Count::shed_client_rate,
@@ -49,42 +74,50 @@ bool Resolver::Impl::admit(Waiter& waiter, const upstream::Upstream& upstream, T
 void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
     Flight* flight = nullptr;
     Join joined = table.join(waiter, upstream.id, snapshot, flight);
-    if (joined == Join::too_many_flights && make_room(waiter, upstream, now))
+    if (is_full(joined) && make_room(waiter, upstream, joined, flight, now))
         joined = table.join(waiter, upstream.id, snapshot, flight);
-    switch (joined) {
-        case Join::started: run(*flight, now); break;
-        case Join::joined: wait_along(*flight, waiter, upstream, now); break;
-        case Join::too_many_flights:
-            shed(waiter, upstream, Count::shed_in_flight,
-                 " too many questions in flight (limits.in_flight_per_upstream_max)", now);
-            break;
-        case Join::too_many_waiters:
-            shed(waiter, upstream, Count::shed_waiters,
-                 " too many clients waiting (limits.waiters_per_upstream_max)", now);
-            break;
+    if (joined == Join::started) {
+        run(*flight, now);
+    } else if (joined == Join::joined) {
+        wait_along(*flight, waiter, upstream, now);
+    } else {
+        const Bound bound = bound_of(joined);
+        shed(waiter, upstream, bound.count, std::string(bound.what).append(bound.limit), now);
     }
 }
 
-// Where an upstream's share is used up, the client that has most of it gives a place to one that
-// has less. Looking for it takes a walk over the table, so it is done once in a millisecond, and a
-// few times in a row by those who come together.
-bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
+// Where a bound is reached, the client that has most of it gives a place to one that has less.
+// Looking for it over a whole upstream takes a walk over the table, so it is done once in a
+// millisecond, and a few times in a row by those who come together.
+Seat Resolver::Impl::greediest(const Waiter& waiter, std::uint16_t upstream, Join full,
+                               Flight* flight, Time now) {
     constexpr int kLooksMax = 16;
+    if (full == Join::too_many_for_question) return table.greediest_joined(*flight, waiter.place);
+    const bool of_flights = full == Join::too_many_flights;
     // Who has most of it finds nobody who has more, and must not use up the look of others.
-    if (2 * std::size_t{guard.in_flight(waiter.place)} > table.flights(upstream.id)) return false;
-    if (greed_looked_at > now + kLooksMax * Millis(1)) return false;
+    const std::size_t all = of_flights ? table.flights(upstream) : table.waiters(upstream);
+    if (2 * std::size_t{guard.in_flight(waiter.place)} > all) return {};
+    if (greed_looked_at > now + kLooksMax * Millis(1)) return {};
     greed_looked_at = std::max(greed_looked_at, now) + Millis(1);
-    Flight* victim = table.greediest(upstream.id, waiter.place);
-    if (victim == nullptr) return false;
+    return of_flights ? table.greediest_alone(upstream, waiter.place)
+                      : table.greediest_joined(upstream, waiter.place);
+}
+
+bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& upstream, Join full,
+                               Flight* flight, Time now) {
+    const std::uint16_t counted_at =
+        full == Join::too_many_waiters && flight != nullptr ? flight->upstream : upstream.id;
+    const Seat seat = greediest(waiter, counted_at, full, flight, now);
+    if (seat.flight == nullptr) return false;
+    const std::shared_ptr<const Snapshot> its = seat.flight->snapshot;
+    const Waiter victim = table.give_up(seat);
     counters.add(Count::shed_greediest);
     upstream.health->stats().note_shed();
-    std::string why = upstream.label +
-                      " too many questions in flight, most of them of this client "
-                      "(limits.in_flight_per_upstream_max)";
-    if (!answer_from_memory(*victim, why, now))
-        refuse(victim->waiters.front(), victim->snapshot->views[victim->question().view], upstream,
-               std::move(why), now);
-    table.give_up(*victim);
+    const Bound bound = bound_of(full);
+    const std::string why = upstream.label + std::string(bound.what) +
+                            ", most of them of this client" + std::string(bound.limit);
+    if (!answer_from_memory(victim, its, why, now))
+        refuse(victim, its->views[victim.request.view], upstream, why, now);
     return true;
 }
 
@@ -118,9 +151,11 @@ const upstream::Upstream* Resolver::Impl::first_upstream(const Request& request)
 
 // A known name needs nobody, so no bound may refuse it (DESIGN section 8): an alias of ours to one
 // that is fresh, or one that has expired.
-bool Resolver::Impl::answer_from_memory(const Waiter& waiter, const std::string& why, Time now) {
+bool Resolver::Impl::answer_from_memory(const Waiter& waiter,
+                                        const std::shared_ptr<const Snapshot>& its,
+                                        std::string_view why, Time now) {
     Flight alone;
-    alone.snapshot = snapshot;
+    alone.snapshot = its;
     alone.waiters.push_back(waiter);
     return answer_from_memory(alone, why, now);
 }
@@ -145,7 +180,8 @@ void Resolver::Impl::wait_along(Flight& flight, const Waiter& waiter,
         if (waiter.request.last_known) watch(flight, upstream, now);
         return;
     }
-    if (answer_from_memory(waiter, say_overdue(upstream), now)) table.leave(flight);
+    if (answer_from_memory(waiter, flight.snapshot, say_overdue(upstream), now))
+        table.leave(flight);
 }
 
 // From now on the flight's clients wait no longer than replies of this upstream usually take: then
@@ -189,7 +225,7 @@ void Resolver::Impl::shed(const Waiter& waiter, const upstream::Upstream& upstre
     const Request& request = waiter.request;
     const bool may_know =
         request.last_known || request.kin || request.route->kind == view::Route::Kind::zone;
-    if (may_know && answer_from_memory(waiter, text, now)) return;
+    if (may_know && answer_from_memory(waiter, snapshot, text, now)) return;
     counters.add(what);
     upstream.health->stats().note_shed();
     std::uint64_t suppressed = 0;

@@ -57,6 +57,14 @@ cache::Key Resolver::Impl::key_here(const Walk& walk, cache::Kind kind) const {
     return key_of(walk.name.wire(), hash, request, kind);
 }
 
+// A name that does not exist has no address of the other family either: it must not come back as
+// the last one known.
+void Resolver::Impl::erase_other_address(cache::Key key) noexcept {
+    if (key.type != dns::type::a && key.type != dns::type::aaaa) return;
+    key.type = key.type == dns::type::a ? dns::type::aaaa : dns::type::a;
+    cache.erase(key);
+}
+
 bool Resolver::Impl::take_failure(Walk& walk, const upstream::Upstream& upstream,
                                   const upstream::Asked& asked, Time now) {
     // Without endpoints nobody was asked: the next question costs nothing and sees at once when
@@ -123,6 +131,7 @@ void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
     const bool kept = keep && cache.store(bare_nxdomain ? nxdomain : answer, value, now);
     if (bare_nxdomain || !kept) cache.forget_failure(answer);
     if (bare_nxdomain || !kept) cache.erase(answer);
+    if (bare_nxdomain) erase_other_address(answer);
     if (!bare_nxdomain || !kept) cache.erase(nxdomain);
     // An alias that was known, and is none any more, must not be followed when this has expired.
     // The first stop of a client's question found none, or would not have been asked.

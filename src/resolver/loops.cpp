@@ -17,20 +17,6 @@ bool is_endpoint_of(const upstream::Upstream& upstream, const IpAddress& client)
         upstream.endpoints, [&](const auto& endpoint) { return endpoint->address().ip == client; });
 }
 
-// Random letter case, as we send it (0x20): of neighbouring letters about half differ. People write
-// words or whole names in capitals.
-bool is_mixed(Bytes name) noexcept {
-    std::size_t pairs = 0;
-    std::size_t changes = 0;
-    const auto letter = [](std::uint8_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
-    for (std::size_t i = 1; i < name.size(); ++i) {
-        if (!letter(name[i - 1]) || !letter(name[i])) continue;
-        ++pairs;
-        if ((name[i - 1] ^ name[i]) & 0x20) ++changes;
-    }
-    return changes != 0 && changes * 4 >= pairs;
-}
-
 enum class Loop : std::uint8_t { none, own_mark, hops, same_question };
 
 Loop loop_of(const Request& request, const upstream::Upstream& upstream, const Snapshot& snapshot,
@@ -41,7 +27,7 @@ Loop loop_of(const Request& request, const upstream::Upstream& upstream, const S
     if (!is_endpoint_of(upstream, request.client)) return Loop::none;
     // A client may live on the host of a server that we ask, and ask for the same name at the same
     // time. What comes back to us carries a mark, or the letter case that we mixed.
-    if (query.hops == 0 && !is_mixed(query.asked_name())) return Loop::none;
+    if (query.hops == 0 && !dns::has_mixed_case(query.asked_name())) return Loop::none;
     return asking() ? Loop::same_question : Loop::none;
 }
 

@@ -4,10 +4,12 @@
 #include <charconv>
 #include <cstring>
 
+#include "peerzone/base/text.hpp"
+
 namespace peerzone::resolver {
 
 Words& Words::add(std::string_view text) noexcept {
-    const std::size_t size = std::min(text.size(), octets_.size() - size_);
+    const std::size_t size = cut_utf8(text, octets_.size() - size_).size();
     if (size != 0) std::memcpy(octets_.data() + size_, text.data(), size);
     size_ += size;
     return *this;

@@ -22,24 +22,30 @@ Attempt* AttemptList::find(std::uint16_t id) const noexcept {
 }
 
 void Attempt::set_name(Bytes name, Random* mix) noexcept {
+    constexpr int kDrawsMax = 4;
     name_size_ = static_cast<std::uint8_t>(std::min(name.size(), name_.size()));
+    std::copy_n(name.begin(), name_size_, name_.begin());
     mixed_ = mix != nullptr;
+    // One draw in 500 looks as if a person had written it; a loop is told by what does not.
+    for (int draw = 0; mixed_ && draw < kDrawsMax; ++draw) {
+        mix_case(*mix);
+        if (dns::has_mixed_case(this->name())) break;
+    }
+}
+
+void Attempt::mix_case(Random& random) noexcept {
     std::uint32_t bits = 0;
     unsigned have = 0;
     for (std::size_t i = 0; i < name_size_; ++i) {
-        std::uint8_t octet = name[i];
-        // Length octets are at most 63, so only letters are in this range.
-        const bool is_letter = octet >= 'a' && octet <= 'z';
-        if (mixed_ && is_letter) {
-            if (have == 0) {
-                bits = mix->u32();
-                have = 32;
-            }
-            if (bits & 1) octet = static_cast<std::uint8_t>(octet - 32);
-            bits >>= 1;
-            --have;
+        // Length octets are at most 63, so only letters are in these ranges.
+        if ((name_[i] | 0x20) < 'a' || (name_[i] | 0x20) > 'z') continue;
+        if (have == 0) {
+            bits = random.u32();
+            have = 32;
         }
-        name_[i] = octet;
+        name_[i] = static_cast<std::uint8_t>(name_[i] ^ (bits & 1) << 5);
+        bits >>= 1;
+        --have;
     }
 }
 

@@ -127,6 +127,7 @@ private:
     friend class AttemptList;
     static void expired(TimerNode& node);
     void leave_list() noexcept;
+    void mix_case(Random& random) noexcept;
 
     std::coroutine_handle<> waiter_;
     AttemptList* list_ = nullptr;

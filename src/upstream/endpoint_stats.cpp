@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "peerzone/base/text.hpp"
+
 namespace peerzone::upstream {
 namespace {
 
@@ -16,7 +18,9 @@ std::optional<EndpointStats::LastError> EndpointStats::last_error() const {
 
 std::size_t EndpointStats::copy_last_error(std::span<char> out) const noexcept {
     const std::lock_guard lock(mutex_);
-    return last_error_ ? last_error_->text.copy(out.data(), out.size()) : 0;
+    if (!last_error_) return 0;
+    const std::string_view text = cut_utf8(last_error_->text, out.size());
+    return text.copy(out.data(), text.size());
 }
 
 bool EndpointStats::wants_error(Time now) noexcept {

@@ -3,7 +3,9 @@
 namespace peerzone::upstream {
 namespace {
 
-constexpr Duration kNudgeInterval = Millis(500);
+constexpr Duration kNudgeInterval = Millis(50);
+constexpr Duration kLongNudgeInterval = Millis(500);
+constexpr Duration kLong = Seconds(60);
 
 }  // namespace
 
@@ -11,7 +13,8 @@ bool UpstreamHealth::claim_nudge(Time now) noexcept {
     const Duration::rep ticks = now.time_since_epoch().count();
     Duration::rep from = nudge_from_.load(std::memory_order_relaxed);
     if (ticks < from) return false;
-    return nudge_from_.compare_exchange_strong(from, ticks + kNudgeInterval.count(),
+    const Duration interval = now - since() < kLong ? kNudgeInterval : kLongNudgeInterval;
+    return nudge_from_.compare_exchange_strong(from, ticks + interval.count(),
                                                std::memory_order_relaxed);
 }
 

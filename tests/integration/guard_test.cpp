@@ -90,6 +90,56 @@ TEST_F(Greedy, WhatOneClientWaitsForIsBounded) {
     EXPECT_FALSE(client.receive(Millis(100)).came) << "there is room again";
 }
 
+// A CoreDNS in front of us is one client for all peers.
+TEST_F(Greedy, WhatWaitsForADeadPeerUsesUpNoShareOfOthers) {
+    Peer north;
+    north.on("db.north.svc.cluster.local", type::a,
+             {{"db.north.svc.cluster.local 60 IN A 10.3.0.1"}});
+    const Server server(
+        "peers: {westus: {zones: [westus.svc.cluster.local], endpoints: ['" + peer.address() +
+        "'], transport: udp}, north: {zones: [north.svc.cluster.local], endpoints: ['" +
+        north.address() + "']}}\nlimits: {in_flight_per_client_max: 5}\n");
+    const Client client = server.client();
+    for (int i = 0; i < 6; ++i)
+        client.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    EXPECT_EQ(client.receive().id(), 5) << "shed";
+    EXPECT_EQ(client.ask("db.north.svc.cluster.local", type::a, {.id = 9}).answers().size(), 1u);
+}
+
+TEST_F(Greedy, SeatsOfAQuestionAreTakenFromTheGreediest) {
+    const Server server(yaml("waiters_per_question_max: 4"));
+    const Client greedy = server.client();
+    for (std::uint16_t id = 0; id < 4; ++id) greedy.send(name(0), type::a, {.id = id});
+    ASSERT_TRUE(peer.wait_for(1));
+    const OtherClient other(server, "127.0.0.2");
+    other.send(name(0), 1);
+    const Reply shed = greedy.receive();
+    EXPECT_EQ(shed.id(), 3) << "its youngest";
+    EXPECT_EQ(shed.rcode(), 2u);
+    EXPECT_TRUE(
+        shed.says("peer=westus too many questions waiting for this name, most of them of "
+                  "this client (limits.waiters_per_question_max)"))
+        << shed.ede_text();
+    EXPECT_FALSE(other.receive(Millis(100)).came) << "it waits";
+    EXPECT_EQ(server.count(Count::shed_greediest), 1u);
+}
+
+TEST_F(Greedy, SeatsOfAPeerAreTakenFromTheGreediest) {
+    const Server server(yaml("waiters_per_upstream_max: 6, waiters_per_question_max: 6"));
+    const Client greedy = server.client();
+    for (std::uint16_t id = 0; id < 6; ++id) greedy.send(name(id % 2), type::a, {.id = id});
+    ASSERT_TRUE(peer.wait_for(2));
+    const OtherClient other(server, "127.0.0.2");
+    other.send(name(7), 1);
+    ASSERT_TRUE(peer.wait_for(3)) << "the other one's question is asked";
+    const Reply shed = greedy.receive();
+    EXPECT_GE(shed.id(), 2) << "one that has joined a question";
+    EXPECT_TRUE(
+        shed.says("too many questions waiting, most of them of this client "
+                  "(limits.waiters_per_upstream_max)"))
+        << shed.ede_text();
+}
+
 TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
     const Server server(yaml("in_flight_per_upstream_max: 10"));
     const Client greedy = server.client();

@@ -86,7 +86,10 @@ TEST_F(Bounds, WaitersForOneQuestionAreBounded) {
     for (const auto& [id, reply] : shed) {
         EXPECT_GT(id, 3u) << "the newest are shed";
         EXPECT_EQ(reply.rcode(), 2u);
-        EXPECT_TRUE(reply.says("too many clients waiting")) << reply.ede_text();
+        EXPECT_TRUE(
+            reply.says("peer=westus too many questions waiting for this name "
+                       "(limits.waiters_per_question_max)"))
+            << reply.ede_text();
     }
     ASSERT_TRUE(west.wait_for(1));
     west.release();

@@ -71,7 +71,7 @@ TEST_F(LastKnown, ASlowPeerIsNotWaitedForLong) {
 
 // Slow is not gone: the pod may be there by now.
 TEST_F(LastKnown, ASlowPeerIsWaitedForWhenTheNameDidNotExist) {
-    const Server server(yaml("600ms", ", negative_ttl: 0s"));
+    const Server server(yaml("4s", ", negative_ttl: 0s"));
     const Client client = server.client();
     for (const Says& denial :
          {no_such_name("westus.svc.cluster.local"),
@@ -164,6 +164,16 @@ TEST_F(LastKnown, NeitherIsKnownAfterADenialWithoutSoa) {
         EXPECT_EQ(client.ask(kDb, type::a).rcode(), 2u) << rcode;
         std::this_thread::sleep_for(Millis(1050));  // the failure is remembered for a second
     }
+}
+
+TEST_F(LastKnown, NoSuchNameForOneAddressFamilyDeletesTheOther) {
+    const Server server(yaml());
+    const Client client = server.client();
+    know(client, addresses("10.2.0.1", 0));
+    peer.on(kDb, type::aaaa, {.rcode = 3});
+    EXPECT_EQ(client.ask(kDb, type::aaaa).rcode(), 3u);
+    peer.on(kDb, type::a, failing(2));
+    EXPECT_EQ(client.ask(kDb, type::a).rcode(), 2u);
 }
 
 TEST_F(LastKnown, StaleOffFailsAsBefore) {

@@ -85,6 +85,11 @@ private:
     std::array<std::uint8_t, kNameMax> octets_;
 };
 
+/// Whether a checked wire name has the letter case of a question sent with random case (0x20): of
+/// neighbouring letters at least a quarter differ in it. People write words or whole names in
+/// capitals.
+bool has_mixed_case(Bytes wire) noexcept;
+
 /// Text of a checked wire name (a Query's, for instance).
 std::string name_text(Bytes wire);
 

@@ -94,7 +94,8 @@ public:
         if (now - before >= kWantedFor - kWantedStep && state() != UpstreamState::healthy) ring();
     }
     bool is_wanted(Time now) const noexcept { return now - wanted_at() < kWantedFor; }
-    /// True for one caller per 500 ms: it may send a question to an upstream that is away.
+    /// True for one caller per 50 ms, and per 500 ms once it has been away for a minute: it may
+    /// send a copy of its question there. So clients that ask find out at once that it is back.
     bool claim_nudge(Time now) noexcept;
 
     HedgeBudget& hedges() noexcept { return hedges_; }

@@ -102,6 +102,16 @@ TEST_F(Building, ClientsAreThoseOfTheView) {
     EXPECT_FALSE(usual->clients.find(IpAddress::parse("192.0.2.1").value()));
 }
 
+TEST_F(Building, WhoIsTakenOutAndPutBackIsNotHeldAnyMore) {
+    const auto before = build(kYaml);
+    before->upstreams[0]->health->hold(true);
+    EXPECT_TRUE(build(kYaml)->upstreams[0]->health->is_held()) << "it has stayed";
+    build("peers: {north: {zones: [north.svc.cluster.local], endpoints: [10.3.0.10]}}\n");
+    const auto after = build(kYaml);
+    EXPECT_FALSE(after->upstreams[0]->health->is_held());
+    EXPECT_EQ(after->upstreams[0]->id, before->upstreams[0]->id) << "the cache knows it by that";
+}
+
 TEST_F(Building, EndpointsAndNumbersSurviveARebuild) {
     const auto before = build(kYaml);
     // Another order, one endpoint gone, one new.

@@ -13,6 +13,14 @@ namespace {
 using testing::name;
 using testing::Octets;
 
+TEST(MixedCase, IsToldFromWhatPeopleWrite) {
+    for (const char* text : {"db.westus.svc.cluster.local", "DB.WESTUS", "Kubernetes.Default", "x",
+                             "1.2.3.4", "kubernetes.DEFAULT.svc", "."})
+        EXPECT_FALSE(has_mixed_case(name(text).wire())) << text;
+    for (const char* text : {"dB.wEsTUs.sVC.cLUsteR.LocAl", "aB"})
+        EXPECT_TRUE(has_mixed_case(name(text).wire())) << text;
+}
+
 std::string dots(std::size_t labels, std::size_t size) {
     std::string text;
     for (std::size_t i = 0; i < labels; ++i) text += (i == 0 ? "" : ".") + std::string(size, 'x');

@@ -21,7 +21,7 @@ struct Guard : ::testing::Test {
     ClientGuard::Place place = ClientGuard::kNone;
 
     Verdict ask(const std::string& client, bool pressed = true) {
-        return guard.admit(ip(client), limits, pressed, now, place);
+        return guard.admit(ip(client), 0, limits, pressed, now, place);
     }
     int admitted(const std::string& client, int times, bool pressed = true) {
         int count = 0;
@@ -56,7 +56,7 @@ TEST_F(Guard, InFlightIsCountedUntilReleased) {
     limits.in_flight_per_client_max = 3;
     ClientGuard::Place places[3];
     for (auto& mine : places) {
-        EXPECT_EQ(guard.admit(ip("10.1.0.1"), limits, false, now, mine), Verdict::ok);
+        EXPECT_EQ(guard.admit(ip("10.1.0.1"), 0, limits, false, now, mine), Verdict::ok);
         EXPECT_EQ(mine, places[0]);
     }
     EXPECT_EQ(guard.in_flight(places[0]), 3u);
@@ -67,6 +67,15 @@ TEST_F(Guard, InFlightIsCountedUntilReleased) {
     guard.release(ClientGuard::kNone);
 }
 
+TEST_F(Guard, WhatWaitsForOneUpstreamUsesUpNoShareOfAnother) {
+    limits.in_flight_per_client_max = 1;
+    EXPECT_EQ(ask("10.1.0.1"), Verdict::ok);
+    EXPECT_EQ(ask("10.1.0.1"), Verdict::too_many);
+    ClientGuard::Place other = ClientGuard::kNone;
+    EXPECT_EQ(guard.admit(ip("10.1.0.1"), 1, limits, true, now, other), Verdict::ok);
+    EXPECT_EQ(guard.in_flight(other), 1u);
+}
+
 TEST_F(Guard, AnIPv6ClientIsItsNetwork) {
     EXPECT_EQ(admitted("fd00:1::1", 15) + admitted("fd00:1::2", 15), 20);
     EXPECT_EQ(admitted("fd00:1:0:1::1", 15), 15);
@@ -75,15 +84,15 @@ TEST_F(Guard, AnIPv6ClientIsItsNetwork) {
 
 TEST_F(Guard, ManyClientsCostNoMemoryAndBusyOnesKeepTheirPlaces) {
     ClientGuard::Place mine = ClientGuard::kNone;
-    ASSERT_EQ(guard.admit(ip("10.1.0.1"), limits, true, now, mine), Verdict::ok);
+    ASSERT_EQ(guard.admit(ip("10.1.0.1"), 0, limits, true, now, mine), Verdict::ok);
     for (unsigned i = 0; i < 100'000; ++i) {
-        ASSERT_EQ(guard.admit(IpAddress::v4(0x0b000000 + i), limits, true, now, place),
+        ASSERT_EQ(guard.admit(IpAddress::v4(0x0b000000 + i), 0, limits, true, now, place),
                   Verdict::ok);
         guard.release(place);
     }
     EXPECT_EQ(guard.in_flight(mine), 1u);
     ClientGuard::Place again = ClientGuard::kNone;
-    ASSERT_EQ(guard.admit(ip("10.1.0.1"), limits, true, now, again), Verdict::ok);
+    ASSERT_EQ(guard.admit(ip("10.1.0.1"), 0, limits, true, now, again), Verdict::ok);
     EXPECT_EQ(again, mine);
     EXPECT_EQ(guard.in_flight(mine), 2u);
 }
@@ -91,7 +100,7 @@ TEST_F(Guard, ManyClientsCostNoMemoryAndBusyOnesKeepTheirPlaces) {
 TEST_F(Guard, WhenAllNeighboursAreBusyANewOneIsNotCounted) {
     std::size_t uncounted = 0;
     for (unsigned i = 0; i < 10 * ClientGuard::kPlaces; ++i) {
-        ASSERT_EQ(guard.admit(IpAddress::v4(0x0b000000 + i), limits, true, now, place),
+        ASSERT_EQ(guard.admit(IpAddress::v4(0x0b000000 + i), 0, limits, true, now, place),
                   Verdict::ok);
         if (place == ClientGuard::kNone) ++uncounted;
     }

@@ -125,18 +125,62 @@ TEST_F(InFlight, TheClientWithMostGivesAPlaceToOneWithLess) {
     EXPECT_EQ(join_as("d.example", 7, flight), Join::started);
     Flight* const youngest = flight;
     EXPECT_EQ(join_as("e.example", 9, flight), Join::too_many_flights);
-    EXPECT_EQ(table.greediest(0, 7), nullptr) << "it has most itself";
-    EXPECT_EQ(table.greediest(1, 9), nullptr) << "nothing is in flight there";
-    Flight* const victim = table.greediest(0, 9);
-    EXPECT_EQ(victim, youngest);
-    table.give_up(*victim);
+    EXPECT_EQ(table.greediest_alone(0, 7).flight, nullptr) << "it has most itself";
+    EXPECT_EQ(table.greediest_alone(1, 9).flight, nullptr) << "nothing is in flight there";
+    const Seat victim = table.greediest_alone(0, 9);
+    EXPECT_EQ(victim.flight, youngest);
+    EXPECT_EQ(table.give_up(victim).place, 7);
+    EXPECT_TRUE(victim.flight->waiters.front().is_nobody());
     EXPECT_EQ(join_as("e.example", 9, flight), Join::started);
     EXPECT_EQ(join_as("f.example", 11, flight), Join::too_many_flights);
-    EXPECT_EQ(table.greediest(0, 9), nullptr) << "both have two";
-    EXPECT_NE(table.greediest(0, 11), nullptr);
-    EXPECT_NE(table.greediest(0, ClientGuard::kNone), nullptr);
-    table.finish(*victim);
+    EXPECT_EQ(table.greediest_alone(0, 9).flight, nullptr) << "both have two";
+    EXPECT_NE(table.greediest_alone(0, 11).flight, nullptr);
+    EXPECT_NE(table.greediest_alone(0, ClientGuard::kNone).flight, nullptr);
+    table.finish(*victim.flight);
     EXPECT_EQ(join_as("f.example", 11, flight), Join::too_many_flights);
+}
+
+TEST_F(InFlight, TheClientWithMostWaitersGivesASeatToOneWithLess) {
+    snapshot->limits.waiters_per_question_max = 4;
+    std::uint16_t count = 0;
+    const auto join_as = [&](const std::string& qname, ClientGuard::Place place, Flight*& flight) {
+        to.session = ++count;
+        return table.join({to, request(qname), Time{} + Seconds(count), place}, 0, snapshot,
+                          flight);
+    };
+    Flight* shared = nullptr;
+    EXPECT_EQ(join_as("a.example", 9, shared), Join::started);
+    Flight* flight = nullptr;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(join_as("a.example", 7, flight), Join::joined);
+    EXPECT_EQ(join_as("a.example", 9, flight), Join::too_many_for_question);
+    EXPECT_EQ(flight, shared);
+    EXPECT_EQ(table.greediest_joined(*shared, 7).flight, nullptr) << "it has most itself";
+    const Seat victim = table.greediest_joined(*shared, 9);
+    ASSERT_EQ(victim.flight, shared);
+    EXPECT_EQ(table.waiters(0), 4u);
+    EXPECT_EQ(table.give_up(victim).to.session, 4u) << "the youngest of them";
+    EXPECT_EQ(table.waiters(0), 3u);
+    EXPECT_EQ(join_as("a.example", 9, flight), Join::joined);
+    EXPECT_EQ(table.greediest_joined(*shared, 9).flight, nullptr) << "two of one, one of the other";
+    EXPECT_EQ(table.finish(*shared)->waiters.size(), 4u);
+    EXPECT_EQ(table.waiters(0), 0u);
+}
+
+TEST_F(InFlight, SeatsOfAnUpstreamAreTakenFromAllItsQuestions) {
+    snapshot->limits.waiters_per_upstream_max = 5;
+    Flight* elsewhere = nullptr;
+    for (int i = 0; i < 5; ++i)
+        table.join({to, request("z.example"), {}, 3}, 1, snapshot, elsewhere);
+    Flight* flight = nullptr;
+    for (const char* qname : {"a.example", "b.example"})
+        for (int i = 0; i < 2; ++i) table.join({to, request(qname), {}, 7}, 0, snapshot, flight);
+    EXPECT_EQ(table.join({to, request("c.example"), {}, 9}, 0, snapshot, flight), Join::started);
+    EXPECT_EQ(table.join({to, request("c.example"), {}, 9}, 0, snapshot, flight),
+              Join::too_many_waiters);
+    const Seat victim = table.greediest_joined(std::uint16_t{0}, 9);
+    ASSERT_NE(victim.flight, nullptr);
+    EXPECT_EQ(table.give_up(victim).place, 7) << "not of the other upstream, where 3 has more";
+    EXPECT_EQ(table.join({to, request("c.example"), {}, 9}, 0, snapshot, flight), Join::joined);
 }
 
 TEST_F(InFlight, WhatWasGivenUpIsBoundedToo) {
@@ -146,7 +190,7 @@ TEST_F(InFlight, WhatWasGivenUpIsBoundedToo) {
         Flight* flight = nullptr;
         ASSERT_EQ(table.join({to, request("n" + std::to_string(i)), {}, 1}, 0, snapshot, flight),
                   Join::started);
-        table.give_up(*flight);
+        EXPECT_EQ(table.give_up({flight, 0}).place, 1);
         flights.push_back(flight);
     }
     EXPECT_EQ(join(request("more.example")), Join::too_many_flights);
@@ -179,7 +223,7 @@ TEST_F(InFlight, WaitersAreBoundedPerQuestion) {
     snapshot->limits.waiters_per_question_max = 2;
     start("a.example");
     EXPECT_EQ(join(request("a.example")), Join::joined);
-    EXPECT_EQ(join(request("a.example")), Join::too_many_waiters);
+    EXPECT_EQ(join(request("a.example")), Join::too_many_for_question);
     EXPECT_EQ(join(request("b.example")), Join::started);
 }
 

@@ -87,6 +87,10 @@ TEST_F(StaleAnswers, EndpointsThatAreUpAreCounted) {
     partition();
     EXPECT_EQ(ask("new.westus", type::a).ede_text(),
               "peer=westus partitioned: 1 of 3 endpoints up since 2026-01-31T10:00:00Z");
+    west->endpoints[1]->stats().note_error("udp timeout 40ms", kTenOClock);
+    EXPECT_EQ(ask("new.westus", type::a).ede_text(),
+              "peer=westus partitioned: 1 of 3 endpoints up since 2026-01-31T10:00:00Z, last "
+              "10.2.0.11:53 udp timeout 40ms");
 }
 
 TEST_F(StaleAnswers, AFreshAnswerIsFreshThoughTheUpstreamIsAway) {

@@ -66,10 +66,16 @@ TEST_F(HealthTest, TheFirstQuestionAfterAQuietTimeWakesControl) {
     EXPECT_FALSE(rang());
 }
 
-TEST_F(HealthTest, OneNudgeEachHalfSecond) {
-    int claimed = 0;
-    for (int ms = 0; ms < 2000; ++ms) claimed += health.claim_nudge(kNow + Millis(ms)) ? 1 : 0;
-    EXPECT_EQ(claimed, 4);
+TEST_F(HealthTest, NudgesAreFewAndFewerAfterAMinute) {
+    const auto claimed = [&](Duration from) {
+        int count = 0;
+        for (int ms = 0; ms < 2000; ++ms)
+            count += health.claim_nudge(kNow + from + Millis(ms)) ? 1 : 0;
+        return count;
+    };
+    enter(UpstreamState::partitioned);
+    EXPECT_EQ(claimed(Seconds(0)), 40);
+    EXPECT_EQ(claimed(Seconds(60)), 4);
 }
 
 TEST_F(HealthTest, WorksWithoutControl) {
