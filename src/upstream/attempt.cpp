@@ -22,11 +22,11 @@ Attempt* AttemptList::find(std::uint16_t id) const noexcept {
 }
 
 void Attempt::set_name(Bytes name, Random* mix) noexcept {
-    constexpr int kDrawsMax = 4;
+    constexpr int kDrawsMax = 16;
     name_size_ = static_cast<std::uint8_t>(std::min(name.size(), name_.size()));
     std::copy_n(name.begin(), name_size_, name_.begin());
     mixed_ = mix != nullptr;
-    // One draw in 500 looks as if a person had written it; a loop is told by what does not.
+    // Some draws look as if a person had written the name; a loop is told by what does not.
     for (int draw = 0; mixed_ && draw < kDrawsMax; ++draw) {
         mix_case(*mix);
         if (dns::has_mixed_case(this->name())) break;

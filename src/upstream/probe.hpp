@@ -43,6 +43,8 @@ public:
     /// In a row.
     unsigned misses(Wire wire) const noexcept { return of(wire).misses; }
     bool is_known(Wire wire) const noexcept { return of(wire).works != Works::unknown; }
+    /// It is not known that it does not work.
+    bool may_work(Wire wire) const noexcept { return of(wire).works != Works::no; }
     Reach reach() const noexcept;
 
 private:

@@ -220,7 +220,7 @@ void Prober::Impl::learn(Target& target, Wire wire, bool answered, Time now) {
     }
     target.wires.note(wire, answered);
     endpoint.note_reach(target.wires.reach());
-    if (!answered && !target.wires.is_known(wire))
+    if (!answered && target.wires.may_work(wire))
         target.other_due = now + jittered(kOtherWireSoon, random.u32());
     if (!answered) return;
     if (wire == Wire::udp) {

@@ -1,4 +1,5 @@
-"""Stands between peerzone and a server, hands on datagrams and streams as they are, and remembers what went past."""
+"""Stands between peerzone and a server, hands on datagrams and streams as they are, and remembers what went past. It may be told to
+hand on one of them only, as a load balancer does that nobody has configured for the other."""
 
 import selectors
 import socket
@@ -11,8 +12,9 @@ import wire
 class Relay:
     """`with Relay(address, server)`: listens on `address` until the block ends. Read the lists when the answers are there."""
 
-    def __init__(self, address, server):
+    def __init__(self, address, server, passes=("udp", "tcp")):
         self.address, self.server = address, server
+        self.passes = passes  # datagrams are lost otherwise, connections reset
         self.udp_questions, self.udp_replies, self.tcp_questions = [], [], []
         self._selector = selectors.DefaultSelector()
         self._sockets = []
@@ -61,6 +63,8 @@ class Relay:
     def _udp_question(self):
         message, client = self._udp.recvfrom(65535)
         self.udp_questions.append(message)
+        if "udp" not in self.passes:
+            return
         if client not in self._clients:
             behind = self._open(socket.SOCK_DGRAM)
             behind.connect(self.server)
@@ -75,6 +79,10 @@ class Relay:
 
     def _accept(self):
         client, _ = self._tcp.accept()
+        if "tcp" not in self.passes:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            return
         behind = self._open(socket.SOCK_STREAM)
         self._sockets.append(client)
         behind.connect(self.server)

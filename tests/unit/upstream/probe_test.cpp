@@ -143,8 +143,10 @@ TEST_F(WiresTest, TwoMissesBesideTheOtherOneMeanThatItIsBlocked) {
     hear(Wire::udp);
     miss(Wire::tcp);
     EXPECT_EQ(wires.reach(), Reach::udp);
+    EXPECT_TRUE(wires.may_work(Wire::tcp));
     miss(Wire::tcp);
     EXPECT_EQ(wires.reach(), Reach::udp_only);
+    EXPECT_FALSE(wires.may_work(Wire::tcp));
     hear(Wire::tcp);
     EXPECT_EQ(wires.reach(), Reach::udp_and_tcp);
 }
