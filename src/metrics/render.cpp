@@ -67,10 +67,12 @@ public:
         std::vector<MetricFamily> all;
         add_process(all);
         add_counters(all);
+        add_questions(all);
         add_responses(all);
         add_durations(all);
         add_cache(all);
         add_upstreams(all);
+        add_sources(all);
         add_endpoints(all);
         return all;
     }
@@ -78,10 +80,12 @@ public:
 private:
     void add_process(std::vector<MetricFamily>& all) const;
     void add_counters(std::vector<MetricFamily>& all) const;
+    void add_questions(std::vector<MetricFamily>& all) const;
     void add_responses(std::vector<MetricFamily>& all) const;
     void add_durations(std::vector<MetricFamily>& all) const;
     void add_cache(std::vector<MetricFamily>& all) const;
     void add_upstreams(std::vector<MetricFamily>& all) const;
+    void add_sources(std::vector<MetricFamily>& all) const;
     void add_endpoints(std::vector<MetricFamily>& all) const;
     ClientMetric histogram(Histogram Counters::*which, const char* answered) const;
     double sum(Count what) const { return static_cast<double>(report_.sum(what)); }
@@ -122,6 +126,16 @@ void Collector::add_counters(std::vector<MetricFamily>& all) const {
     hits.add(sum(Count::answered_cache), {{"type", "answer"}});
     hits.add(sum(Count::answered_failure_cached), {{"type", "failure"}});
     hits.move_to(all);
+}
+
+void Collector::add_questions(std::vector<MetricFamily>& all) const {
+    Family types = counter("peerzone_dns_requests_by_type_total", "Questions understood, by type.");
+    for (std::size_t i = 0; i < kCountedTypes.size(); ++i) {
+        std::uint64_t count = 0;
+        for (const Counters* each : report_.counters) count += each->questions(i);
+        types.add(static_cast<double>(count), {{"type", std::string(kCountedTypes[i].second)}});
+    }
+    types.move_to(all);
 }
 
 void Collector::add_responses(std::vector<MetricFamily>& all) const {
@@ -221,6 +235,25 @@ void Collector::add_upstreams(std::vector<MetricFamily>& all) const {
     for (Family* each :
          {&up, &state, &since, &held, &endpoints, &in_flight, &hedges, &stale, &failed, &shed})
         each->move_to(all);
+}
+
+void Collector::add_sources(std::vector<MetricFamily>& all) const {
+    Family up = gauge("peerzone_source_up",
+                      "1: the last look at a host name, SRV name or file gave endpoints. 0: those "
+                      "found before are used.");
+    Family addresses = gauge("peerzone_source_addresses", "Addresses that it gave last.");
+    Family confirmed = gauge("peerzone_source_confirmed_timestamp_seconds",
+                             "When these were confirmed last, Unix time.");
+    for (const UpstreamReport& peer : report_.upstreams) {
+        for (const SourceReport& source : peer.sources) {
+            const Labels labels = {
+                {"peer", peer.name}, {"kind", peer.kind}, {"source", source.source}};
+            up.add(source.error.empty() && source.good_at != kNever ? 1 : 0, labels);
+            addresses.add(static_cast<double>(source.addresses), labels);
+            if (source.good_at != kNever) confirmed.add(unix_seconds(source.good_at), labels);
+        }
+    }
+    for (Family* each : {&up, &addresses, &confirmed}) each->move_to(all);
 }
 
 void Collector::add_endpoints(std::vector<MetricFamily>& all) const {

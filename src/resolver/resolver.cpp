@@ -81,6 +81,7 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
             counters.add(Count::badvers);
             return error(request, Rcode::badvers, buffer, size);
     }
+    counters.add_question(query.type);
 
     // 2. The view of the client address.
     const auto view_id = snapshot->clients.find(request.client);

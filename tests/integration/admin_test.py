@@ -121,6 +121,7 @@ class AdminTest(unittest.TestCase):
         ask(self.port, "a.west.test")
         ask(self.port, "nothing.invalid")
         self.assertEqual(self.metric('peerzone_dns_responses_total{rcode="NXDOMAIN"}'), before + 1)
+        self.assertGreaterEqual(self.metric('peerzone_dns_requests_by_type_total{type="A"}'), 3)
         self.assertEqual(self.metric("peerzone_cache_misses_total"), 1)
         self.assertEqual(self.metric('peerzone_cache_hits_total{type="answer"}'), 1)
         self.assertEqual(self.metric('peerzone_dns_request_duration_seconds_count{answered="waited"}'), 1)

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "peerzone/base/bytes.hpp"
 #include "peerzone/metrics/histogram.hpp"
@@ -155,6 +156,22 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "admin_closed_slow",
      "query_log_dropped"};
 
+/// Types of questions that are told apart; the last one stands for all others.
+inline constexpr std::array<std::pair<std::uint16_t, std::string_view>, 13> kCountedTypes = {
+    {{1, "A"},
+     {2, "NS"},
+     {5, "CNAME"},
+     {6, "SOA"},
+     {12, "PTR"},
+     {15, "MX"},
+     {16, "TXT"},
+     {28, "AAAA"},
+     {33, "SRV"},
+     {64, "SVCB"},
+     {65, "HTTPS"},
+     {255, "ANY"},
+     {0, "other"}}};
+
 class alignas(64) Counters {
 public:
     void add(Count what, std::uint64_t n = 1) noexcept {
@@ -163,6 +180,16 @@ public:
     }
     std::uint64_t value(Count what) const noexcept {
         return values_[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
+    }
+
+    /// A question that was understood, by its type.
+    void add_question(std::uint16_t type) noexcept {
+        auto& value = questions_[type < kTypeSlots.size() ? kTypeSlots[type] : kOtherType];
+        value.store(value.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    /// `index` in kCountedTypes.
+    std::uint64_t questions(std::size_t index) const noexcept {
+        return questions_[index].load(std::memory_order_relaxed);
     }
 
     /// A reply, by the RCODE in its header. BADVERS stands there as NOERROR: that one is told apart
@@ -182,7 +209,16 @@ public:
     Histogram waited;
 
 private:
+    static constexpr std::uint8_t kOtherType = kCountedTypes.size() - 1;
+    static constexpr std::array<std::uint8_t, 256> kTypeSlots = [] {
+        std::array<std::uint8_t, 256> slots{};
+        slots.fill(kOtherType);
+        for (std::uint8_t i = 0; i < kOtherType; ++i) slots[kCountedTypes[i].first] = i;
+        return slots;
+    }();
+
     std::array<std::atomic<std::uint64_t>, 16> replies_{};
+    std::array<std::atomic<std::uint64_t>, kCountedTypes.size()> questions_{};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Count::count)> values_{};
 };
 

@@ -69,6 +69,31 @@ TEST_F(RenderTest, RepliesByRcodeAndBadversIsNotNoerror) {
     EXPECT_TRUE(has_line("peerzone_dns_responses_total{rcode=\"SERVFAIL\"} 0"));
 }
 
+TEST_F(RenderTest, QuestionsByType) {
+    for (const unsigned type : {1u, 1u, 28u, 33u, 255u, 47u, 0u, 256u, 65'535u})
+        counters.add_question(static_cast<std::uint16_t>(type));
+    const std::string name = "peerzone_dns_requests_by_type_total{type=\"";
+    EXPECT_TRUE(has_line(name + "A\"} 2"));
+    EXPECT_TRUE(has_line(name + "AAAA\"} 1"));
+    EXPECT_TRUE(has_line(name + "SRV\"} 1"));
+    EXPECT_TRUE(has_line(name + "ANY\"} 1"));
+    EXPECT_TRUE(has_line(name + "other\"} 4"));
+    EXPECT_TRUE(has_line(name + "PTR\"} 0"));
+}
+
+TEST_F(RenderTest, SourcesThatAreFollowed) {
+    const std::string lost =
+        "{peer=\"westus\",kind=\"peer\",source=\"dns-lb.westus.example.com\"} ";
+    EXPECT_TRUE(has_line("peerzone_source_up" + lost + "0"));
+    EXPECT_TRUE(has_line("peerzone_source_addresses" + lost + "1"));
+    EXPECT_TRUE(has_line("peerzone_source_confirmed_timestamp_seconds" + lost + "1700090051"));
+    report.upstreams[0].sources[0].error.clear();
+    EXPECT_TRUE(has_line("peerzone_source_up" + lost + "1"));
+    report.upstreams[0].sources[0].good_at = kNever;
+    EXPECT_TRUE(has_line("peerzone_source_up" + lost + "0")) << "not looked up yet";
+    EXPECT_THAT(render(report), Not(HasSubstr("peerzone_source_confirmed")));
+}
+
 TEST_F(RenderTest, DurationsAreCumulative) {
     counters.at_once.add(Micros(20), 10);
     counters.waited.add(Millis(60));
