@@ -1,7 +1,9 @@
 """Three regions, 60, 120 and 180 ms apart, whose etcd cluster finds itself through peerzone alone. One region is cut off and comes
 back with other data. The questions of clients in eastus, 200 a second, and the writes of etcd show what they feel of it.
 
-    regions_test.py PEERZONE WAN [--cut SECONDS] [--binary PEERZONE]
+    regions_test.py PEERZONE WAN [--cut SECONDS] [--binary PEERZONE] [--leader eastus|westus]
+
+--leader westus: the lost region takes the leader of etcd with it, so that the others must first elect one.
 
 Bars of a few milliseconds are judged with a build without sanitizers only, and only where an echo beside it lets them be."""
 
@@ -31,7 +33,8 @@ UNKNOWN_BAR = 0.005       # p99 of its other names, once it is known to be lost
 PARTITION_BAR = 3.0       # seconds until it is
 FRESH_BAR = 0.5           # after the first good reply
 RETURN_BAR = 2.5          # until there is one
-CATCH_UP_BAR = 30.0     # members dial each other again after seconds, not at once
+ELECTION_BAR = 6.0        # until writes go on when the leader is lost: its client gives up the one that waits for it after 5 s
+CATCH_UP_BAR = 30.0       # members dial each other again after seconds, not at once
 STALE_TTL = 30
 
 
@@ -169,8 +172,8 @@ class Run:
 
 
 class Judge:
-    def __init__(self, test, run, lenient):
-        self.test, self.run, self.lenient = test, run, lenient
+    def __init__(self, test, run, lenient, leader):
+        self.test, self.run, self.lenient, self.leader = test, run, lenient, leader
 
     def latency(self, what, results, bar, begin, end):
         """p99 within the bar, if the machine and the build let it be judged."""
@@ -256,7 +259,14 @@ class Judge:
 
     def etcd(self):
         run, test = self.run, self.test
-        failed = [w for w in run.writes if "error" in w]
+        pause = ELECTION_BAR if self.leader == "westus" else 0.0
+        failed = [w for w in run.writes if "error" in w and not run.cut - 1.0 < w["at"] < run.cut + pause]
+        if pause:
+            lost = [w for w in run.writes if "error" in w and w not in failed]
+            first = min((w["at"] + w["took"] for w in run.writes if "error" not in w and w["at"] > run.cut), default=run.end)
+            test.say("etcd: %d writes failed while a leader was elected; the first that came later was done %.1f s after the cut" % (
+                len(lost), first - run.cut))
+            test.check(first - run.cut <= ELECTION_BAR, "etcd: no write within %.1f s" % (first - run.cut))
         test.check(len(run.writes) > run.end, "etcd: only %d writes" % len(run.writes))
         test.check(not failed, "etcd: %d of %d writes failed, such as %s" % (len(failed), len(run.writes), failed[:1]))
         slowest = max(run.writes, key=lambda w: w["took"])
@@ -269,14 +279,14 @@ class Judge:
             test.say("etcd: the member has caught up %.2f s after the region was mended" % (caught_up - run.mended))
 
 
-def check_formed(test, scene, took):
+def check_formed(test, scene, took, leader):
     expected = {region.name: ["https://%s:2380" % region.member] for region in scene.regions}
     test.equal(scene.members(), expected, "members found through SRV records")
     test.say("etcd formed in %.1f s; each region asked only its own peerzone:" % took)
     for region in scene.regions:
         counters = region.peerzone.counters()
         test.say("  %s: %s" % (region.name, ", ".join("%s %d" % item for item in sorted(counters.items()) if item[1])))
-    scene.lead_from(scene.east)
+    scene.lead_from(next(region for region in scene.regions if region.name == leader))
 
 
 def has_sanitizers(program):
@@ -299,6 +309,7 @@ def run_test(test):
     parser.add_argument("wan")
     parser.add_argument("--cut", type=int, default=12)
     parser.add_argument("--binary")
+    parser.add_argument("--leader", choices=["eastus", "westus"], default="eastus")
     options = parser.parse_args(test.arguments)
     test.peerzone = options.binary or test.peerzone
     harness.need("etcd", "etcd-server")
@@ -306,11 +317,11 @@ def run_test(test):
         scene = scenes.Scene(test, space, options.wan)
         try:
             scene.start()
-            check_formed(test, scene, scene.form_etcd())
+            check_formed(test, scene, scene.form_etcd(), options.leader)
             run = Run(scene, options.cut)
             run.measure()
             show(test, run)
-            judge = Judge(test, run, has_sanitizers(test.peerzone))
+            judge = Judge(test, run, has_sanitizers(test.peerzone), options.leader)
             for part in (judge.others, judge.known, judge.unknown, judge.back, judge.etcd):
                 part()
         finally:
