@@ -198,10 +198,8 @@ std::string name_text(Bytes wire) {
 bool has_mixed_case(Bytes wire) noexcept {
     std::size_t pairs = 0;
     std::size_t changes = 0;
-    // Length octets are at most 63, so only letters are in these ranges.
-    const auto letter = [](std::uint8_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
     for (std::size_t i = 1; i < wire.size(); ++i) {
-        if (!letter(wire[i - 1]) || !letter(wire[i])) continue;
+        if (!is_letter(wire[i - 1]) || !is_letter(wire[i])) continue;
         ++pairs;
         if ((wire[i - 1] ^ wire[i]) & 0x20) ++changes;
     }

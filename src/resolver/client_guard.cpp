@@ -74,4 +74,12 @@ void ClientGuard::release(Place place) noexcept {
     --entries_[place].in_flight;
 }
 
+ClientGuard::Place ClientGuard::move(Place place, const IpAddress& client,
+                                     std::uint16_t upstream) noexcept {
+    release(place);
+    const Place to = find(id_of(client, upstream));
+    if (to != kNone) ++entries_[to].in_flight;
+    return to;
+}
+
 }  // namespace peerzone::resolver

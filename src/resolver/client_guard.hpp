@@ -33,6 +33,8 @@ public:
     Verdict admit(const IpAddress& client, std::uint16_t upstream, const Limits& limits,
                   bool pressed, Time now, Place& place) noexcept;
     void release(Place place) noexcept;  ///< kNone is taken, too
+    /// What was in flight at `place` is at this upstream now, whatever is there: where it is now.
+    Place move(Place place, const IpAddress& client, std::uint16_t upstream) noexcept;
 
     std::uint32_t in_flight(Place place) const noexcept {
         return place == kNone ? 0 : entries_[place].in_flight;

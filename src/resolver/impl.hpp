@@ -130,7 +130,9 @@ struct Resolver::Impl {
     // later.cpp
     void answer_later(const Request& request, const ReplyTo& to, Time now);
     const upstream::Upstream* first_upstream(const Request& request);
-    bool is_crowded(const Request& request, const upstream::Upstream& upstream) const noexcept;
+    bool is_crowded(const Request& request, const upstream::Upstream& upstream,
+                    Time now) const noexcept;
+    Visit find_no_room(Walk& walk, const upstream::Upstream& upstream, Time now);
     bool answer_from_memory(const Waiter& waiter, const std::shared_ptr<const Snapshot>& its,
                             std::string_view why, Time now);
     bool answer_from_memory(const Flight& flight, std::string_view why, Time now);
@@ -162,6 +164,7 @@ struct Resolver::Impl {
 
     // walk.cpp
     upstream::Detached run(Flight& flight, Time now);
+    bool move(Flight& flight, const upstream::Upstream& upstream, Time now);
     const upstream::Upstream* visit(Walk& walk, Time now);
     Visit visit_upstream(Walk& walk, const upstream::Upstream& next, Time now);
     void visit_zone(Walk& walk, const view::Route& route);
@@ -215,13 +218,21 @@ inline cache::Key key_of(Bytes name, std::uint64_t hash, const Request& request,
             .kind = kind};
 }
 
-/// What an upstream is asked for a client's query, at `name`, where its aliases led.
+/// What an upstream is asked for a client's query, at `name`, where its aliases led. Not for one
+/// that came over too many hops.
 inline upstream::Question question_of(const dns::Query& query, const dns::Name& name) {
     return {.name = name,
             .type = query.type,
             .dnssec_ok = query.dnssec_ok,
             .checking_disabled = query.checking_disabled(),
             .hops = static_cast<std::uint8_t>(query.hops + 1u)};
+}
+
+/// The same as a question of our own, whoever made us think of it.
+inline upstream::Question copy_of(const dns::Query& query, const dns::Name& name) {
+    upstream::Question question = question_of(query, name);
+    question.hops = 1;
+    return question;
 }
 
 /// AD only for clients that can tell (RFC 6840 5.7, 5.8).

@@ -1,6 +1,7 @@
 // Invariants: loads_[u].flights is the number of flights with upstream u, loads_[u].waiters the sum
-// of their waiters, loads_[u].refreshes the number of those that began for nobody,
-// loads_[u].given_up of those whose client was shed.
+// of their seats, loads_[u].refreshes the number of those that began for nobody, loads_[u].given_up
+// of those whose clients were shed; begun_[p] is the number of flights whose first waiter has place
+// p.
 #include "resolver/in_flight.hpp"
 
 #include <algorithm>
@@ -25,6 +26,13 @@ bool same_question(const Request& a, const Request& b) noexcept {
            std::ranges::equal(a.query.name(), b.query.name());
 }
 
+bool has_one_client(const Flight& flight) noexcept {
+    const ClientGuard::Place first = flight.waiters.front().place;
+    return first != ClientGuard::kNone &&
+           std::ranges::all_of(flight.waiters,
+                               [&](const Waiter& waiter) { return waiter.place == first; });
+}
+
 bool same_key(const Request& a, const Request& b) noexcept {
     return a.query.hops == b.query.hops && same_question(a, b);
 }
@@ -34,6 +42,20 @@ bool same_key(const Request& a, const Request& b) noexcept {
 InFlightTable::Load& InFlightTable::load_of(std::uint16_t upstream) {
     if (upstream >= loads_.size()) loads_.resize(upstream + 1u);
     return loads_[upstream];
+}
+
+void InFlightTable::count_begun(const Flight& flight, int change) noexcept {
+    const ClientGuard::Place place = flight.waiters.front().place;
+    if (place != ClientGuard::kNone) begun_[place] += static_cast<std::uint32_t>(change);
+}
+
+// All who waited have gone; the question goes on.
+void InFlightTable::leave_to_nobody(Flight& flight) noexcept {
+    load_of(flight.upstream).waiters -= flight.seats();
+    count_begun(flight, -1);
+    flight.waiters.erase(flight.waiters.begin() + 1, flight.waiters.end());
+    flight.waiters.front().to = {};
+    flight.waiters.front().place = ClientGuard::kNone;
 }
 
 Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
@@ -58,7 +80,8 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
     }
     Load& load = load_of(upstream);
     if (!has_room(load, limits)) return Join::too_many_flights;
-    if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
+    if (!waiter.is_nobody() && load.waiters >= limits.waiters_per_upstream_max)
+        return Join::too_many_waiters;
     auto made = take_spare();
     made->key_hash = hash;
     made->upstream = upstream;
@@ -69,7 +92,8 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
     flight = made.get();
     flights_.emplace(hash, std::move(made));
     ++load.flights;
-    ++load.waiters;
+    load.waiters += flight->seats();
+    count_begun(*flight, +1);
     return Join::started;
 }
 
@@ -85,22 +109,22 @@ void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
     flight->snapshot.reset();
     flight->timer.cancel();
     flight->overdue = flight->given_up = false;
+    flight->spelled.clear();
     flight->waiters.clear();
     spare_.push_back(std::move(flight));
 }
 
-bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
+bool InFlightTable::move(Flight& flight, std::uint16_t upstream, ClientGuard& guard) {
     if (flight.upstream == upstream) return true;
     const Limits& limits = flight.snapshot->limits;
     Load& to = load_of(upstream);
-    if (!has_room(to, limits) ||
-        to.waiters + flight.waiters.size() > limits.waiters_per_upstream_max)
+    if (!has_room(to, limits) || to.waiters + flight.seats() > limits.waiters_per_upstream_max)
         return false;
     to.flights += 1;
-    to.waiters += flight.waiters.size();
+    to.waiters += flight.seats();
     Load& from = load_of(flight.upstream);
     from.flights -= 1;
-    from.waiters -= flight.waiters.size();
+    from.waiters -= flight.seats();
     if (flight.is_refresh) {
         ++to.refreshes;
         --from.refreshes;
@@ -110,6 +134,11 @@ bool InFlightTable::move(Flight& flight, std::uint16_t upstream) {
         --from.given_up;
     }
     flight.upstream = upstream;
+    count_begun(flight, -1);
+    for (Waiter& waiter : flight.waiters)
+        if (!waiter.is_nobody())
+            waiter.place = guard.move(waiter.place, waiter.request.client, upstream);
+    count_begun(flight, +1);
     return true;
 }
 
@@ -140,7 +169,7 @@ Seat InFlightTable::greediest(ClientGuard::Place place, const EachSeat& each_sea
 Seat InFlightTable::greediest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept {
     return greediest(place, [&](const auto& visit) {
         for (const auto& [hash, flight] : flights_)
-            if (flight->upstream == upstream && flight->waiters.size() == 1) visit(*flight, 0);
+            if (flight->upstream == upstream && has_one_client(*flight)) visit(*flight, 0);
     });
 }
 
@@ -159,29 +188,45 @@ Seat InFlightTable::greediest_joined(Flight& flight, ClientGuard::Place place) n
     });
 }
 
-Waiter InFlightTable::give_up(const Seat& seat) {
+std::vector<Waiter> InFlightTable::give_up(const Seat& seat) {
     Flight& flight = *seat.flight;
-    Waiter waiter = flight.waiters[seat.waiter];
     if (seat.waiter != 0) {
-        flight.waiters.erase(flight.waiters.begin() + static_cast<std::ptrdiff_t>(seat.waiter));
+        const auto at = flight.waiters.begin() + static_cast<std::ptrdiff_t>(seat.waiter);
+        std::vector<Waiter> waiter{*at};
+        flight.waiters.erase(at);
         --load_of(flight.upstream).waiters;
         return waiter;
     }
-    assert(flight.waiters.size() == 1 && !flight.given_up);
+    assert(!flight.given_up && !flight.waiters.front().is_nobody());
+    std::vector<Waiter> waiters = flight.waiters;
     flight.given_up = true;
     ++load_of(flight.upstream).given_up;
-    flight.waiters.front().to = {};
-    flight.waiters.front().place = ClientGuard::kNone;
-    return waiter;
+    leave_to_nobody(flight);
+    return waiters;
 }
 
-bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
-                         const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
+template <class Matches>
+bool InFlightTable::any_same(const Request& request, std::uint16_t upstream,
+                             const std::shared_ptr<const Snapshot>& snapshot,
+                             const Matches& matches) const noexcept {
     const auto [first, last] = flights_.equal_range(hash_of(request));
     return std::any_of(first, last, [&](const auto& item) {
         const Flight& flight = *item.second;
         return flight.upstream == upstream && flight.snapshot == snapshot &&
-               same_question(flight.question(), request);
+               same_question(flight.question(), request) && matches(flight);
+    });
+}
+
+bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
+                         const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
+    return any_same(request, upstream, snapshot, [](const Flight&) { return true; });
+}
+
+bool InFlightTable::asks_as_spelled(
+    const Request& request, std::uint16_t upstream,
+    const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
+    return any_same(request, upstream, snapshot, [&](const Flight& flight) {
+        return flight.spelled.contain(request.query.asked_name());
     });
 }
 
@@ -192,10 +237,7 @@ void InFlightTable::leave(Flight& flight) {
 }
 
 void InFlightTable::dismiss(Flight& flight) {
-    load_of(flight.upstream).waiters -= flight.waiters.size() - 1;
-    flight.waiters.erase(flight.waiters.begin() + 1, flight.waiters.end());
-    flight.waiters.front().to = {};
-    flight.waiters.front().place = ClientGuard::kNone;
+    leave_to_nobody(flight);
 }
 
 std::unique_ptr<Flight> InFlightTable::finish(Flight& flight) {
@@ -207,7 +249,8 @@ std::unique_ptr<Flight> InFlightTable::finish(Flight& flight) {
     flights_.erase(at);
     Load& load = load_of(taken->upstream);
     load.flights -= 1;
-    load.waiters -= taken->waiters.size();
+    load.waiters -= taken->seats();
+    count_begun(*taken, -1);
     if (taken->is_refresh) --load.refreshes;
     if (taken->given_up) --load.given_up;
     return taken;

@@ -46,8 +46,14 @@ struct Flight {
     std::uint16_t upstream = 0;  ///< whose share it counts against (Upstream::id)
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<Waiter> waiters;  ///< never empty; the first one asked, and may be nobody by now
+
+    /// Clients that wait.
+    std::size_t seats() const noexcept {
+        return waiters.size() - (waiters.front().is_nobody() ? 1 : 0);
+    }
+    upstream::Spellings spelled;  ///< how it was sent
     OverdueTimer timer;
-    bool given_up = false;    ///< its client was shed
+    bool given_up = false;    ///< its clients were shed
     bool is_refresh = false;  ///< it began for nobody
     bool overdue = false;     ///< the timer has fired: known names are answered from memory at once
 
@@ -80,22 +86,27 @@ public:
     /// no flight.
     Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
-    /// Counts the flight against another upstream from now on (an alias led there). False when that
-    /// one has no room: the flight still counts where it did.
-    bool move(Flight& flight, std::uint16_t upstream);
-    /// When there is no room for a question of the client at `place`: the youngest waiter of the
+    /// Counts the flight against another upstream from now on (an alias led there), and its
+    /// clients, whose places there `guard` knows. False when that one has no room: all is as it
+    /// was.
+    bool move(Flight& flight, std::uint16_t upstream, ClientGuard& guard);
+    /// When there is no room for a question of the client at `place`: the youngest seat of the
     /// client that has most of them there, if that is more than this one would have. Who makes room
-    /// for a flight waits alone for it, and who makes room for a waiter has joined one.
+    /// for a flight has one that nobody else waits for, and who makes room for a waiter has joined
+    /// one.
     Seat greediest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept;
     Seat greediest_joined(std::uint16_t upstream, ClientGuard::Place place) noexcept;
     Seat greediest_joined(Flight& flight, ClientGuard::Place place) noexcept;
-    /// Takes that waiter out, to be told that it is shed. A flight that it was alone in no longer
-    /// takes up room, but as many of these as there is room for may still be on their way: what is
-    /// sent cannot be called back.
-    Waiter give_up(const Seat& seat);
+    /// Takes that waiter out, to be told that it is shed; of a first seat all of that flight. It no
+    /// longer takes up room then, but as many of these as there is room for may still be on their
+    /// way: what is sent cannot be called back.
+    std::vector<Waiter> give_up(const Seat& seat);
     /// Is the same question, over however many hops it came, on its way to this upstream?
     bool asks(const Request& request, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
+    /// … and did it leave with the letter case of this one?
+    bool asks_as_spelled(const Request& request, std::uint16_t upstream,
+                         const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
     /// The waiter that joined last was answered otherwise.
     void leave(Flight& flight);
     /// All waiters were answered; the question is in flight for nobody now.
@@ -113,6 +124,10 @@ public:
     std::size_t flights(std::uint16_t upstream) const noexcept {
         return upstream < loads_.size() ? loads_[upstream].flights : 0;
     }
+    /// Flights that began for the client at `place`.
+    std::size_t flights_of(ClientGuard::Place place) const noexcept {
+        return place == ClientGuard::kNone ? 0 : begun_[place];
+    }
     std::size_t waiters(std::uint16_t upstream) const noexcept {
         return upstream < loads_.size() ? loads_[upstream].waiters : 0;
     }
@@ -128,6 +143,12 @@ private:
     static constexpr std::size_t kSpareWaitersMax = 4;  // more of them are given back
 
     Load& load_of(std::uint16_t upstream);
+    void count_begun(const Flight& flight, int change) noexcept;
+    void leave_to_nobody(Flight& flight) noexcept;
+    template <class Matches>
+    bool any_same(const Request& request, std::uint16_t upstream,
+                  const std::shared_ptr<const Snapshot>& snapshot,
+                  const Matches& matches) const noexcept;
     static bool has_room(const Load& load, const Limits& limits) noexcept {
         const std::size_t max = limits.in_flight_per_upstream_max;
         return load.flights - load.given_up < max && load.flights < 2 * max;
@@ -139,6 +160,7 @@ private:
     std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
     std::vector<std::unique_ptr<Flight>> spare_;
     std::vector<Load> loads_;  // by Upstream::id
+    std::vector<std::uint32_t> begun_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
     std::vector<std::uint32_t> shares_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
 };
 

@@ -12,8 +12,9 @@ constexpr Millis kUsualWaitMin{50};
 constexpr Millis kReturnWaitMin{250};
 
 Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept {
-    const auto up = std::ranges::count_if(
-        upstream.endpoints, [](const auto& endpoint) { return !endpoint->is_suspect(); });
+    const auto up = std::ranges::count_if(upstream.endpoints, [](const auto& endpoint) {
+        return !endpoint->is_suspect() && endpoint->last_reply();
+    });
     return words.add(static_cast<std::uint64_t>(up))
         .add(" of ")
         .add(upstream.endpoints.size())

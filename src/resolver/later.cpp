@@ -45,7 +45,7 @@ void Resolver::Impl::answer_later(const Request& request, const ReplyTo& to, Tim
     if (first == nullptr) return;  // answer_now would not have sent it here
     Waiter waiter{to, request, now};
     if (cut_loop(waiter, *first, now)) return;
-    if (is_crowded(request, *first) &&
+    if (is_crowded(request, *first, now) &&
         answer_from_memory(waiter, snapshot, first->label + " has just come back", now))
         return;
     if (admit(waiter, *first, now)) start(waiter, *first, now);
@@ -96,7 +96,9 @@ Seat Resolver::Impl::greediest(const Waiter& waiter, std::uint16_t upstream, Joi
     const bool of_flights = full == Join::too_many_flights;
     // Who has most of it finds nobody who has more, and must not use up the look of others.
     const std::size_t all = of_flights ? table.flights(upstream) : table.waiters(upstream);
-    if (2 * std::size_t{guard.in_flight(waiter.place)} > all) return {};
+    const std::size_t own =
+        of_flights ? table.flights_of(waiter.place) : guard.in_flight(waiter.place);
+    if (2 * own > all) return {};
     if (greed_looked_at > now + kLooksMax * Millis(1)) return {};
     greed_looked_at = std::max(greed_looked_at, now) + Millis(1);
     return of_flights ? table.greediest_alone(upstream, waiter.place)
@@ -110,24 +112,38 @@ bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& u
     const Seat seat = greediest(waiter, counted_at, full, flight, now);
     if (seat.flight == nullptr) return false;
     const std::shared_ptr<const Snapshot> its = seat.flight->snapshot;
-    const Waiter victim = table.give_up(seat);
-    counters.add(Count::shed_greediest);
-    upstream.health->stats().note_shed();
     const Bound bound = bound_of(full);
     const std::string why = upstream.label + std::string(bound.what) +
                             ", most of them of this client" + std::string(bound.limit);
-    if (!answer_from_memory(victim, its, why, now))
-        refuse(victim, its->views[victim.request.view], upstream, why, now);
+    for (const Waiter& victim : table.give_up(seat)) {
+        counters.add(Count::shed_greediest);
+        upstream.health->stats().note_shed();
+        if (!answer_from_memory(victim, its, why, now))
+            refuse(victim, its->views[victim.request.view], upstream, why, now);
+    }
     return true;
 }
 
 // An upstream that has just come back is not asked for everything that has expired meanwhile at
-// once: beyond some questions, known names are answered from memory a little longer.
-bool Resolver::Impl::is_crowded(const Request& request,
-                                const upstream::Upstream& upstream) const noexcept {
+// once: beyond some questions, known names are answered from memory for another second.
+bool Resolver::Impl::is_crowded(const Request& request, const upstream::Upstream& upstream,
+                                Time now) const noexcept {
     constexpr std::size_t kRecoveringMax = 64;
     return request.last_known && upstream.health->state() == upstream::UpstreamState::recovering &&
+           now - upstream.health->since() < Seconds(1) &&
            table.flights(upstream.id) >= kRecoveringMax;
+}
+
+// The flight's aliases have led it to an upstream that has no room for it. Visit::over: it is
+// answered, from memory if that can be.
+Visit Resolver::Impl::find_no_room(Walk& walk, const upstream::Upstream& upstream, Time now) {
+    const Bound bound = bound_of(Join::too_many_flights);
+    const std::string why = upstream.label + std::string(bound.what) + std::string(bound.limit);
+    if (const Visit led = visit_last_known(walk, upstream, why, now); led != Visit::ask) return led;
+    counters.add(bound.count);
+    upstream.health->stats().note_shed();
+    fail(walk, dns::ede::other, why);
+    return Visit::over;
 }
 
 // Whose share a new flight counts against. A chain that begins in our own zone counts for the

@@ -19,16 +19,25 @@ bool is_endpoint_of(const upstream::Upstream& upstream, const IpAddress& client)
 
 enum class Loop : std::uint8_t { none, own_mark, hops, same_question };
 
-Loop loop_of(const Request& request, const upstream::Upstream& upstream, const Snapshot& snapshot,
-             const auto& asking) noexcept {
+bool has_many_letters(Bytes name) noexcept {
+    constexpr std::ptrdiff_t kEnough = 12;
+    return std::ranges::count_if(name, dns::is_letter) >= kEnough;
+}
+
+// Where the question may come from any address, of a Service or a NAT, its spelling tells.
+Loop loop_of(const Request& request, const upstream::Upstream& upstream,
+             const std::shared_ptr<const Snapshot>& snapshot, const InFlightTable& table) noexcept {
     const dns::Query& query = request.query;
-    if (query.hops != 0 && query.hop_node == snapshot.node_id) return Loop::own_mark;
+    if (query.hops != 0 && query.hop_node == snapshot->node_id) return Loop::own_mark;
     if (query.hops >= kHopsMax) return Loop::hops;
-    if (!is_endpoint_of(upstream, request.client)) return Loop::none;
+    const Bytes name = query.asked_name();
+    const bool is_mixed = dns::has_mixed_case(name);
+    if (is_mixed && has_many_letters(name) && table.asks_as_spelled(request, upstream.id, snapshot))
+        return Loop::same_question;
     // A client may live on the host of a server that we ask, and ask for the same name at the same
-    // time. What comes back to us carries a mark, or the letter case that we mixed.
-    if (query.hops == 0 && !dns::has_mixed_case(query.asked_name())) return Loop::none;
-    return asking() ? Loop::same_question : Loop::none;
+    // time. What comes back to us carries a mark, or letter case that somebody mixed.
+    const bool may_be = (query.hops != 0 || is_mixed) && is_endpoint_of(upstream, request.client);
+    return may_be && table.asks(request, upstream.id, snapshot) ? Loop::same_question : Loop::none;
 }
 
 std::string path_of(Loop loop, const Request& request, const upstream::Upstream& upstream) {
@@ -48,8 +57,7 @@ std::string path_of(Loop loop, const Request& request, const upstream::Upstream&
 bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
     const Request& request = waiter.request;
     const dns::Query& query = request.query;
-    const auto asking = [&] { return table.asks(request, upstream.id, snapshot); };
-    const Loop loop = loop_of(request, upstream, *snapshot, asking);
+    const Loop loop = loop_of(request, upstream, snapshot, table);
     if (loop == Loop::none) return false;
     std::string text = path_of(loop, request, upstream);
     counters.add(Count::loops);

@@ -229,7 +229,7 @@ Now Resolver::Impl::from_memory(const view::View& view, Request& request,
     note.upstream = &upstream;
     cache::Hit hit;
     if (upstream.health->is_away()) {
-        client.nudge(upstream, question_of(query, dns::Name::from_checked(query.name())), now);
+        client.nudge(upstream, copy_of(query, dns::Name::from_checked(query.name())), now);
         say_away(words.begin(), upstream);
         return stale_from_cache(request, upstream, now, body, hit)
                    ? reply_kept(view, request, hit, buffer, size, &extended)

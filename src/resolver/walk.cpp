@@ -24,12 +24,12 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
         const upstream::Upstream* next = visit(walk, now);
         if (next == nullptr) break;
         walk.answer.source = Source::upstream;
-        if (!table.move(flight, next->id)) {
-            counters.add(Count::shed_in_flight);
-            fail(walk, dns::ede::other, next->label + " too many questions in flight");
-            break;
+        if (!move(flight, *next, now)) {
+            if (find_no_room(walk, *next, now) == Visit::over) break;
+            continue;
         }
-        const upstream::Question question = question_of(flight.question().query, walk.name);
+        upstream::Question question = question_of(flight.question().query, walk.name);
+        question.spelled = &flight.spelled;
         if (walk.last_known) watch(flight, *next, now);
         upstream::Task<upstream::Asked> asking = client.ask(*next, question, now);
         const upstream::Asked asked = co_await asking;
@@ -39,6 +39,15 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
     std::unique_ptr<Flight> landed = table.finish(flight);
     finish(*landed, walk, now);
     table.recycle(std::move(landed));
+}
+
+// The flight counts where its aliases have led it, in the place of a greedier client if need be.
+bool Resolver::Impl::move(Flight& flight, const upstream::Upstream& upstream, Time now) {
+    if (table.move(flight, upstream.id, guard)) return true;
+    Waiter first = flight.waiters.front();
+    first.place = ClientGuard::kNone;  // what it has elsewhere does not count here
+    return !first.is_nobody() && make_room(first, upstream, Join::too_many_flights, nullptr, now) &&
+           table.move(flight, upstream.id, guard);
 }
 
 // Goes on from walk.name as far as that needs no waiting. Returns whom to ask, or null when the
@@ -84,7 +93,7 @@ Visit Resolver::Impl::visit_upstream(Walk& walk, const upstream::Upstream& next,
     // For what is still fresh the upstream itself is asked, not what it said before.
     if (walk.stops == 0 && walk.flight->is_refresh && !walk.memory_only) return Visit::ask;
     const bool away = next.health->is_away();
-    if (away) client.nudge(next, question_of(walk.flight->question().query, walk.name), now);
+    if (away) client.nudge(next, copy_of(walk.flight->question().query, walk.name), now);
     if (walk.memory_only || away) {
         const std::string_view why = away ? say_away(words.begin(), next) : walk.why;
         if (const Visit led = visit_last_known(walk, next, std::string(why), now);

@@ -37,8 +37,7 @@ void Attempt::mix_case(Random& random) noexcept {
     std::uint32_t bits = 0;
     unsigned have = 0;
     for (std::size_t i = 0; i < name_size_; ++i) {
-        // Length octets are at most 63, so only letters are in these ranges.
-        if ((name_[i] | 0x20) < 'a' || (name_[i] | 0x20) > 'z') continue;
+        if (!dns::is_letter(name_[i])) continue;
         if (have == 0) {
             bits = random.u32();
             have = 32;

@@ -43,6 +43,7 @@ void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question&
     attempt.stats = &endpoint.stats();
     endpoint.stats().note_question();
     attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
+    if (step.mix_case && question.spelled != nullptr) question.spelled->note(attempt.name());
 }
 
 void Client::Impl::start(Attempt& attempt, Wire wire, Time now) {
@@ -59,7 +60,7 @@ void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Wire wire
     Step own;
     own.wire = wire;
     own.edns = endpoint->edns_works(now);
-    own.hop_mark = question.hops != 0 && upstream.options.kind == Kind::peer && own.edns &&
+    own.hop_mark = question.hops != 0 && upstream.options.takes_hop_mark() && own.edns &&
                    endpoint->hop_mark_works(now);
     own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
     // With time for the handshakes of TCP and TLS: nobody waits.

@@ -42,7 +42,7 @@ struct Client::Impl {
     /// One question while it waits, in the frame of ask().
     struct Asking {
         Asking(const Upstream& u, const Question& q, Time now)
-            : upstream(u), question(q), plan(u, now, q.hops != 0 && u.options.kind == Kind::peer) {}
+            : upstream(u), question(q), plan(u, now, q.hops != 0 && u.options.takes_hop_mark()) {}
         ~Asking() {
             if (hedge != nullptr) hedge->asking = nullptr;
         }

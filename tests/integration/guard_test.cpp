@@ -140,6 +140,95 @@ TEST_F(Greedy, SeatsOfAPeerAreTakenFromTheGreediest) {
         << shed.ede_text();
 }
 
+// ExternalNames of one peer that lead to another.
+struct GreedyByAlias : Greedy {
+    Peer north;
+    std::string yaml(const std::string& limits, const std::string& west = "") const {
+        return "peers: {westus: {zones: [westus.svc.cluster.local], endpoints: ['" +
+               peer.address() + "'], deadline: 2s, transport: udp" + west +
+               "}, north: {zones: [north.svc.cluster.local], endpoints: ['" + north.address() +
+               "']}}\nlimits: {" + limits + "}\n";
+    }
+    static std::string alias(int i) { return "a" + std::to_string(i) + ".north.svc.cluster.local"; }
+    void know_alias(int i) {
+        north.on(alias(i), type::a, {{alias(i) + " 60 IN CNAME " + name(i)}});
+    }
+};
+
+TEST_F(GreedyByAlias, WhatWaitsElsewhereIsCountedThere) {
+    for (int i = 0; i < 5; ++i) know_alias(i);
+    north.on("db.north.svc.cluster.local", type::a,
+             {{"db.north.svc.cluster.local 60 IN A 10.3.0.1"}});
+    const Server server(yaml("in_flight_per_client_max: 5"));
+    const Client client = server.client();
+    for (int i = 0; i < 5; ++i)
+        client.send(alias(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    ASSERT_TRUE(peer.wait_for(5));
+    EXPECT_EQ(client.ask("db.north.svc.cluster.local", type::a, {.id = 9}).answers().size(), 1u);
+    client.send(name(7), type::a, {.id = 7});
+    EXPECT_TRUE(client.receive().says("peer=westus this client waits for too many answers"));
+}
+
+TEST_F(GreedyByAlias, AKnownNameBehindOneIsAnsweredThoughItsPeerIsFull) {
+    know_alias(20);
+    peer.on(name(20), type::a, {{name(20) + " 0 IN A 10.2.0.1"}});
+    const Server server(yaml("in_flight_per_upstream_max: 4"));
+    const Client client = server.client();
+    EXPECT_EQ(client.ask(alias(20), type::a).answers().size(), 2u);
+    peer.on(name(20), type::a, silence());
+    const OtherClient greedy(server, "127.0.0.2");
+    const OtherClient another(server, "127.0.0.3");
+    for (int i = 0; i < 4; ++i) (i < 2 ? greedy : another).send(name(i), 1);
+    ASSERT_TRUE(peer.wait_for(5));
+    const OtherClient greedier(server, "127.0.0.2");
+    greedier.send(alias(20), 9);
+    const Reply reply = greedier.receive();
+    EXPECT_EQ(reply.rcode(), 0u) << reply.ede_text();
+    EXPECT_EQ(reply.answers().size(), 2u);
+}
+
+TEST_F(GreedyByAlias, WhoComesOverOneTakesThePlaceOfTheGreediest) {
+    know_alias(20);
+    const Server server(yaml("in_flight_per_upstream_max: 4"));
+    const Client greedy = server.client();
+    for (int i = 0; i < 4; ++i)
+        greedy.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    ASSERT_TRUE(peer.wait_for(4));
+    const OtherClient other(server, "127.0.0.2");
+    other.send(alias(20), 1);
+    EXPECT_TRUE(greedy.receive().says("most of them of this client"));
+    ASSERT_TRUE(peer.wait_for(5)) << "the other one's question is asked";
+}
+
+TEST_F(Greedy, WhoAsksEverythingTwiceGivesWayAllTheSame) {
+    const Server server(yaml("in_flight_per_upstream_max: 10"));
+    const Client greedy = server.client();
+    for (int i = 0; i < 10; ++i)
+        for (int twice = 0; twice < 2; ++twice)
+            greedy.send(name(i), type::a, {.id = static_cast<std::uint16_t>(2 * i + twice)});
+    ASSERT_TRUE(peer.wait_for(10));
+    const OtherClient other(server, "127.0.0.2");
+    other.send(name(20), 1);
+    ASSERT_TRUE(peer.wait_for(11)) << "the other one's question is asked";
+    for (int twice = 0; twice < 2; ++twice)
+        EXPECT_TRUE(greedy.receive().says("most of them of this client"));
+}
+
+// Those who join a question of a client take no place of others.
+TEST_F(Greedy, ManyWaitersForOneQuestionAreNotManyQuestions) {
+    const Server server(yaml("in_flight_per_upstream_max: 10"));
+    const OtherClient other(server, "127.0.0.2");
+    for (std::uint16_t id = 0; id < 8; ++id) other.send(name(40), id);
+    ASSERT_TRUE(peer.wait_for(1));
+    const Client greedy = server.client();
+    for (int i = 0; i < 9; ++i)
+        greedy.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
+    ASSERT_TRUE(peer.wait_for(10));
+    other.send(name(20), 9);
+    ASSERT_TRUE(peer.wait_for(11)) << "the other one's question is asked";
+    EXPECT_TRUE(greedy.receive().says("most of them of this client"));
+}
+
 TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
     const Server server(yaml("in_flight_per_upstream_max: 10"));
     const Client greedy = server.client();

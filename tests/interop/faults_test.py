@@ -244,7 +244,7 @@ def shedding(test):
         return [r for r in results if r.reply and any(why in text for _, text in wire.extended_errors(r.reply))]
     # Within some 0.3 s the peer is known to be gone, and then nobody waits for it.
     test.check(len(shed(flood, "too many questions in flight")) > 20, "the flood reached the limit of questions in flight")
-    test.check(len(shed(same, "too many clients")) > 5, "one name reached the limit of clients that wait")
+    test.check(len(shed(same, "too many questions waiting for this name")) > 5, "one name reached the limit of clients that wait")
     test.say("flood %s, %d of them shed; cached %s; northeurope %s; echo %s" % (
         load.text(flood), len(shed(flood, "too many")), load.text(cached), load.text(north), load.text(echoes)))
 

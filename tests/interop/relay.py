@@ -1,6 +1,7 @@
 """Stands between peerzone and a server, hands on datagrams and streams as they are, and remembers what went past. It may be told to
 hand on one of them only, as a load balancer does that nobody has configured for the other."""
 
+import contextlib
 import selectors
 import socket
 import struct
@@ -58,7 +59,8 @@ class Relay:
                 try:
                     key.data()
                 except OSError:  # that connection is over; the test will see what is missing
-                    self._selector.unregister(key.fileobj)
+                    with contextlib.suppress(KeyError):  # at its other end already
+                        self._selector.unregister(key.fileobj)
 
     def _udp_question(self):
         message, client = self._udp.recvfrom(65535)

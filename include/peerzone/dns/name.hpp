@@ -85,6 +85,11 @@ private:
     std::array<std::uint8_t, kNameMax> octets_;
 };
 
+/// Of a wire name: length octets are at most 63, so they are none.
+inline bool is_letter(std::uint8_t octet) noexcept {
+    return (octet | 0x20) >= 'a' && (octet | 0x20) <= 'z';
+}
+
 /// Whether a checked wire name has the letter case of a question sent with random case (0x20): of
 /// neighbouring letters at least a quarter differ in it. People write words or whole names in
 /// capitals.

@@ -2,10 +2,14 @@
 // per worker, used on its thread only.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/cork.hpp"
@@ -18,12 +22,33 @@
 
 namespace peerzone::upstream {
 
+/// How a question was spelled when it left, in random letter case (0x20): what comes to us spelled
+/// like that is our own question. The last few times; nobody outside can guess one.
+class Spellings {
+public:
+    void note(Bytes name) noexcept { hashes_[count_++ % hashes_.size()] = hash(name); }
+    bool contain(Bytes name) const noexcept {
+        const auto* const end = hashes_.begin() + std::min(count_, hashes_.size());
+        return std::find(hashes_.begin(), end, hash(name)) != end;
+    }
+    void clear() noexcept { count_ = 0; }
+
+private:
+    static std::size_t hash(Bytes name) noexcept {
+        return std::hash<std::string_view>()(
+            {reinterpret_cast<const char*>(name.data()), name.size()});
+    }
+    std::array<std::size_t, 4> hashes_;
+    std::size_t count_ = 0;
+};
+
 struct Question {
     dns::Name name;  ///< folded
     std::uint16_t type = 0;
     bool dnssec_ok = false;
     bool checking_disabled = false;
-    std::uint8_t hops = 0;  ///< sent to peers in the hop mark; 0: no mark
+    std::uint8_t hops = 0;         ///< sent in the hop mark, but not to forwarders; 0: no mark
+    Spellings* spelled = nullptr;  ///< written when it leaves; must live as long as asking does
 };
 
 /// How asking ended. Either `message` and `checked` (kind data, nodata or nxdomain), or a failure

@@ -54,12 +54,16 @@ struct Options {
                                                  ///< TCP only for cut replies; tcp; tls: nothing
                                                  ///< else, ever
     TlsOptions tls;                              ///< transport tls only
-    bool hedge = true;  ///< a second endpoint is asked as well when the first takes longer than
-                        ///< most replies do, for at most 5 % of the questions
-    Millis deadline{1800};                ///< the whole question, all attempts; 100ms–4500ms
+    bool hedge = true;      ///< a second endpoint is asked as well when the first takes longer than
+                            ///< most replies do, for at most 5 % of the questions
+    Millis deadline{1800};  ///< the whole question, all attempts; 100ms–4500ms
     std::optional<Seconds> negative_ttl;  ///< cap for NXDOMAIN and NODATA; unset: 1 s for peers and
                                           ///< local, cache's cap for forward
     StaleOptions stale;
+
+    /// Questions there say over how many servers they came (DESIGN section 6, "Loops"): to peers
+    /// and to the cluster's own DNS, which often points back at us; not to strangers.
+    bool takes_hop_mark() const noexcept { return kind != Kind::forward; }
 };
 
 struct Upstream {

@@ -13,6 +13,7 @@ struct Sink final : ReplySink {
 
 struct InFlight : ::testing::Test {
     InFlightTable table;
+    ClientGuard guard{0x1234};
     Sink sink;
     std::shared_ptr<Snapshot> snapshot = std::make_shared<Snapshot>();
     ReplyTo to;
@@ -105,7 +106,7 @@ TEST_F(InFlight, NobodyStartsFlightsAndJoinsNone) {
     Flight* other = nullptr;
     EXPECT_EQ(table.join(nobody, 2, snapshot, other), Join::joined);
     EXPECT_EQ(flight->waiters.size(), 1u);
-    EXPECT_TRUE(table.move(*flight, 3));
+    EXPECT_TRUE(table.move(*flight, 3, guard));
     EXPECT_EQ(table.refreshes(2), 0u);
     EXPECT_EQ(table.refreshes(3), 1u);
     table.finish(*flight);
@@ -129,7 +130,7 @@ TEST_F(InFlight, TheClientWithMostGivesAPlaceToOneWithLess) {
     EXPECT_EQ(table.greediest_alone(1, 9).flight, nullptr) << "nothing is in flight there";
     const Seat victim = table.greediest_alone(0, 9);
     EXPECT_EQ(victim.flight, youngest);
-    EXPECT_EQ(table.give_up(victim).place, 7);
+    EXPECT_EQ(table.give_up(victim).front().place, 7);
     EXPECT_TRUE(victim.flight->waiters.front().is_nobody());
     EXPECT_EQ(join_as("e.example", 9, flight), Join::started);
     EXPECT_EQ(join_as("f.example", 11, flight), Join::too_many_flights);
@@ -158,7 +159,7 @@ TEST_F(InFlight, TheClientWithMostWaitersGivesASeatToOneWithLess) {
     const Seat victim = table.greediest_joined(*shared, 9);
     ASSERT_EQ(victim.flight, shared);
     EXPECT_EQ(table.waiters(0), 4u);
-    EXPECT_EQ(table.give_up(victim).to.session, 4u) << "the youngest of them";
+    EXPECT_EQ(table.give_up(victim).front().to.session, 4u) << "the youngest of them";
     EXPECT_EQ(table.waiters(0), 3u);
     EXPECT_EQ(join_as("a.example", 9, flight), Join::joined);
     EXPECT_EQ(table.greediest_joined(*shared, 9).flight, nullptr) << "two of one, one of the other";
@@ -179,8 +180,90 @@ TEST_F(InFlight, SeatsOfAnUpstreamAreTakenFromAllItsQuestions) {
               Join::too_many_waiters);
     const Seat victim = table.greediest_joined(std::uint16_t{0}, 9);
     ASSERT_NE(victim.flight, nullptr);
-    EXPECT_EQ(table.give_up(victim).place, 7) << "not of the other upstream, where 3 has more";
+    EXPECT_EQ(table.give_up(victim).front().place, 7)
+        << "not of the other upstream, where 3 has more";
     EXPECT_EQ(table.join({to, request("c.example"), {}, 9}, 0, snapshot, flight), Join::joined);
+}
+
+// Who asks everything twice has no more right to it.
+TEST_F(InFlight, AFlightThatOneClientWaitsForTwiceIsGivenUpWhole) {
+    snapshot->limits.in_flight_per_upstream_max = 3;
+    Flight* flight = nullptr;
+    for (const char* qname : {"a.example", "b.example", "c.example"})
+        for (const Join expected : {Join::started, Join::joined})
+            EXPECT_EQ(table.join({to, request(qname), {}, 7}, 0, snapshot, flight), expected);
+    Flight* const shared = flight;
+    EXPECT_EQ(table.join({to, request("c.example"), {}, 9}, 0, snapshot, flight), Join::joined);
+    EXPECT_EQ(table.flights_of(7), 3u);
+    EXPECT_EQ(table.flights_of(9), 0u) << "it has joined one";
+    const Seat victim = table.greediest_alone(0, 9);
+    ASSERT_NE(victim.flight, nullptr);
+    EXPECT_NE(victim.flight, shared) << "somebody else waits for it";
+    EXPECT_EQ(table.give_up(victim).size(), 2u);
+    EXPECT_EQ(table.flights_of(7), 2u);
+    EXPECT_EQ(table.waiters(0), 5u);
+    EXPECT_EQ(table.join({to, request("d.example"), {}, 9}, 0, snapshot, flight), Join::started);
+    table.finish(*victim.flight);
+    EXPECT_EQ(table.waiters(0), 6u);
+    EXPECT_EQ(table.flights_of(7), 2u);
+}
+
+TEST_F(InFlight, NobodyTakesNoSeat) {
+    snapshot->limits.waiters_per_upstream_max = 2;
+    Flight* flight = nullptr;
+    Flight* refresh = nullptr;
+    EXPECT_EQ(table.join({to, request("a.example"), {}, 7}, 0, snapshot, flight), Join::started);
+    EXPECT_EQ(table.join({to, request("b.example"), {}, 7}, 0, snapshot, flight), Join::started);
+    const Waiter nobody{.to = {}, .request = request("r.example")};
+    EXPECT_EQ(table.join(nobody, 0, snapshot, refresh), Join::started);
+    EXPECT_EQ(table.waiters(0), 2u);
+    table.give_up({flight, 0});
+    EXPECT_EQ(table.waiters(0), 1u);
+    EXPECT_EQ(join(request("c.example")), Join::started) << "the seat is free";
+    EXPECT_EQ(join(request("d.example")), Join::too_many_waiters);
+    table.finish(*flight);
+    table.finish(*refresh);
+    EXPECT_EQ(table.waiters(0), 2u);
+}
+
+TEST_F(InFlight, WhoMovesIsCountedWhereItIs) {
+    const IpAddress client = IpAddress::parse("10.1.0.9").value();
+    Waiter waiter{to, request("a.example")};
+    waiter.request.client = client;
+    ASSERT_EQ(guard.admit(client, 0, snapshot->limits, false, Time{}, waiter.place),
+              ClientGuard::Verdict::ok);
+    const ClientGuard::Place before = waiter.place;
+    Flight* flight = nullptr;
+    ASSERT_EQ(table.join(waiter, 0, snapshot, flight), Join::started);
+    ASSERT_TRUE(table.move(*flight, 9, guard));
+    EXPECT_EQ(guard.in_flight(before), 0u);
+    EXPECT_EQ(table.flights_of(before), 0u);
+    const ClientGuard::Place after = flight->waiters.front().place;
+    EXPECT_NE(after, before);
+    EXPECT_EQ(guard.in_flight(after), 1u);
+    EXPECT_EQ(table.flights_of(after), 1u);
+    ClientGuard::Place same = ClientGuard::kNone;
+    guard.admit(client, 9, snapshot->limits, false, Time{}, same);
+    EXPECT_EQ(same, after);
+}
+
+TEST_F(InFlight, WhatComesBackAsItWasSpelledIsTold) {
+    Flight* const flight = start("database.example", 5);
+    const auto spelled = [&](const std::string& qname) {
+        return table.asks_as_spelled(request(qname), 5, snapshot);
+    };
+    EXPECT_FALSE(spelled("database.example"));
+    for (const char* sent : {"dAtaBase.Example", "DATABASE.example", "databasE.example"})
+        flight->spelled.note(name(sent).wire());
+    EXPECT_TRUE(spelled("dAtaBase.Example"));
+    EXPECT_TRUE(spelled("databasE.example"));
+    EXPECT_FALSE(spelled("dAtaBasE.Example"));
+    EXPECT_FALSE(table.asks_as_spelled(request("dAtaBase.Example"), 6, snapshot));
+    for (int i = 0; i < 4; ++i) flight->spelled.note(name("database.examplE").wire());
+    EXPECT_FALSE(spelled("dAtaBase.Example")) << "the last four are kept";
+    table.recycle(table.finish(*flight));
+    start("database.example", 5);
+    EXPECT_FALSE(spelled("database.examplE"));
 }
 
 TEST_F(InFlight, WhatWasGivenUpIsBoundedToo) {
@@ -190,7 +273,7 @@ TEST_F(InFlight, WhatWasGivenUpIsBoundedToo) {
         Flight* flight = nullptr;
         ASSERT_EQ(table.join({to, request("n" + std::to_string(i)), {}, 1}, 0, snapshot, flight),
                   Join::started);
-        EXPECT_EQ(table.give_up({flight, 0}).place, 1);
+        EXPECT_EQ(table.give_up({flight, 0}).size(), 1u);
         flights.push_back(flight);
     }
     EXPECT_EQ(join(request("more.example")), Join::too_many_flights);
@@ -255,11 +338,11 @@ TEST_F(InFlight, AMovedFlightTakesItsWaitersAlong) {
     Flight* const flight = start("a.example", 0);
     EXPECT_EQ(join(request("a.example"), 0), Join::joined);
     EXPECT_EQ(join(request("b.example"), 0), Join::too_many_waiters);
-    EXPECT_TRUE(table.move(*flight, 9));
+    EXPECT_TRUE(table.move(*flight, 9, guard));
     EXPECT_EQ(flight->upstream, 9);
     EXPECT_EQ(join(request("b.example"), 0), Join::started);
     EXPECT_EQ(join(request("c.example"), 9), Join::too_many_waiters);
-    EXPECT_TRUE(table.move(*flight, 9)) << "where it is already";
+    EXPECT_TRUE(table.move(*flight, 9, guard)) << "where it is already";
     table.finish(*flight);
     EXPECT_EQ(join(request("c.example"), 9), Join::started);
 }
@@ -268,7 +351,7 @@ TEST_F(InFlight, AMoveToAFullUpstreamChangesNothing) {
     snapshot->limits.in_flight_per_upstream_max = 1;
     Flight* const flight = start("a.example", 0);
     start("b.example", 1);
-    EXPECT_FALSE(table.move(*flight, 1));
+    EXPECT_FALSE(table.move(*flight, 1, guard));
     EXPECT_EQ(flight->upstream, 0);
     EXPECT_EQ(join(request("c.example"), 0), Join::too_many_flights);
     table.finish(*flight);
@@ -281,7 +364,7 @@ TEST_F(InFlight, AMoveCountsAllWaitersAgainstTheNewBound) {
     EXPECT_EQ(join(request("a.example"), 0), Join::joined);
     start("b.example", 1);
     EXPECT_EQ(join(request("b.example"), 1), Join::joined);
-    EXPECT_FALSE(table.move(*flight, 1));
+    EXPECT_FALSE(table.move(*flight, 1, guard));
     EXPECT_EQ(join(request("a.example"), 0), Join::joined);
 }
 
@@ -297,7 +380,7 @@ TEST_F(InFlight, CountsComeBackToNothingAfterManyRounds) {
             EXPECT_EQ(join(request(qname), 0), Join::joined);
         }
         EXPECT_EQ(join(request("d.example"), 0), Join::too_many_flights);
-        EXPECT_TRUE(table.move(*flights[0], 1));
+        EXPECT_TRUE(table.move(*flights[0], 1, guard));
         for (Flight* flight : flights) EXPECT_EQ(table.finish(*flight)->waiters.size(), 3u);
         EXPECT_EQ(table.size(), 0u);
     }

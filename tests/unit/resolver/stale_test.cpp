@@ -1,4 +1,6 @@
 // Answers past their TTL: when an upstream is away, and when it failed a moment ago.
+#include <boost/asio/ip/udp.hpp>
+
 #include "support/resolver_fixture.hpp"
 
 namespace peerzone::resolver {
@@ -85,6 +87,8 @@ TEST_F(StaleAnswers, EndpointsThatAreUpAreCounted) {
     snapshot->upstreams[0] = west;
     publish();
     partition();
+    EXPECT_TRUE(ask("new.westus", type::a).says("0 of 3 endpoints up")) << "never heard of";
+    west->endpoints[2]->note_usable(now);
     EXPECT_EQ(ask("new.westus", type::a).ede_text(),
               "peer=westus partitioned: 1 of 3 endpoints up since 2026-01-31T10:00:00Z");
     west->endpoints[1]->stats().note_error("udp timeout 40ms", kTenOClock);
@@ -256,6 +260,36 @@ TEST_F(StaleAnswers, AFailedExchangeEndsInWhatWasKnown) {
     EXPECT_EQ(reply.ede(), 3);
     EXPECT_TRUE(reply.says("peer=westus")) << reply.ede_text();
     EXPECT_TRUE(reply.says(", answer is 10s old")) << reply.ede_text();
+    EXPECT_EQ(resolver.in_flight(), 0u);
+}
+
+// No stampede for a second, and then no name is left behind, however long it counts as recovering.
+TEST_F(StaleAnswers, AnUpstreamThatIsBackIsAskedForEverythingAfterASecond) {
+    constexpr std::size_t kAtOnce = 64;
+    boost::asio::ip::udp::socket silent(io, {boost::asio::ip::address_v4::loopback(), 0});
+    auto west = std::make_shared<upstream::Upstream>(*snapshot->upstreams[0]);
+    west->endpoints = {std::make_shared<upstream::Endpoint>(
+        SocketAddress{IpAddress::parse("127.0.0.1").value(), silent.local_endpoint().port()})};
+    snapshot->upstreams[0] = west;
+    publish();
+    know("db.westus", type::a, {"10.2.0.1"}, {.lifetime = Seconds(5)});
+    now += Seconds(10);
+    health().enter(UpstreamState::recovering, now, kTenOClock);
+    test::Delivered sink;
+    const auto wait = [&](const std::string& qname) {
+        ask(qname, type::a);
+        resolver.answer_later(request, {.sink = &sink, .session = 1, .client = {}, .local = {}},
+                              now);
+    };
+    for (std::size_t i = 0; i < kAtOnce; ++i) wait("n" + std::to_string(i) + ".westus");
+    ASSERT_EQ(resolver.in_flight(), kAtOnce);
+    wait("db.westus");
+    ASSERT_EQ(sink.replies.size(), 1u);
+    EXPECT_TRUE(sink.replies.front().says("peer=westus has just come back"));
+    now += Seconds(1);
+    wait("db.westus");
+    EXPECT_EQ(resolver.in_flight(), kAtOnce + 1) << "it is asked";
+    client.shut_down();
     EXPECT_EQ(resolver.in_flight(), 0u);
 }
 
