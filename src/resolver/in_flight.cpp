@@ -109,7 +109,6 @@ void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
     flight->snapshot.reset();
     flight->timer.cancel();
     flight->overdue = flight->given_up = false;
-    flight->spelled.clear();
     flight->waiters.clear();
     spare_.push_back(std::move(flight));
 }
@@ -205,28 +204,13 @@ std::vector<Waiter> InFlightTable::give_up(const Seat& seat) {
     return waiters;
 }
 
-template <class Matches>
-bool InFlightTable::any_same(const Request& request, std::uint16_t upstream,
-                             const std::shared_ptr<const Snapshot>& snapshot,
-                             const Matches& matches) const noexcept {
+bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
+                         const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
     const auto [first, last] = flights_.equal_range(hash_of(request));
     return std::any_of(first, last, [&](const auto& item) {
         const Flight& flight = *item.second;
         return flight.upstream == upstream && flight.snapshot == snapshot &&
-               same_question(flight.question(), request) && matches(flight);
-    });
-}
-
-bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
-                         const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
-    return any_same(request, upstream, snapshot, [](const Flight&) { return true; });
-}
-
-bool InFlightTable::asks_as_spelled(
-    const Request& request, std::uint16_t upstream,
-    const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
-    return any_same(request, upstream, snapshot, [&](const Flight& flight) {
-        return flight.spelled.contain(request.query.asked_name());
+               same_question(flight.question(), request);
     });
 }
 

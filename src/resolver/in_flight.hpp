@@ -51,7 +51,6 @@ struct Flight {
     std::size_t seats() const noexcept {
         return waiters.size() - (waiters.front().is_nobody() ? 1 : 0);
     }
-    upstream::Spellings spelled;  ///< how it was sent
     OverdueTimer timer;
     bool given_up = false;    ///< its clients were shed
     bool is_refresh = false;  ///< it began for nobody
@@ -104,9 +103,6 @@ public:
     /// Is the same question, over however many hops it came, on its way to this upstream?
     bool asks(const Request& request, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
-    /// … and did it leave with the letter case of this one?
-    bool asks_as_spelled(const Request& request, std::uint16_t upstream,
-                         const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
     /// The waiter that joined last was answered otherwise.
     void leave(Flight& flight);
     /// All waiters were answered; the question is in flight for nobody now.
@@ -145,10 +141,6 @@ private:
     Load& load_of(std::uint16_t upstream);
     void count_begun(const Flight& flight, int change) noexcept;
     void leave_to_nobody(Flight& flight) noexcept;
-    template <class Matches>
-    bool any_same(const Request& request, std::uint16_t upstream,
-                  const std::shared_ptr<const Snapshot>& snapshot,
-                  const Matches& matches) const noexcept;
     static bool has_room(const Load& load, const Limits& limits) noexcept {
         const std::size_t max = limits.in_flight_per_upstream_max;
         return load.flights - load.given_up < max && load.flights < 2 * max;

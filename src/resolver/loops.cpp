@@ -1,6 +1,6 @@
 // Questions that go round in a circle (DESIGN section 6, "Loops"): the edge that would close it is
-// not asked, and everything else goes on. Three signs: the hop mark is our own; it has come over
-// too many servers; the server that we are asking asks us the same.
+// not asked, and everything else goes on. Three signs: the hop mark or the letter case is our own;
+// it has come over too many servers; the server that we are asking asks us the same.
 #include <algorithm>
 
 #include "resolver/impl.hpp"
@@ -17,23 +17,23 @@ bool is_endpoint_of(const upstream::Upstream& upstream, const IpAddress& client)
         upstream.endpoints, [&](const auto& endpoint) { return endpoint->address().ip == client; });
 }
 
-enum class Loop : std::uint8_t { none, own_mark, hops, same_question };
+enum class Loop : std::uint8_t { none, own_question, hops, same_question };
 
 bool has_many_letters(Bytes name) noexcept {
     constexpr std::ptrdiff_t kEnough = 12;
     return std::ranges::count_if(name, dns::is_letter) >= kEnough;
 }
 
-// Where the question may come from any address, of a Service or a NAT, its spelling tells.
 Loop loop_of(const Request& request, const upstream::Upstream& upstream,
-             const std::shared_ptr<const Snapshot>& snapshot, const InFlightTable& table) noexcept {
+             const std::shared_ptr<const Snapshot>& snapshot, const InFlightTable& table,
+             const upstream::SentNames& sent, Time now) noexcept {
     const dns::Query& query = request.query;
-    if (query.hops != 0 && query.hop_node == snapshot->node_id) return Loop::own_mark;
+    if (query.hops != 0 && query.hop_node == snapshot->node_id) return Loop::own_question;
     if (query.hops >= kHopsMax) return Loop::hops;
     const Bytes name = query.asked_name();
     const bool is_mixed = dns::has_mixed_case(name);
-    if (is_mixed && has_many_letters(name) && table.asks_as_spelled(request, upstream.id, snapshot))
-        return Loop::same_question;
+    // From whatever address it comes, a Service's or a NAT's.
+    if (is_mixed && has_many_letters(name) && sent.contain(name, now)) return Loop::own_question;
     // A client may live on the host of a server that we ask, and ask for the same name at the same
     // time. What comes back to us carries a mark, or letter case that somebody mixed.
     const bool may_be = (query.hops != 0 || is_mixed) && is_endpoint_of(upstream, request.client);
@@ -44,7 +44,7 @@ std::string path_of(Loop loop, const Request& request, const upstream::Upstream&
     const std::string text = "loop via " + upstream.label + ": ";
     const std::string client = request.client.to_text();
     switch (loop) {
-        case Loop::own_mark: return text + "our own question came back from " + client;
+        case Loop::own_question: return text + "our own question came back from " + client;
         case Loop::hops:
             return text + std::to_string(request.query.hops) + " hops, the last one " + client;
         default: return text + client + " asks what we are asking it";
@@ -57,7 +57,7 @@ std::string path_of(Loop loop, const Request& request, const upstream::Upstream&
 bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
     const Request& request = waiter.request;
     const dns::Query& query = request.query;
-    const Loop loop = loop_of(request, upstream, snapshot, table);
+    const Loop loop = loop_of(request, upstream, snapshot, table, client.sent(), now);
     if (loop == Loop::none) return false;
     std::string text = path_of(loop, request, upstream);
     counters.add(Count::loops);

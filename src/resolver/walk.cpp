@@ -28,8 +28,7 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
             if (find_no_room(walk, *next, now) == Visit::over) break;
             continue;
         }
-        upstream::Question question = question_of(flight.question().query, walk.name);
-        question.spelled = &flight.spelled;
+        const upstream::Question question = question_of(flight.question().query, walk.name);
         if (walk.last_known) watch(flight, *next, now);
         upstream::Task<upstream::Asked> asking = client.ask(*next, question, now);
         const upstream::Asked asked = co_await asking;

@@ -43,10 +43,10 @@ void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question&
     attempt.stats = &endpoint.stats();
     endpoint.stats().note_question();
     attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
-    if (step.mix_case && question.spelled != nullptr) question.spelled->note(attempt.name());
 }
 
 void Client::Impl::start(Attempt& attempt, Wire wire, Time now) {
+    if (attempt.case_is_mixed()) sent->note(attempt.name(), now);
     if (wire == Wire::udp) {
         udp.start(attempt, now);
     } else {
@@ -215,6 +215,10 @@ void Client::shut_down() {
     impl_->udp.shut_down();
     impl_->stream.shut_down();
     impl_->timers.stop();
+}
+
+const SentNames& Client::sent() const noexcept {
+    return *impl_->sent;
 }
 
 void Client::call_at(TimerNode& node, Time now, Time at) {

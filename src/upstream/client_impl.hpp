@@ -20,6 +20,7 @@ struct Client::Impl {
          const ClientOptions& options)
         : counters(c),
           node_id(options.node_id),
+          sent(options.sent),
           timers(io),
           udp(io, cork, timers, random, c, options),
           stream(io, cork, timers, random, c, options) {}
@@ -86,6 +87,7 @@ struct Client::Impl {
 
     metrics::Counters& counters;
     std::uint64_t node_id;  // who we are in hop marks
+    std::shared_ptr<SentNames> sent;
     Random random;
     Timers timers;
     UdpExchange udp;

@@ -33,7 +33,8 @@ struct Prober::Impl {
         : timers(io),
           udp(io, cork, timers, random, counters, options),
           stream(io, cork, timers, random, counters, options),
-          bell_descriptor(io) {}
+          bell_descriptor(io),
+          sent(options.sent) {}
 
     void follow(const std::vector<std::shared_ptr<const Upstream>>& upstreams);
     std::unique_ptr<Watch> new_watch(const Upstream& upstream, Time now);
@@ -71,6 +72,7 @@ struct Prober::Impl {
     std::vector<std::unique_ptr<Watch>> watches;
     std::shared_ptr<Bell> bell = std::make_shared<Bell>();
     boost::asio::posix::stream_descriptor bell_descriptor;
+    std::shared_ptr<SentNames> sent;
     bool stopped = false;
     std::shared_ptr<int> alive = std::make_shared<int>(0);  // handlers of a gone object see it
 };

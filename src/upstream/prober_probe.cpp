@@ -114,6 +114,7 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
 }
 
 void Prober::Impl::start(ProbeAttempt& attempt, Time now) {
+    if (attempt.case_is_mixed()) sent->note(attempt.name(), now);
     if (attempt.wire == Wire::udp) {
         udp.start(attempt, now);
     } else {

@@ -12,6 +12,7 @@ from relay import Relay
 NAME = "adatabase"
 CONFIG = """cluster: {name: eastus}
 listen: {dns: ["%s:%d"]}
+workers: %d
 local: {forward: {endpoints: ["%s:%d"]}}
 peers:
   westus: {zones: [westus.svc.cluster.local], endpoints: ["%s:%d"]}
@@ -35,14 +36,14 @@ ROUTES = {"local.forward": NAME + "-0.default.svc.cluster.local", "peer": NAME +
 
 def circle(test, ip):
     """CoreDNS at its own address, and peerzone, which asks it there; or, without an `ip`, at the address of a Service: then what
-    comes back does not come from the address that was asked."""
+    comes back does not come from the address that was asked, and any of four workers may get it."""
     edge_address, address = test.address(ip), test.address(ip)
     port = edge_address[1]
     corefile = COREFILE % (port, port, edge_address[0], *address, port, edge_address[0], *address)
     with contextlib.ExitStack() as stack:
         edge = servers.coredns_with(test, "edge", corefile, edge_address, "db.corp.internal")  # SERVFAIL for now
         asked = edge_address if ip else stack.enter_context(Relay(test.address(), edge_address)).address
-        peerzone = test.start_peerzone("peerzone", CONFIG % (*address, *asked, *asked, *asked), address)
+        peerzone = test.start_peerzone("peerzone", CONFIG % (*address, 1 if ip else 4, *asked, *asked, *asked), address)
         for what, name in ROUTES.items():
             for where, server in (("through CoreDNS", edge), ("from peerzone", peerzone)):
                 check_cut(test, "%s, %s%s" % (what, where, "" if ip else ", at a Service"), server, server is peerzone,

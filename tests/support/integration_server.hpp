@@ -68,8 +68,7 @@ public:
         if (probes == Probes::on) control_ = std::make_unique<Control>();
         SocketAddress wanted{IpAddress::parse(listen).value(), 0, 0};
         for (std::size_t i = 0; i < workers; ++i) {
-            workers_.push_back(
-                std::make_unique<server::Worker>(shared_, upstream::ClientOptions{}));
+            workers_.push_back(std::make_unique<server::Worker>(shared_, client_options_));
             add_sockets(*workers_.back(), wanted);
         }
         address_ = wanted;
@@ -138,6 +137,7 @@ private:
         ADD_FAILURE() << "no free port at " << wanted.to_text();
     }
 
+    const upstream::ClientOptions client_options_;
     config::Config config_;
     cache::Cache cache_;
     server::Shared shared_;

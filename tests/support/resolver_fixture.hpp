@@ -36,7 +36,8 @@ struct Setup {
     metrics::Counters counters;
     cache::Cache cache;
     Cork cork;
-    upstream::Client client{io, cork, counters, upstream::ClientOptions{}};
+    const upstream::ClientOptions client_options;
+    upstream::Client client{io, cork, counters, client_options};
     Resolver resolver{cache, client, counters};
     std::shared_ptr<Snapshot> snapshot = std::make_shared<Snapshot>();
     Time now = Clock::now();

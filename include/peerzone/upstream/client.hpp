@@ -2,53 +2,29 @@
 // per worker, used on its thread only.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/cork.hpp"
 #include "peerzone/dns/name.hpp"
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/upstream/reply_check.hpp"
+#include "peerzone/upstream/sent_names.hpp"
 #include "peerzone/upstream/task.hpp"
 #include "peerzone/upstream/timer_node.hpp"
 #include "peerzone/upstream/upstream.hpp"
 
 namespace peerzone::upstream {
 
-/// How a question was spelled when it left, in random letter case (0x20): what comes to us spelled
-/// like that is our own question. The last few times; nobody outside can guess one.
-class Spellings {
-public:
-    void note(Bytes name) noexcept { hashes_[count_++ % hashes_.size()] = hash(name); }
-    bool contain(Bytes name) const noexcept {
-        const auto* const end = hashes_.begin() + std::min(count_, hashes_.size());
-        return std::find(hashes_.begin(), end, hash(name)) != end;
-    }
-    void clear() noexcept { count_ = 0; }
-
-private:
-    static std::size_t hash(Bytes name) noexcept {
-        return std::hash<std::string_view>()(
-            {reinterpret_cast<const char*>(name.data()), name.size()});
-    }
-    std::array<std::size_t, 4> hashes_;
-    std::size_t count_ = 0;
-};
-
 struct Question {
     dns::Name name;  ///< folded
     std::uint16_t type = 0;
     bool dnssec_ok = false;
     bool checking_disabled = false;
-    std::uint8_t hops = 0;         ///< sent in the hop mark, but not to forwarders; 0: no mark
-    Spellings* spelled = nullptr;  ///< written when it leaves; must live as long as asking does
+    std::uint8_t hops = 0;  ///< sent in the hop mark, but not to forwarders; 0: no mark
 };
 
 /// How asking ended. Either `message` and `checked` (kind data, nodata or nxdomain), or a failure
@@ -74,6 +50,7 @@ struct ClientOptions {
     Seconds stream_age_max{300};  ///< even a busy one takes no more questions after this
     std::uint16_t stream_pipelined_max = 128;  ///< questions in flight on one upstream connection
     std::uint64_t node_id = 0;  ///< who we are in hop marks; the same for all workers
+    std::shared_ptr<SentNames> sent = std::make_shared<SentNames>();  ///< the same for all workers
 };
 
 class Client {
@@ -89,6 +66,9 @@ public:
     /// upstream.options.deadline has passed. `upstream` and `question` must live until the task
     /// ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
     Task<Asked> ask(const Upstream& upstream, const Question& question, Time now);
+
+    /// The letter case that questions left with.
+    const SentNames& sent() const noexcept;
 
     /// Calls the node's handler at `at` or shortly after, on this thread; not after shut_down. The
     /// node leaves when it is destroyed. Allocates nothing.

@@ -247,25 +247,6 @@ TEST_F(InFlight, WhoMovesIsCountedWhereItIs) {
     EXPECT_EQ(same, after);
 }
 
-TEST_F(InFlight, WhatComesBackAsItWasSpelledIsTold) {
-    Flight* const flight = start("database.example", 5);
-    const auto spelled = [&](const std::string& qname) {
-        return table.asks_as_spelled(request(qname), 5, snapshot);
-    };
-    EXPECT_FALSE(spelled("database.example"));
-    for (const char* sent : {"dAtaBase.Example", "DATABASE.example", "databasE.example"})
-        flight->spelled.note(name(sent).wire());
-    EXPECT_TRUE(spelled("dAtaBase.Example"));
-    EXPECT_TRUE(spelled("databasE.example"));
-    EXPECT_FALSE(spelled("dAtaBasE.Example"));
-    EXPECT_FALSE(table.asks_as_spelled(request("dAtaBase.Example"), 6, snapshot));
-    for (int i = 0; i < 4; ++i) flight->spelled.note(name("database.examplE").wire());
-    EXPECT_FALSE(spelled("dAtaBase.Example")) << "the last four are kept";
-    table.recycle(table.finish(*flight));
-    start("database.example", 5);
-    EXPECT_FALSE(spelled("database.examplE"));
-}
-
 TEST_F(InFlight, WhatWasGivenUpIsBoundedToo) {
     snapshot->limits.in_flight_per_upstream_max = 3;
     std::vector<Flight*> flights;

@@ -5,6 +5,7 @@ namespace peerzone::resolver {
 namespace {
 
 using metrics::Count;
+using test::name;
 using test::Octets;
 using test::Reply;
 namespace type = dns::type;
@@ -56,6 +57,29 @@ TEST_F(Loops, FourHopsAreEnough) {
     EXPECT_EQ(reply.ede_text(), "loop via peer=westus: 4 hops, the last one 10.1.0.9");
     EXPECT_TRUE(ask_all(marked("db.westus", 7, 255)).says("255 hops"));
     EXPECT_EQ(counters.value(Count::loops), 2u);
+}
+
+TEST_F(Loops, WhatComesBackAsItLeftIsOurs) {
+    const std::string spelled = "dAtaBase-0.Cockroachdb.weStuS";
+    client_options.sent->note(name(spelled).wire(), now);
+    const auto ask_as = [&](const std::string& qname) {
+        return ask_all(itest::question(qname, type::a)).says("our own question came back");
+    };
+    EXPECT_TRUE(ask_as(spelled));
+    EXPECT_FALSE(ask_as("dAtaBase-0.Cockroachdb.westuS"));
+    EXPECT_FALSE(ask_as("database-0.cockroachdb.westus"));
+    EXPECT_TRUE(ask_all(itest::question(spelled, type::aaaa)).says("our own question"))
+        << "whatever was asked for: nobody else knows it";
+    now += Seconds(3);
+    EXPECT_FALSE(ask_as(spelled));
+}
+
+// Names of people's are found by chance.
+TEST_F(Loops, OfAFewLettersTheSpellingSaysNothing) {
+    client_options.sent->note(name("dB-0.weStuS").wire(), now);
+    EXPECT_FALSE(ask_all(itest::question("dB-0.weStuS", type::a)).says("our own question"));
+    client_options.sent->note(name("database-0.cockroachdb.westus").wire(), now);
+    EXPECT_FALSE(ask_all(itest::question("database-0.cockroachdb.westus", type::a)).says("loop"));
 }
 
 TEST_F(Loops, AMarkWithoutHopsIsNoMark) {
