@@ -45,6 +45,15 @@ ClientGuard::Place ClientGuard::find(std::uint64_t id) noexcept {
     return static_cast<Place>(quietest);
 }
 
+ClientGuard::Place ClientGuard::place_of(const IpAddress& client,
+                                         std::uint16_t upstream) const noexcept {
+    const std::uint64_t id = id_of(client, upstream);
+    const std::size_t first = id % (kPlaces / kWays) * kWays;
+    for (std::size_t at = first; at < first + kWays; ++at)
+        if (entries_[at].id == id) return static_cast<Place>(at);
+    return kNone;
+}
+
 ClientGuard::Verdict ClientGuard::admit(const IpAddress& client, std::uint16_t upstream,
                                         const Limits& limits, bool pressed, Time now,
                                         Place& place) noexcept {

@@ -7,6 +7,7 @@
 // Pure; one per worker, used on its thread; handed `now`. Allocates nothing after construction.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -36,6 +37,9 @@ public:
     /// What was in flight at `place` is at this upstream now, whatever is there: where it is now.
     Place move(Place place, const IpAddress& client, std::uint16_t upstream) noexcept;
 
+    /// kNone: nothing of it is counted there.
+    Place place_of(const IpAddress& client, std::uint16_t upstream) const noexcept;
+
     std::uint32_t in_flight(Place place) const noexcept {
         return place == kNone ? 0 : entries_[place].in_flight;
     }
@@ -53,6 +57,32 @@ private:
 
     std::uint64_t seed_;
     std::vector<Entry> entries_{kPlaces};
+};
+
+/// How often the client that has most may be looked for: one look in a millisecond, and a few in a
+/// row for those who come together. Who would not have less than that one had a moment ago could
+/// not gain by it, and uses none up: else two clients that flood would keep it from everybody.
+struct GreedLooks {
+    struct Last {
+        std::uint16_t upstream = 0;
+        std::size_t most = 0;  ///< what it had
+        Time at{};
+    };
+    Last alone;   ///< of flights with one client
+    Last joined;  ///< of waiters who joined
+
+    bool take(const Last& last, std::uint16_t upstream, std::size_t own, Time now) noexcept {
+        constexpr int kInARow = 16;
+        constexpr Duration kHolds = Millis(10);
+        if (last.upstream == upstream && now - last.at < kHolds && own + 1 >= last.most)
+            return false;
+        if (used_until_ > now + kInARow * Millis(1)) return false;
+        used_until_ = std::max(used_until_, now) + Millis(1);
+        return true;
+    }
+
+private:
+    Time used_until_{};
 };
 
 }  // namespace peerzone::resolver

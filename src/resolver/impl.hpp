@@ -87,9 +87,9 @@ struct Resolver::Impl {
     upstream::Client& client;
     metrics::Counters& counters;
     std::shared_ptr<const Snapshot> snapshot = std::make_shared<Snapshot>();
-    InFlightTable table;
     ClientGuard guard;
-    Time greed_looked_at{};  ///< one millisecond for each look for the greediest client
+    InFlightTable table;
+    GreedLooks looks;
     RefreshQueue refreshes;
     RefreshTimer refresh_timer{*this};
     std::uint32_t rotation = 0;
@@ -104,7 +104,7 @@ struct Resolver::Impl {
     std::array<std::uint8_t, dns::kMessageMax> out;  ///< one waiter's reply
 
     Impl(cache::Cache& c, upstream::Client& u, metrics::Counters& m)
-        : cache(c), client(u), counters(m), guard(random_seed()) {}
+        : cache(c), client(u), counters(m), guard(random_seed()), table(guard) {}
     static std::uint64_t random_seed();
 
     // resolver.cpp
@@ -132,7 +132,7 @@ struct Resolver::Impl {
     const upstream::Upstream* first_upstream(const Request& request);
     bool is_crowded(const Request& request, const upstream::Upstream& upstream,
                     Time now) const noexcept;
-    Visit find_no_room(Walk& walk, const upstream::Upstream& upstream, Time now);
+    Visit find_no_room(Walk& walk, const upstream::Upstream& upstream, Join full, Time now);
     bool answer_from_memory(const Waiter& waiter, const std::shared_ptr<const Snapshot>& its,
                             std::string_view why, Time now);
     bool answer_from_memory(const Flight& flight, std::string_view why, Time now);
@@ -164,7 +164,7 @@ struct Resolver::Impl {
 
     // walk.cpp
     upstream::Detached run(Flight& flight, Time now);
-    bool move(Flight& flight, const upstream::Upstream& upstream, Time now);
+    Join move(Flight& flight, const upstream::Upstream& upstream, Time now);
     const upstream::Upstream* visit(Walk& walk, Time now);
     Visit visit_upstream(Walk& walk, const upstream::Upstream& next, Time now);
     void visit_zone(Walk& walk, const view::Route& route);

@@ -76,6 +76,9 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
         if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
         found.waiters.push_back(waiter);
         ++load.waiters;
+        Waiter& joined = found.waiters.back();
+        if (found.upstream != upstream)  // an alias has led it elsewhere meanwhile
+            joined.place = guard_.move(joined.place, waiter.request.client, found.upstream);
         return Join::joined;
     }
     Load& load = load_of(upstream);
@@ -113,12 +116,13 @@ void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
     spare_.push_back(std::move(flight));
 }
 
-bool InFlightTable::move(Flight& flight, std::uint16_t upstream, ClientGuard& guard) {
-    if (flight.upstream == upstream) return true;
+Join InFlightTable::move(Flight& flight, std::uint16_t upstream) {
+    if (flight.upstream == upstream) return Join::joined;
     const Limits& limits = flight.snapshot->limits;
     Load& to = load_of(upstream);
-    if (!has_room(to, limits) || to.waiters + flight.seats() > limits.waiters_per_upstream_max)
-        return false;
+    if (!has_room(to, limits)) return Join::too_many_flights;
+    if (to.waiters + flight.seats() > limits.waiters_per_upstream_max)
+        return Join::too_many_waiters;
     to.flights += 1;
     to.waiters += flight.seats();
     Load& from = load_of(flight.upstream);
@@ -136,9 +140,9 @@ bool InFlightTable::move(Flight& flight, std::uint16_t upstream, ClientGuard& gu
     count_begun(flight, -1);
     for (Waiter& waiter : flight.waiters)
         if (!waiter.is_nobody())
-            waiter.place = guard.move(waiter.place, waiter.request.client, upstream);
+            waiter.place = guard_.move(waiter.place, waiter.request.client, upstream);
     count_begun(flight, +1);
-    return true;
+    return Join::joined;
 }
 
 // Among the seats that `each_seat` goes through, twice.
@@ -153,6 +157,7 @@ Seat InFlightTable::greediest(ClientGuard::Place place, const EachSeat& each_sea
         if (most == ClientGuard::kNone || shares_[its] > shares_[most]) most = its;
     });
     const std::uint32_t own = place == ClientGuard::kNone ? 0 : shares_[place];
+    most_found_ = most == ClientGuard::kNone ? 0 : shares_[most];
     if (most == ClientGuard::kNone || shares_[most] <= own + 1) return {};
     Seat youngest;
     each_seat([&](Flight& flight, std::size_t at) {

@@ -79,16 +79,16 @@ inline bool is_full(Join join) noexcept {
 
 class InFlightTable {
 public:
-    InFlightTable() { spare_.reserve(kSpareMax); }
+    /// `guard` knows the clients' places; it must outlive the table.
+    explicit InFlightTable(ClientGuard& guard) : guard_(guard) { spare_.reserve(kSpareMax); }
 
     /// Adds a waiter; `flight` is set when started, joined or too_many_for_question. Nobody joins
     /// no flight.
     Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
-    /// Counts the flight against another upstream from now on (an alias led there), and its
-    /// clients, whose places there `guard` knows. False when that one has no room: all is as it
-    /// was.
-    bool move(Flight& flight, std::uint16_t upstream, ClientGuard& guard);
+    /// Counts the flight and its clients against another upstream from now on (an alias led there).
+    /// Join::joined, or the bound that is reached there: then all is as it was.
+    Join move(Flight& flight, std::uint16_t upstream);
     /// When there is no room for a question of the client at `place`: the youngest seat of the
     /// client that has most of them there, if that is more than this one would have. Who makes room
     /// for a flight has one that nobody else waits for, and who makes room for a waiter has joined
@@ -120,6 +120,8 @@ public:
     std::size_t flights(std::uint16_t upstream) const noexcept {
         return upstream < loads_.size() ? loads_[upstream].flights : 0;
     }
+    /// What the client with most had when one was looked for last, zero before that.
+    std::size_t most_found() const noexcept { return most_found_; }
     /// Flights that began for the client at `place`.
     std::size_t flights_of(ClientGuard::Place place) const noexcept {
         return place == ClientGuard::kNone ? 0 : begun_[place];
@@ -149,9 +151,11 @@ private:
     template <class EachSeat>
     Seat greediest(ClientGuard::Place place, const EachSeat& each_seat) noexcept;
 
+    ClientGuard& guard_;
     std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
     std::vector<std::unique_ptr<Flight>> spare_;
     std::vector<Load> loads_;  // by Upstream::id
+    std::size_t most_found_ = 0;
     std::vector<std::uint32_t> begun_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
     std::vector<std::uint32_t> shares_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
 };

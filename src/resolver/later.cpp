@@ -87,22 +87,23 @@ void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstr
 }
 
 // Where a bound is reached, the client that has most of it gives a place to one that has less.
-// Looking for it over a whole upstream takes a walk over the table, so it is done once in a
-// millisecond, and a few times in a row by those who come together.
+// Looking for it over a whole upstream takes a walk over the table, so there are few looks, and
+// those who could not gain by one use none up.
 Seat Resolver::Impl::greediest(const Waiter& waiter, std::uint16_t upstream, Join full,
                                Flight* flight, Time now) {
-    constexpr int kLooksMax = 16;
     if (full == Join::too_many_for_question) return table.greediest_joined(*flight, waiter.place);
     const bool of_flights = full == Join::too_many_flights;
-    // Who has most of it finds nobody who has more, and must not use up the look of others.
-    const std::size_t all = of_flights ? table.flights(upstream) : table.waiters(upstream);
-    const std::size_t own =
-        of_flights ? table.flights_of(waiter.place) : guard.in_flight(waiter.place);
-    if (2 * own > all) return {};
-    if (greed_looked_at > now + kLooksMax * Millis(1)) return {};
-    greed_looked_at = std::max(greed_looked_at, now) + Millis(1);
-    return of_flights ? table.greediest_alone(upstream, waiter.place)
-                      : table.greediest_joined(upstream, waiter.place);
+    const std::size_t begun = table.flights_of(waiter.place);
+    const std::size_t own = of_flights ? begun : guard.in_flight(waiter.place) - begun;
+    // As many as there is room for may be given up and still be on their way: no more.
+    const std::size_t bound = 2 * snapshot->limits.in_flight_per_upstream_max;
+    if (of_flights && table.flights(upstream) >= bound) return {};
+    GreedLooks::Last& last = of_flights ? looks.alone : looks.joined;
+    if (!looks.take(last, upstream, own, now)) return {};
+    const Seat seat = of_flights ? table.greediest_alone(upstream, waiter.place)
+                                 : table.greediest_joined(upstream, waiter.place);
+    last = {.upstream = upstream, .most = table.most_found(), .at = now};
+    return seat;
 }
 
 bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& upstream, Join full,
@@ -136,10 +137,14 @@ bool Resolver::Impl::is_crowded(const Request& request, const upstream::Upstream
 
 // The flight's aliases have led it to an upstream that has no room for it. Visit::over: it is
 // answered, from memory if that can be.
-Visit Resolver::Impl::find_no_room(Walk& walk, const upstream::Upstream& upstream, Time now) {
-    const Bound bound = bound_of(Join::too_many_flights);
+Visit Resolver::Impl::find_no_room(Walk& walk, const upstream::Upstream& upstream, Join full,
+                                   Time now) {
+    const Bound bound = bound_of(full);
     const std::string why = upstream.label + std::string(bound.what) + std::string(bound.limit);
-    if (const Visit led = visit_last_known(walk, upstream, why, now); led != Visit::ask) return led;
+    walk.memory_only = true;  // who is there may deny no longer what it denied then
+    const Visit led = visit_last_known(walk, upstream, why, now);
+    walk.memory_only = false;
+    if (led != Visit::ask) return led;
     counters.add(bound.count);
     upstream.health->stats().note_shed();
     fail(walk, dns::ede::other, why);

@@ -19,9 +19,12 @@ bool is_endpoint_of(const upstream::Upstream& upstream, const IpAddress& client)
 
 enum class Loop : std::uint8_t { none, own_question, hops, same_question };
 
-bool has_many_letters(Bytes name) noexcept {
-    constexpr std::ptrdiff_t kEnough = 12;
-    return std::ranges::count_if(name, dns::is_letter) >= kEnough;
+// Of few letters, people's servers mix the same case now and then. Our probes ask for NS, which
+// hardly anybody else does.
+bool is_telling(const dns::Query& query) noexcept {
+    constexpr std::ptrdiff_t kEnough = 16;
+    return query.type == dns::type::ns ||
+           std::ranges::count_if(query.asked_name(), dns::is_letter) >= kEnough;
 }
 
 Loop loop_of(const Request& request, const upstream::Upstream& upstream,
@@ -33,7 +36,7 @@ Loop loop_of(const Request& request, const upstream::Upstream& upstream,
     const Bytes name = query.asked_name();
     const bool is_mixed = dns::has_mixed_case(name);
     // From whatever address it comes, a Service's or a NAT's.
-    if (is_mixed && has_many_letters(name) && sent.contain(name, now)) return Loop::own_question;
+    if (is_mixed && is_telling(query) && sent.contain(name, now)) return Loop::own_question;
     // A client may live on the host of a server that we ask, and ask for the same name at the same
     // time. What comes back to us carries a mark, or letter case that somebody mixed.
     const bool may_be = (query.hops != 0 || is_mixed) && is_endpoint_of(upstream, request.client);

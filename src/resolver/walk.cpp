@@ -24,8 +24,8 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
         const upstream::Upstream* next = visit(walk, now);
         if (next == nullptr) break;
         walk.answer.source = Source::upstream;
-        if (!move(flight, *next, now)) {
-            if (find_no_room(walk, *next, now) == Visit::over) break;
+        if (const Join moved = move(flight, *next, now); is_full(moved)) {
+            if (find_no_room(walk, *next, moved, now) == Visit::over) break;
             continue;
         }
         const upstream::Question question = question_of(flight.question().query, walk.name);
@@ -41,12 +41,13 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
 }
 
 // The flight counts where its aliases have led it, in the place of a greedier client if need be.
-bool Resolver::Impl::move(Flight& flight, const upstream::Upstream& upstream, Time now) {
-    if (table.move(flight, upstream.id, guard)) return true;
+Join Resolver::Impl::move(Flight& flight, const upstream::Upstream& upstream, Time now) {
+    const Join moved = table.move(flight, upstream.id);
+    if (moved != Join::too_many_flights || flight.waiters.front().is_nobody()) return moved;
     Waiter first = flight.waiters.front();
-    first.place = ClientGuard::kNone;  // what it has elsewhere does not count here
-    return !first.is_nobody() && make_room(first, upstream, Join::too_many_flights, nullptr, now) &&
-           table.move(flight, upstream.id, guard);
+    first.place = guard.place_of(first.request.client, upstream.id);
+    return make_room(first, upstream, moved, nullptr, now) ? table.move(flight, upstream.id)
+                                                           : moved;
 }
 
 // Goes on from walk.name as far as that needs no waiting. Returns whom to ask, or null when the

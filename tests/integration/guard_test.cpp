@@ -131,7 +131,7 @@ TEST_F(Greedy, SeatsOfAPeerAreTakenFromTheGreediest) {
     ASSERT_TRUE(peer.wait_for(2));
     const OtherClient other(server, "127.0.0.2");
     other.send(name(7), 1);
-    ASSERT_TRUE(peer.wait_for(3)) << "the other one's question is asked";
+    ASSERT_TRUE(peer.wait_for(name(7), type::a)) << "the other one's question is asked";
     const Reply shed = greedy.receive();
     EXPECT_GE(shed.id(), 2) << "one that has joined a question";
     EXPECT_TRUE(
@@ -176,15 +176,31 @@ TEST_F(GreedyByAlias, AKnownNameBehindOneIsAnsweredThoughItsPeerIsFull) {
     const Client client = server.client();
     EXPECT_EQ(client.ask(alias(20), type::a).answers().size(), 2u);
     peer.on(name(20), type::a, silence());
-    const OtherClient greedy(server, "127.0.0.2");
-    const OtherClient another(server, "127.0.0.3");
-    for (int i = 0; i < 4; ++i) (i < 2 ? greedy : another).send(name(i), 1);
-    ASSERT_TRUE(peer.wait_for(5));
-    const OtherClient greedier(server, "127.0.0.2");
-    greedier.send(alias(20), 9);
-    const Reply reply = greedier.receive();
+    for (int i = 0; i < 4; ++i)  // nobody has more than another one
+        OtherClient(server, ("127.0.0." + std::to_string(2 + i)).c_str()).send(name(i), 1);
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(peer.wait_for(name(i), type::a));
+    const Reply reply = client.ask(alias(20), type::a);
     EXPECT_EQ(reply.rcode(), 0u) << reply.ede_text();
     EXPECT_EQ(reply.answers().size(), 2u);
+    EXPECT_EQ(reply.ede(), 3);
+    EXPECT_TRUE(reply.says("too many questions in flight (limits.in_flight_per_upstream_max)"))
+        << reply.ede_text();
+    EXPECT_EQ(server.count(Count::shed_greediest), 0u);
+}
+
+// What it denied then it may not deny now.
+TEST_F(GreedyByAlias, AStaleDenialBehindOneIsNotTold) {
+    know_alias(20);
+    peer.on(name(20), type::a, no_such_name("westus.svc.cluster.local"));
+    const Server server(yaml("in_flight_per_upstream_max: 1", ", negative_ttl: 0s"));
+    const Client client = server.client();
+    EXPECT_EQ(client.ask(alias(20), type::a).rcode(), 3u);
+    const OtherClient other(server, "127.0.0.2");
+    other.send(name(1), 1);
+    ASSERT_TRUE(peer.wait_for(name(1), type::a));
+    const Reply reply = client.ask(alias(20), type::a);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_TRUE(reply.says("limits.in_flight_per_upstream_max")) << reply.ede_text();
 }
 
 TEST_F(GreedyByAlias, WhoComesOverOneTakesThePlaceOfTheGreediest) {
@@ -197,7 +213,7 @@ TEST_F(GreedyByAlias, WhoComesOverOneTakesThePlaceOfTheGreediest) {
     const OtherClient other(server, "127.0.0.2");
     other.send(alias(20), 1);
     EXPECT_TRUE(greedy.receive().says("most of them of this client"));
-    ASSERT_TRUE(peer.wait_for(5)) << "the other one's question is asked";
+    ASSERT_TRUE(peer.wait_for(name(20), type::a)) << "the other one's question is asked";
 }
 
 TEST_F(Greedy, WhoAsksEverythingTwiceGivesWayAllTheSame) {
@@ -209,7 +225,7 @@ TEST_F(Greedy, WhoAsksEverythingTwiceGivesWayAllTheSame) {
     ASSERT_TRUE(peer.wait_for(10));
     const OtherClient other(server, "127.0.0.2");
     other.send(name(20), 1);
-    ASSERT_TRUE(peer.wait_for(11)) << "the other one's question is asked";
+    ASSERT_TRUE(peer.wait_for(name(20), type::a)) << "the other one's question is asked";
     for (int twice = 0; twice < 2; ++twice)
         EXPECT_TRUE(greedy.receive().says("most of them of this client"));
 }
@@ -225,8 +241,42 @@ TEST_F(Greedy, ManyWaitersForOneQuestionAreNotManyQuestions) {
         greedy.send(name(i), type::a, {.id = static_cast<std::uint16_t>(i)});
     ASSERT_TRUE(peer.wait_for(10));
     other.send(name(20), 9);
-    ASSERT_TRUE(peer.wait_for(11)) << "the other one's question is asked";
+    ASSERT_TRUE(peer.wait_for(name(20), type::a)) << "the other one's question is asked";
     EXPECT_TRUE(greedy.receive().says("most of them of this client"));
+}
+
+// Two who flood use up no look for the greediest: neither could gain by it.
+TEST_F(Greedy, TwoWhoFloodDoNotKeepOthersFromTakingAPlace) {
+    const Server server(yaml("in_flight_per_upstream_max: 20"));
+    const OtherClient one(server, "127.0.0.2");
+    const OtherClient two(server, "127.0.0.3");
+    for (int i = 0; i < 10; ++i) {
+        one.send(name(i), 1);
+        two.send(name(100 + i), 1);
+    }
+    ASSERT_TRUE(peer.wait_for(20));
+    const Client fair = server.client();
+    for (int i = 0; i < 5; ++i) {
+        for (int k = 0; k < 100; ++k) (k % 2 ? one : two).send(name(1000 + 100 * i + k), 1);
+        fair.send(name(200 + i), type::a, {.id = static_cast<std::uint16_t>(i)});
+        ASSERT_TRUE(peer.wait_for(name(200 + i), type::a)) << i;
+    }
+    EXPECT_EQ(server.count(Count::shed_greediest), 5u);
+}
+
+// What is given up is on its way all the same; when that is as much again, nobody gains by more.
+TEST_F(Greedy, NobodyIsShedForNothing) {
+    const Server server(yaml("in_flight_per_upstream_max: 8"));
+    const OtherClient greedy(server, "127.0.0.2");
+    for (int i = 0; i < 8; ++i) greedy.send(name(i), 1);
+    ASSERT_TRUE(peer.wait_for(8));
+    for (int i = 0; i < 12; ++i)
+        OtherClient(server, ("127.0.1." + std::to_string(1 + i / 2)).c_str())
+            .send(name(100 + i), 1);
+    const Client last = server.client();
+    EXPECT_TRUE(last.ask(name(200), type::a).says("too many questions in flight"));
+    EXPECT_LE(server.count(Count::shed_greediest), 8u);
+    EXPECT_EQ(server.count(Count::shed_greediest) + server.count(Count::shed_in_flight), 13u);
 }
 
 TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
@@ -239,7 +289,7 @@ TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
     other.send(name(20), 1);
     const Reply shed = greedy.receive();
     EXPECT_TRUE(shed.says("most of them of this client")) << shed.ede_text();
-    ASSERT_TRUE(peer.wait_for(11)) << "the other one's question is asked";
+    ASSERT_TRUE(peer.wait_for(name(20), type::a)) << "the other one's question is asked";
     EXPECT_EQ(server.count(Count::shed_greediest), 1u);
     greedy.send(name(30), type::a, {.id = 30});
     const Reply own = greedy.receive();

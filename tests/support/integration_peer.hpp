@@ -103,6 +103,15 @@ public:
         }
         return true;
     }
+    /// Waits until that question has come.
+    bool wait_for(const std::string& name, unsigned type) {
+        const Time end = Clock::now() + Seconds(10);
+        while (asked(name, type) == 0) {
+            if (Clock::now() > end) return false;
+            std::this_thread::sleep_for(Millis(1));
+        }
+        return true;
+    }
     /// The last question as it came.
     test::Octets last() {
         return run([&] { return last_; });

@@ -12,8 +12,8 @@ struct Sink final : ReplySink {
 };
 
 struct InFlight : ::testing::Test {
-    InFlightTable table;
     ClientGuard guard{0x1234};
+    InFlightTable table{guard};
     Sink sink;
     std::shared_ptr<Snapshot> snapshot = std::make_shared<Snapshot>();
     ReplyTo to;
@@ -106,7 +106,7 @@ TEST_F(InFlight, NobodyStartsFlightsAndJoinsNone) {
     Flight* other = nullptr;
     EXPECT_EQ(table.join(nobody, 2, snapshot, other), Join::joined);
     EXPECT_EQ(flight->waiters.size(), 1u);
-    EXPECT_TRUE(table.move(*flight, 3, guard));
+    EXPECT_EQ(table.move(*flight, 3), Join::joined);
     EXPECT_EQ(table.refreshes(2), 0u);
     EXPECT_EQ(table.refreshes(3), 1u);
     table.finish(*flight);
@@ -235,16 +235,21 @@ TEST_F(InFlight, WhoMovesIsCountedWhereItIs) {
     const ClientGuard::Place before = waiter.place;
     Flight* flight = nullptr;
     ASSERT_EQ(table.join(waiter, 0, snapshot, flight), Join::started);
-    ASSERT_TRUE(table.move(*flight, 9, guard));
+    ASSERT_EQ(table.move(*flight, 9), Join::joined);
     EXPECT_EQ(guard.in_flight(before), 0u);
     EXPECT_EQ(table.flights_of(before), 0u);
     const ClientGuard::Place after = flight->waiters.front().place;
     EXPECT_NE(after, before);
     EXPECT_EQ(guard.in_flight(after), 1u);
     EXPECT_EQ(table.flights_of(after), 1u);
-    ClientGuard::Place same = ClientGuard::kNone;
-    guard.admit(client, 9, snapshot->limits, false, Time{}, same);
-    EXPECT_EQ(same, after);
+    EXPECT_EQ(guard.place_of(client, 9), after);
+    // Who joins it now comes for its first upstream.
+    ASSERT_EQ(guard.admit(client, 0, snapshot->limits, false, Time{}, waiter.place),
+              ClientGuard::Verdict::ok);
+    ASSERT_EQ(table.join(waiter, 0, snapshot, flight), Join::joined);
+    EXPECT_EQ(flight->waiters.back().place, after);
+    EXPECT_EQ(guard.in_flight(before), 0u);
+    EXPECT_EQ(guard.in_flight(after), 2u);
 }
 
 TEST_F(InFlight, WhatWasGivenUpIsBoundedToo) {
@@ -319,11 +324,11 @@ TEST_F(InFlight, AMovedFlightTakesItsWaitersAlong) {
     Flight* const flight = start("a.example", 0);
     EXPECT_EQ(join(request("a.example"), 0), Join::joined);
     EXPECT_EQ(join(request("b.example"), 0), Join::too_many_waiters);
-    EXPECT_TRUE(table.move(*flight, 9, guard));
+    EXPECT_EQ(table.move(*flight, 9), Join::joined);
     EXPECT_EQ(flight->upstream, 9);
     EXPECT_EQ(join(request("b.example"), 0), Join::started);
     EXPECT_EQ(join(request("c.example"), 9), Join::too_many_waiters);
-    EXPECT_TRUE(table.move(*flight, 9, guard)) << "where it is already";
+    EXPECT_EQ(table.move(*flight, 9), Join::joined) << "where it is already";
     table.finish(*flight);
     EXPECT_EQ(join(request("c.example"), 9), Join::started);
 }
@@ -332,7 +337,7 @@ TEST_F(InFlight, AMoveToAFullUpstreamChangesNothing) {
     snapshot->limits.in_flight_per_upstream_max = 1;
     Flight* const flight = start("a.example", 0);
     start("b.example", 1);
-    EXPECT_FALSE(table.move(*flight, 1, guard));
+    EXPECT_TRUE(is_full(table.move(*flight, 1)));
     EXPECT_EQ(flight->upstream, 0);
     EXPECT_EQ(join(request("c.example"), 0), Join::too_many_flights);
     table.finish(*flight);
@@ -345,7 +350,7 @@ TEST_F(InFlight, AMoveCountsAllWaitersAgainstTheNewBound) {
     EXPECT_EQ(join(request("a.example"), 0), Join::joined);
     start("b.example", 1);
     EXPECT_EQ(join(request("b.example"), 1), Join::joined);
-    EXPECT_FALSE(table.move(*flight, 1, guard));
+    EXPECT_TRUE(is_full(table.move(*flight, 1)));
     EXPECT_EQ(join(request("a.example"), 0), Join::joined);
 }
 
@@ -361,7 +366,7 @@ TEST_F(InFlight, CountsComeBackToNothingAfterManyRounds) {
             EXPECT_EQ(join(request(qname), 0), Join::joined);
         }
         EXPECT_EQ(join(request("d.example"), 0), Join::too_many_flights);
-        EXPECT_TRUE(table.move(*flights[0], 1, guard));
+        EXPECT_EQ(table.move(*flights[0], 1), Join::joined);
         for (Flight* flight : flights) EXPECT_EQ(table.finish(*flight)->waiters.size(), 3u);
         EXPECT_EQ(table.size(), 0u);
     }
