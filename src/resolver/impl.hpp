@@ -136,8 +136,7 @@ struct Resolver::Impl {
     bool answer_from_memory(const Waiter& waiter, const std::shared_ptr<const Snapshot>& its,
                             std::string_view why, Time now);
     bool answer_from_memory(const Flight& flight, std::string_view why, Time now);
-    void wait_along(Flight& flight, const Waiter& waiter, const upstream::Upstream& upstream,
-                    Time now);
+    void wait_along(Flight& flight, const upstream::Upstream& upstream, Time now);
     void watch(Flight& flight, const upstream::Upstream& upstream, Time now);
     void on_overdue(Flight& flight, const upstream::Upstream& upstream, Time now);
     std::string say_overdue(const upstream::Upstream& upstream);

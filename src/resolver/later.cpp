@@ -79,7 +79,7 @@ void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstr
     if (joined == Join::started) {
         run(*flight, now);
     } else if (joined == Join::joined) {
-        wait_along(*flight, waiter, upstream, now);
+        wait_along(*flight, upstream, now);
     } else {
         const Bound bound = bound_of(joined);
         shed(waiter, upstream, bound.count, std::string(bound.what).append(bound.limit), now);
@@ -194,15 +194,15 @@ bool Resolver::Impl::answer_from_memory(const Flight& flight, std::string_view w
     return true;
 }
 
-// Somebody asks already. A client that asks for a known name waits no longer than the first one.
-void Resolver::Impl::wait_along(Flight& flight, const Waiter& waiter,
-                                const upstream::Upstream& upstream, Time now) {
+// The last waiter has joined: somebody asks already. A client that asks for a known name waits no
+// longer than the first one.
+void Resolver::Impl::wait_along(Flight& flight, const upstream::Upstream& upstream, Time now) {
+    const Waiter& last = flight.waiters.back();
     if (!flight.overdue) {
-        if (waiter.request.last_known) watch(flight, upstream, now);
+        if (last.request.last_known) watch(flight, upstream, now);
         return;
     }
-    if (answer_from_memory(waiter, flight.snapshot, say_overdue(upstream), now))
-        table.leave(flight);
+    if (answer_from_memory(last, flight.snapshot, say_overdue(upstream), now)) table.leave(flight);
 }
 
 // From now on the flight's clients wait no longer than replies of this upstream usually take: then

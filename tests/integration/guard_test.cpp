@@ -188,6 +188,21 @@ TEST_F(GreedyByAlias, AKnownNameBehindOneIsAnsweredThoughItsPeerIsFull) {
     EXPECT_EQ(server.count(Count::shed_greediest), 0u);
 }
 
+// Who joins a flight that has moved and leaves it at once is counted nowhere afterwards.
+TEST_F(GreedyByAlias, WhoIsAnsweredFromMemoryBesideOneIsCountedNoMore) {
+    know_alias(20);
+    peer.on(name(20), type::a, {{name(20) + " 0 IN A 10.2.0.1"}});
+    const Server server(yaml("in_flight_per_client_max: 3"));
+    const Client client = server.client();
+    EXPECT_EQ(client.ask(alias(20), type::a).answers().size(), 2u);
+    peer.on(name(20), type::a, silence());
+    for (int i = 0; i < 20; ++i) {
+        const Reply reply = client.ask(alias(20), type::a);
+        EXPECT_EQ(reply.ede(), 3) << reply.ede_text();
+    }
+    EXPECT_EQ(server.count(Count::shed_client_in_flight), 0u);
+}
+
 // What it denied then it may not deny now.
 TEST_F(GreedyByAlias, AStaleDenialBehindOneIsNotTold) {
     know_alias(20);
