@@ -26,7 +26,7 @@ Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept 
 /// False: there is none.
 bool add_error(Words& words, std::string_view before, const upstream::Upstream& upstream,
                std::string_view begins) noexcept {
-    std::array<char, 128> text;
+    std::array<char, 192> text;
     for (const auto& endpoint : upstream.endpoints) {
         const std::size_t size = endpoint->stats().copy_last_error(text);
         const std::string_view why(text.data(), size);
