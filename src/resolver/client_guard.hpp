@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -62,26 +63,30 @@ private:
 /// How often the client that has most may be looked for: one look in a millisecond, and a few in a
 /// row for those who come together. Who would not have less than that one had a moment ago could
 /// not gain by it, and uses none up: else two clients that flood would keep it from everybody.
-struct GreedLooks {
+class GreedLooks {
+public:
     struct Last {
-        std::uint16_t upstream = 0;
         std::size_t most = 0;  ///< what it had
         Time at{};
     };
-    Last alone;   ///< of flights with one client
-    Last joined;  ///< of waiters who joined
+    enum class Of : std::uint8_t { flights, waiters };
 
-    bool take(const Last& last, std::uint16_t upstream, std::size_t own, Time now) noexcept {
+    /// What the last look at that upstream found; the caller writes it.
+    Last& last(std::uint16_t upstream, Of what) {
+        if (upstream >= last_.size()) last_.resize(upstream + 1u);
+        return last_[upstream][static_cast<std::size_t>(what)];
+    }
+    bool take(const Last& last, std::size_t own, Time now) noexcept {
         constexpr int kInARow = 16;
         constexpr Duration kHolds = Millis(10);
-        if (last.upstream == upstream && now - last.at < kHolds && own + 1 >= last.most)
-            return false;
+        if (now - last.at < kHolds && own + 1 >= last.most) return false;
         if (used_until_ > now + kInARow * Millis(1)) return false;
         used_until_ = std::max(used_until_, now) + Millis(1);
         return true;
     }
 
 private:
+    std::vector<std::array<Last, 2>> last_;  // by Upstream::id
     Time used_until_{};
 };
 

@@ -157,15 +157,15 @@ Seat InFlightTable::greediest(ClientGuard::Place place, const EachSeat& each_sea
         if (most == ClientGuard::kNone || shares_[its] > shares_[most]) most = its;
     });
     const std::uint32_t own = place == ClientGuard::kNone ? 0 : shares_[place];
-    most_found_ = most == ClientGuard::kNone ? 0 : shares_[most];
-    if (most == ClientGuard::kNone || shares_[most] <= own + 1) return {};
-    Seat youngest;
+    if (most == ClientGuard::kNone) return {};
+    Seat youngest{.most = shares_[most]};
+    if (youngest.most <= own + 1) return youngest;
     each_seat([&](Flight& flight, std::size_t at) {
         const Waiter& waiter = flight.waiters[at];
         if (waiter.place == most &&
             (youngest.flight == nullptr ||
              waiter.since >= youngest.flight->waiters[youngest.waiter].since))
-            youngest = {&flight, at};
+            youngest = {&flight, at, youngest.most};
     });
     return youngest;
 }

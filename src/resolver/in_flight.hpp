@@ -63,6 +63,7 @@ struct Flight {
 struct Seat {
     Flight* flight = nullptr;
     std::size_t waiter = 0;
+    std::size_t most = 0;  ///< what the client with most has, also when it gives none
 };
 
 enum class Join : std::uint8_t {
@@ -120,8 +121,6 @@ public:
     std::size_t flights(std::uint16_t upstream) const noexcept {
         return upstream < loads_.size() ? loads_[upstream].flights : 0;
     }
-    /// What the client with most had when one was looked for last, zero before that.
-    std::size_t most_found() const noexcept { return most_found_; }
     /// Flights that began for the client at `place`.
     std::size_t flights_of(ClientGuard::Place place) const noexcept {
         return place == ClientGuard::kNone ? 0 : begun_[place];
@@ -155,7 +154,6 @@ private:
     std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
     std::vector<std::unique_ptr<Flight>> spare_;
     std::vector<Load> loads_;  // by Upstream::id
-    std::size_t most_found_ = 0;
     std::vector<std::uint32_t> begun_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
     std::vector<std::uint32_t> shares_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
 };

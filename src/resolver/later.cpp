@@ -98,11 +98,12 @@ Seat Resolver::Impl::greediest(const Waiter& waiter, std::uint16_t upstream, Joi
     // As many as there is room for may be given up and still be on their way: no more.
     const std::size_t bound = 2 * snapshot->limits.in_flight_per_upstream_max;
     if (of_flights && table.flights(upstream) >= bound) return {};
-    GreedLooks::Last& last = of_flights ? looks.alone : looks.joined;
-    if (!looks.take(last, upstream, own, now)) return {};
+    GreedLooks::Last& last =
+        looks.last(upstream, of_flights ? GreedLooks::Of::flights : GreedLooks::Of::waiters);
+    if (!looks.take(last, own, now)) return {};
     const Seat seat = of_flights ? table.greediest_alone(upstream, waiter.place)
                                  : table.greediest_joined(upstream, waiter.place);
-    last = {.upstream = upstream, .most = table.most_found(), .at = now};
+    last = {.most = seat.most, .at = now};
     return seat;
 }
 

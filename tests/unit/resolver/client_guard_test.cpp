@@ -108,5 +108,38 @@ TEST_F(Guard, WhenAllNeighboursAreBusyANewOneIsNotCounted) {
     EXPECT_EQ(guard.in_flight(ClientGuard::kNone), 0u);
 }
 
+TEST(GreedLooksTest, WhoCouldNotGainUsesUpNone) {
+    GreedLooks looks;
+    const Time now = Time{} + 1000h;
+    const auto take = [&](std::uint16_t upstream, std::size_t own, Time at) {
+        return looks.take(looks.last(upstream, GreedLooks::Of::flights), own, at);
+    };
+    ASSERT_TRUE(take(0, 50, now)) << "nothing is known yet";
+    looks.last(0, GreedLooks::Of::flights) = {.most = 50, .at = now};
+    ASSERT_TRUE(take(7, 50, now)) << "of another upstream neither";
+    looks.last(7, GreedLooks::Of::flights) = {.most = 10, .at = now};
+    for (int i = 0; i < 1000; ++i) {
+        EXPECT_FALSE(take(0, 49, now));
+        EXPECT_FALSE(take(7, 9, now)) << "each upstream has its own";
+    }
+    EXPECT_TRUE(take(0, 48, now)) << "one with less";
+    EXPECT_TRUE(take(0, 49, now + 10ms)) << "things change";
+    EXPECT_TRUE(looks.take(looks.last(0, GreedLooks::Of::waiters), 50, now + 10ms));
+}
+
+TEST(GreedLooksTest, AFewInARowAndOneInAMillisecond) {
+    GreedLooks looks;
+    Time now = Time{} + 1000h;
+    const auto taken = [&] {
+        int count = 0;
+        while (looks.take({}, 0, now)) ++count;
+        return count;
+    };
+    EXPECT_EQ(taken(), 17);
+    EXPECT_EQ(taken(), 0);
+    now += 5ms;
+    EXPECT_EQ(taken(), 5);
+}
+
 }  // namespace
 }  // namespace peerzone::resolver
