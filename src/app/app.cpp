@@ -92,7 +92,8 @@ private:
     Discovery discovery_;
 };
 
-// Upstream sockets take descriptors: as many as the hard limit allows (DESIGN section 4).
+// Upstream sockets take descriptors: as many as the hard limit allows (src/README.md, "The
+// exchange").
 std::size_t raise_descriptor_limit() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;

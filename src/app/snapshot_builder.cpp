@@ -122,8 +122,8 @@ void SnapshotBuilder::add_zones(resolver::Snapshot& snapshot, const config::Conf
     }
 }
 
-// Any zone, peer, reverse or forward for a special-use name opens it again (DESIGN section 2, step
-// 4). The cluster's own zone is no news.
+// Any zone, peer, reverse or forward for a special-use name opens it again (src/README.md, "Order
+// of things", step 4). The cluster's own zone is no news.
 void SnapshotBuilder::note_opened(const view::RouteTable& special, const dns::Name& suffix,
                                   const config::Config& config) {
     const view::Route* under = special.find(suffix.folded().wire());

@@ -35,7 +35,7 @@ bool is_meta(std::uint16_t type) noexcept {
            type == type::tsig || type == type::maila || type == type::mailb;
 }
 
-// Our own mark (DESIGN section 6, "Loops"). Of another size it is somebody else's use of a number
+// Our own mark (src/README.md, "Loops"). Of another size it is somebody else's use of a number
 // for local use; of several the one that came further counts.
 void take_hop_mark(Bytes mark, Query& query) noexcept {
     if (mark.size() != 9 || mark[8] < query.hops) return;

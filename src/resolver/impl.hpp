@@ -19,7 +19,8 @@
 
 namespace peerzone::resolver {
 
-/// Aliases followed over all zones and upstreams together (DESIGN section 2, step 8).
+/// Aliases followed over all zones and upstreams together (src/README.md, "Order of things", step
+/// 8).
 inline constexpr unsigned kLinksMax = 8;
 
 /// An answer before it is put behind one client's question: the body stands in Impl::scratch.

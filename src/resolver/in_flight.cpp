@@ -10,7 +10,7 @@
 namespace peerzone::resolver {
 namespace {
 
-// The key is that of the cache: name, type, view, DO, CD (DESIGN section 2, "Key and flags"). Hops
+// The key is that of the cache: name, type, view, DO, CD (src/README.md, "Key and flags"). Hops
 // tell flights apart, too: a question that came back to us must not wait for itself.
 std::uint64_t hash_of(const Request& r) noexcept {
     const std::uint64_t rest = std::uint64_t{r.query.type} << 32 | std::uint64_t{r.view} << 8 |

@@ -1,5 +1,5 @@
 // Answers past their TTL: which of them may be used, how long one waits before, and what is said
-// with them (DESIGN section 6, "Partition" and "Refresh"; RFC 8767).
+// with them (src/README.md, "Partition" and "Refresh"; RFC 8767).
 #include "resolver/last_known.hpp"
 
 #include <algorithm>

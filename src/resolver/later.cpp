@@ -171,8 +171,8 @@ const upstream::Upstream* Resolver::Impl::first_upstream(const Request& request)
     return nullptr;
 }
 
-// A known name needs nobody, so no bound may refuse it (DESIGN section 8): an alias of ours to one
-// that is fresh, or one that has expired.
+// A known name needs nobody, so no bound may refuse it (src/README.md, "Limits"): an alias of ours
+// to one that is fresh, or one that has expired.
 bool Resolver::Impl::answer_from_memory(const Waiter& waiter,
                                         const std::shared_ptr<const Snapshot>& its,
                                         std::string_view why, Time now) {

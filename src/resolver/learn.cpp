@@ -1,4 +1,5 @@
-// What an upstream said: judged, kept, and handed on to the walk (DESIGN section 2, step 8).
+// What an upstream said: judged, kept, and handed on to the walk (src/README.md, "Order of things",
+// step 8).
 #include <algorithm>
 
 #include "resolver/impl.hpp"

@@ -1,4 +1,4 @@
-// Questions that go round in a circle (DESIGN section 6, "Loops"): the edge that would close it is
+// Questions that go round in a circle (src/README.md, "Loops"): the edge that would close it is
 // not asked, and everything else goes on. Three signs: the hop mark or the letter case is our own;
 // it has come over too many servers; the server that we are asking asks us the same.
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Hot names are asked again before they expire, so that nobody waits for a region's round trip
-// (DESIGN section 6, "Refresh"). A hit that finds its answer due claims it (cache::Cache lets one
+// (src/README.md, "Refresh"). A hit that finds its answer due claims it (cache::Cache lets one
 // of all workers do so, once per answer) and puts the question here; a moment later the worker asks
 // it for nobody. Bounded and without allocation; used on the worker's thread.
 #pragma once

@@ -1,5 +1,5 @@
-// The order of things. answer_now reads as the list in DESIGN section 2; what must wait goes on in
-// walk.cpp.
+// The order of things. answer_now reads as the list in src/README.md, "Order of things"; what must
+// wait goes on in walk.cpp.
 #include "peerzone/resolver/resolver.hpp"
 
 #include "resolver/impl.hpp"

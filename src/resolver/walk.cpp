@@ -3,7 +3,7 @@
 // reply. Between two waits the current stop's message stands in Impl::scratch; nothing there
 // survives a wait, so aliases passed are copied into the Walk.
 //
-// An answer past its TTL ends a walk in three cases: its upstream is away (DESIGN section 6,
+// An answer past its TTL ends a walk in three cases: its upstream is away (src/README.md,
 // "Partition"); its upstream was asked and failed; or nobody is to be asked (Walk::memory_only).
 #include <algorithm>
 #include <cstring>

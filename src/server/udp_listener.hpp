@@ -1,6 +1,6 @@
 // One UDP socket of one worker: reads a batch, answers every hit of it in place, sends the batch
-// (DESIGN section 2). Replies that come later gather while the Cork is in. Used on the worker's
-// thread only.
+// (src/README.md, "Order of things"). Replies that come later gather while the Cork is in. Used on
+// the worker's thread only.
 #pragma once
 
 #include <sys/socket.h>

@@ -75,7 +75,7 @@ public:
     bool dnssec_ok = false;
     bool checking_disabled = false;
     bool edns = true;
-    std::uint8_t hops = 0;   ///< the hop mark (DESIGN section 6, "Loops"); 0: none
+    std::uint8_t hops = 0;   ///< the hop mark (src/README.md, "Loops"); 0: none
     std::uint64_t node = 0;  ///< who we are in it
     Duration timeout{};
     EndpointStats* stats = nullptr;  ///< where replies that are not ours are counted; may be null

@@ -1,4 +1,4 @@
-// The state of an upstream as a whole (DESIGN section 6, "Partition"). Pure: it is told what is
+// The state of an upstream as a whole (src/README.md, "Partition"). Pure: it is told what is
 // known about the endpoints and says whether the state has changed; no clock, no sockets.
 //
 //   healthy ──all suspect──► suspect ──probes confirm it──► partitioned

@@ -1,5 +1,5 @@
-// What control asks endpoints by itself, how it judges the replies, and how often it asks (DESIGN
-// section 6, "Probes"). Pure.
+// What control asks endpoints by itself, how it judges the replies, and how often it asks
+// (src/README.md, "Probes"). Pure.
 #pragma once
 
 #include <cstdint>

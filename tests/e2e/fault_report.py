@@ -84,7 +84,7 @@ def is_failed_as_promised(result):
 
 
 def judge(test, figures, lenient):
-    """The fault table of DESIGN section 9. `lenient`: a build with sanitizers, whose latencies are its own."""
+    """The fault table of FAULTS.md. `lenient`: a build with sanitizers, whose latencies are its own."""
     factor = 10 if lenient else 1
 
     def bar(what, value, most, echo):

@@ -1,7 +1,7 @@
 """Servers side by side through the same faults: one of two endpoints of a peer silent, both silent, both back with other data.
 
     faults.py PEERZONE [--servers peerzone,unbound,…] [--rounds 3] [--write FAULTS.md]     the comparison, about ten minutes
-    faults.py PEERZONE --check                            peerzone alone through short phases, held against the bars of DESIGN section 9
+    faults.py PEERZONE --check                            peerzone alone through short phases, held against the bars of FAULTS.md
 
 --write puts tables and transcripts between the two marks of that file. --seconds is how long both endpoints are silent."""
 

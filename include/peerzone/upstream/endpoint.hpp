@@ -19,7 +19,7 @@ namespace peerzone::upstream {
 
 enum class Wire : std::uint8_t { udp, tcp, tls };
 
-/// What the last probe said (DESIGN section 6, "Probes").
+/// What the last probe said (src/README.md, "Probes").
 enum class ProbeResult : std::uint8_t {
     none,  ///< not probed yet
     healthy,

@@ -16,7 +16,7 @@
 
 namespace peerzone::upstream {
 
-/// DESIGN section 6, "Partition".
+/// src/README.md, "Partition".
 enum class UpstreamState : std::uint8_t {
     healthy,
     suspect,      ///< no endpoint replied lately; nothing has confirmed that all are gone

@@ -1,4 +1,4 @@
-// How many second questions an upstream may be asked though nothing is wrong yet (DESIGN section 6,
+// How many second questions an upstream may be asked though nothing is wrong yet (src/README.md,
 // "Endpoints and health"): one for 20 questions, and at most 20 in a burst. One object per
 // upstream, shared by the workers: relaxed atomics, and no write at all while the bucket is full.
 #pragma once

@@ -1,7 +1,7 @@
 // Is this the reply to that question, and what of it may be believed? Pure. Kept: the CNAME/DNAME
 // chain that starts at the question and the records of the asked type at its end, whatever zone
-// they lie in, and the SOA of a negative answer; every other record is dropped (DESIGN section 2,
-// step 8; RFC 2181 5.4.1).
+// they lie in, and the SOA of a negative answer; every other record is dropped (src/README.md,
+// "Order of things", step 8; RFC 2181 5.4.1).
 #pragma once
 
 #include <cstdint>

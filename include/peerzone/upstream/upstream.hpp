@@ -61,7 +61,7 @@ struct Options {
                                           ///< local, cache's cap for forward
     StaleOptions stale;
 
-    /// Questions there say over how many servers they came (DESIGN section 6, "Loops"): to peers
+    /// Questions there say over how many servers they came (src/README.md, "Loops"): to peers
     /// and to the cluster's own DNS, which often points back at us; not to strangers.
     bool takes_hop_mark() const noexcept { return kind != Kind::forward; }
 };
