@@ -10,8 +10,9 @@
 // over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
 // when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
 // 9520 3.1). The last try there is waits until the deadline: a forwarder may be slow over one name.
-// What a server seems not to understand is left out of the next question to it: the hop mark first,
-// then EDNS. With transport tls everything goes over TLS, whatever happens.
+// What a server seems not to understand is left out of the next question to it: mixed letter case
+// where that has not worked yet, then the hop mark, then EDNS. With transport tls everything goes
+// over TLS, whatever happens.
 #pragma once
 
 #include <array>
@@ -21,6 +22,7 @@
 #include "peerzone/base/clock.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 #include "peerzone/upstream/upstream.hpp"
+#include "upstream/case_doubt.hpp"
 
 namespace peerzone::upstream {
 
@@ -31,7 +33,8 @@ enum class Fault : std::uint8_t {
     unreachable,  ///< no route, or another error of the network
     closed,       ///< the connection ended before the reply
     untrusted,    ///< TLS failed
-    busy          ///< our own limit: no socket or no room on a connection
+    dropped,      ///< the server answers others, and closes the connection over this question
+    busy          ///< our own limit, or the server's: no socket or no room on a connection
 };
 const char* fault_text(Fault fault) noexcept;
 const char* wire_text(Wire wire) noexcept;
@@ -48,8 +51,9 @@ struct Step {
     std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
     Wire wire = Wire::udp;
     bool edns = true;
-    bool hop_mark = false;  ///< if the question has hops
-    bool mix_case = false;  ///< randomise the letter case (0x20)
+    bool hop_mark = false;     ///< if the question has hops
+    bool mix_case = false;     ///< randomise the letter case (0x20)
+    bool doubts_case = false;  ///< the same was said no to in mixed case
     Duration timeout{};
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
     std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it
@@ -108,6 +112,8 @@ private:
         bool without_edns : 1 = false;
         bool mark_silent : 1 = false;  // a question with the hop mark got no reply
         bool mark_refused : 1 = false;
+        bool plain : 1 = false;  // no mixed case any more, for what was said to it …
+        CaseDoubt doubt : 3 = CaseDoubt::none;  // … until there is a reply in plain case
 
         unsigned tries(Wire wire) const noexcept {
             return wire == Wire::udp ? udp_tries : stream_tries;
@@ -131,6 +137,7 @@ private:
     };
 
     Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    Choice choose_plain(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
@@ -140,6 +147,8 @@ private:
     bool anything_left(Time now) const noexcept;
     void set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept;
     void find_copy(Time now) noexcept;
+    bool doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept;
+    void learn_from_clients(Endpoint& endpoint, const CheckedReply& checked) const noexcept;
     void judge_failure(const CheckedReply& checked);
     void note_heard(Endpoint& endpoint, const State& state, Time now) const noexcept;
     bool tell(Telling telling) noexcept;

@@ -28,6 +28,30 @@ private:
     UpstreamStats& stats_;
 };
 
+/// Tells when mixed letter case is switched off at an endpoint while this lives.
+class CaseWatch {
+public:
+    CaseWatch(const Endpoint& endpoint, const std::string& label, metrics::Counters& counters,
+              Time now) noexcept
+        : endpoint_(endpoint),
+          label_(label),
+          counters_(counters),
+          now_(now),
+          mixed_(endpoint.case_works(now)) {}
+    ~CaseWatch() {
+        if (mixed_ && !endpoint_.case_works(now_)) report_case(endpoint_, label_, counters_);
+    }
+    CaseWatch(const CaseWatch&) = delete;
+    CaseWatch& operator=(const CaseWatch&) = delete;
+
+private:
+    const Endpoint& endpoint_;
+    const std::string& label_;
+    metrics::Counters& counters_;
+    Time now_;
+    bool mixed_;
+};
+
 }  // namespace
 
 void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question& question,
@@ -90,13 +114,16 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
         const CheckedReply checked =
             check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
         endpoint.note_reply(now - attempt.sent_at, wire);
-        if (is_answer(checked.kind)) {
+        const bool answered = is_answer(checked.kind);
+        if (answered) {
             endpoint.stats().note_reply();
             endpoint.note_usable(now);
+            if (checked.kind == ReplyKind::data) endpoint.note_client_answer();
         } else if (checked.kind != ReplyKind::truncated) {
+            endpoint.note_client_failure();
             note_trouble(endpoint, checked, now);
         }
-        if (health.waits_for_reply()) health.ring();
+        if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     } else if (attempt.outcome == Outcome::case_differs) {
         endpoint.note_case_changed(now);
     } else if (attempt.outcome != Outcome::shut_down && attempt.outcome != Outcome::busy) {
@@ -135,6 +162,7 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
     Asked& asked = asking.asked;
     Endpoint& endpoint = *asking.upstream.endpoints[step.endpoint];
     UpstreamHealth& health = *asking.upstream.health;
+    const CaseWatch letter_case(endpoint, asking.upstream.label, counters, now);
     if (attempt.outcome == Outcome::case_differs) {
         first ? plan.on_case_differs(now) : endpoint.note_case_changed(now);
         return false;
@@ -157,7 +185,7 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
     const Duration rtt = now - attempt.sent_at;
     const bool answered =
         first ? plan.on_reply(checked, rtt, now) : plan.on_hedge_reply(checked, rtt, now);
-    if (health.waits_for_reply()) health.ring();
+    if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     if (!answered) return false;
     asked.ok = true;
     asked.message = attempt.reply;
@@ -239,6 +267,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
             auto& question = static_cast<QuestionAttempt&>(a);
             question.impl->late(*question.asking);
         };
+    if (step.doubts_case) counters.add(Count::upstream_case_doubted);
     start(attempt, step.wire, now);
     asking.gives_up = attempt.expires_at;
     if (step.copy_to != Step::kNone)

@@ -10,7 +10,8 @@ Trouble trouble_of(Fault fault) noexcept {
         case Fault::timeout: return Trouble::timeout;
         case Fault::refused: return Trouble::refused;
         case Fault::unreachable: return Trouble::unreachable;
-        case Fault::closed: return Trouble::closed;
+        case Fault::closed:
+        case Fault::dropped: return Trouble::closed;
         case Fault::untrusted: return Trouble::untrusted;
         case Fault::busy: break;
     }
@@ -43,15 +44,15 @@ Fault fault_of(Outcome outcome) noexcept {
         case Outcome::unreachable: return Fault::unreachable;
         case Outcome::closed: return Fault::closed;
         case Outcome::untrusted: return Fault::untrusted;
+        case Outcome::dropped: return Fault::dropped;
         default: return Fault::busy;
     }
 }
 
-void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
-                  const std::string* why, Time now) {
-    if (fault == Fault::busy) return;
-    EndpointStats& stats = endpoint.stats();
-    stats.note_failure(trouble_of(fault));
+namespace {
+
+void tell(EndpointStats& stats, Fault fault, Wire wire, Duration timeout, const std::string* why,
+          Time now) {
     if (!stats.wants_error(now)) return;
     std::string text = wire_text(wire);
     if (fault == Fault::untrusted && why != nullptr) {
@@ -64,10 +65,34 @@ void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
     stats.note_error(std::move(text), wall_time(now));
 }
 
-void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
-    EndpointStats& stats = endpoint.stats();
-    stats.note_failure(trouble_of(checked));
+void tell(EndpointStats& stats, const CheckedReply& checked, Time now) {
     if (stats.wants_error(now)) stats.note_error(text_of(checked), wall_time(now));
+}
+
+}  // namespace
+
+void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
+                  const std::string* why, Time now) {
+    if (fault == Fault::busy) return;
+    endpoint.stats().note_failure(trouble_of(fault));
+    tell(endpoint.stats(), fault, wire, timeout, why, now);
+}
+
+void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
+    endpoint.stats().note_failure(trouble_of(checked));
+    tell(endpoint.stats(), checked, now);
+}
+
+void note_probe_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
+                        const std::string* why, Time now) {
+    if (fault == Fault::busy) return;
+    endpoint.stats().note_probe_failure(trouble_of(fault));
+    tell(endpoint.stats(), fault, wire, timeout, why, now);
+}
+
+void note_probe_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
+    endpoint.stats().note_probe_failure(trouble_of(checked));
+    tell(endpoint.stats(), checked, now);
 }
 
 }  // namespace peerzone::upstream
