@@ -27,7 +27,7 @@ struct Received {
     Octets message;
     std::uint16_t port = 0;  ///< where it came from
     bool tcp = false;
-    int number = 0;  ///< the how-manieth on this wire, from 1
+    int number = 0;         ///< the how-manieth on this wire, from 1
     int on_connection = 0;  ///< over TCP: the how-manieth on its connection, from 1
 
     std::uint16_t id() const { return load_u16(message.data()); }

@@ -33,8 +33,8 @@ struct ClosingTest : ClientTest {
         }));
     }
     std::size_t answered() const {
-        return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(),
-                                                      [](auto& a) { return a.asked.ok; }));
+        return static_cast<std::size_t>(
+            std::count_if(answers.begin(), answers.end(), [](auto& a) { return a.asked.ok; }));
     }
     std::string first_failure() const {
         for (const Answer& answer : answers)
@@ -114,7 +114,7 @@ TEST_F(ClosingTest, CutRepliesAreFetchedFromSuchServers) {
 }
 
 TEST_F(ClosingTest, AServerThatNeverRepliesIsGivenUpSoon) {
-    FakeServer& server = serve([](const Received&) { return Reaction{.hang_up = true}; }, kTcp);
+    FakeServer& server = serve([](const Received&) { return Reaction{.messages = {}, .hang_up = true}; }, kTcp);
     ask_at_once(5);
     EXPECT_EQ(answered(), 0u);
     EXPECT_NE(first_failure().find("tcp connection closed"), std::string::npos) << first_failure();

@@ -110,8 +110,7 @@ TEST(CaseDoubtTest, ItWasTheCaseWhenPlainCaseGetsMore) {
 TEST(CaseDoubtTest, AServfailThatPassesIsNotForTheCase) {
     LetterCase letters;
     letters.note_taken();
-    for (int i = 0; i < 10; ++i)
-        EXPECT_FALSE(learn_case(letters, CaseDoubt::failed, kData, kNow));
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(learn_case(letters, CaseDoubt::failed, kData, kNow));
     EXPECT_FALSE(letters.was_compared(kNow));
     letters.forget_taken();
     learn_case(letters, CaseDoubt::failed, kData, kNow);
