@@ -168,6 +168,7 @@ void Prober::Impl::tell(Watch& watch, UpstreamState before, Time since, Time now
     const bool always = state == UpstreamState::partitioned;
     const bool warns = always || state == UpstreamState::unusable;
     if (always) counters.add(Count::upstream_partitions);
+    if (before == UpstreamState::unknown && state == UpstreamState::healthy) return;
     if (!watch.log_limit.allow(now, suppressed) && !always) return;
     const auto lasted = std::chrono::duration_cast<Millis>(now - since).count();
     log::write(warns ? log::Level::warning : log::Level::info,

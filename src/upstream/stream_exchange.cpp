@@ -124,12 +124,13 @@ Outcome StreamExchange::put(const Ref& connection, Attempt& attempt, Time now) {
 /// failed there.
 StreamExchange::Ref StreamExchange::choose(Host& host, Attempt& attempt, Time now) {
     const bool alone = attempt.moves >= kAloneAfter;
+    const unsigned most = host.limits.questions_max(now).value_or(kNoLimit);
     std::size_t usable = 0;
     for (const Ref& connection : host.connections) {
         if (now - connection->opened >= options_.stream_age_max) connection->retired = true;
         if (connection->retired) continue;
         ++usable;
-        if (alone && connection->asked > 0) continue;
+        if (connection->asked >= (alone ? 1 : most)) continue;
         if (connection->pending.count() < options_.stream_pipelined_max &&
             connection->queued_bytes() < kQueuedBytesMax)
             return connection;
@@ -301,6 +302,8 @@ void StreamExchange::on_message(Connection& connection, Bytes message) {
     host.answered = now;
     attempt->reply = message;
     attempt->leave();
+    if (options_.stream_idle <= Duration::zero() && connection.pending.empty())
+        connection.retired = true;
     close_if_done(connection);
     serve_waiting(host, now);
     attempt->finish(Outcome::reply, now);

@@ -69,7 +69,7 @@ TEST_F(ProberTest, AsksForTheZoneFromTheStartAndSaysThatAllIsWell) {
     EXPECT_GT(endpoint().smoothed_rtt(), Duration::zero());
     EXPECT_EQ(endpoint().stats().questions(), 0u) << "nobody has asked";
     EXPECT_GE(endpoint().stats().probes(), 1u);
-    EXPECT_EQ(state(), UpstreamState::healthy);
+    EXPECT_TRUE(until(UpstreamState::healthy));
 }
 
 TEST_F(ProberTest, AZoneThatDoesNotExistYetIsAbsentAndUsable) {
@@ -77,7 +77,7 @@ TEST_F(ProberTest, AZoneThatDoesNotExistYetIsAbsentAndUsable) {
     follow();
     ASSERT_TRUE(until(ProbeResult::zone_absent));
     EXPECT_FALSE(endpoint().is_poor());
-    EXPECT_EQ(state(), UpstreamState::healthy);
+    EXPECT_TRUE(until(UpstreamState::healthy));
 }
 
 TEST_F(ProberTest, AResolverOfTheInternetIsNoPeer) {
@@ -347,7 +347,7 @@ TEST_F(ProberTest, SlowIsNotPartitioned) {
         EXPECT_FALSE(was_away);
         EXPECT_EQ(state(), UpstreamState::healthy);
         EXPECT_EQ(endpoint().probe_result(), ProbeResult::healthy);
-        EXPECT_LE(endpoint().stats().probes(), 8u) << "one each 5 s, once it is known";
+        EXPECT_LE(server.udp.size(), 12u) << "one each 5 s, once it is known";
         prober->shut_down();
     }
 }
