@@ -88,7 +88,7 @@ TEST_F(StaleAnswers, EndpointsThatAreUpAreCounted) {
     publish();
     partition();
     EXPECT_TRUE(ask("new.westus", type::a).says("0 of 3 endpoints up")) << "never heard of";
-    west->endpoints[2]->note_usable(now);
+    west->endpoints[2]->note_client_answer();
     EXPECT_EQ(ask("new.westus", type::a).ede_text(),
               "peer=westus partitioned: 1 of 3 endpoints up since 2026-01-31T10:00:00Z");
     west->endpoints[1]->stats().note_error("udp timeout 40ms", kTenOClock);
