@@ -101,6 +101,7 @@ std::vector<CounterFamily> known_families() {
          "reason",
          {{Count::upstream_timeout, "timeout"},
           {Count::upstream_error, "error"},
+          {Count::upstream_flow_lost, "port_refused"},
           {Count::upstream_mismatch, "mismatch"},
           {Count::upstream_case_mismatch, "case_mismatch"},
           {Count::upstream_invalid, "invalid"}}},

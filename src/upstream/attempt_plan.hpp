@@ -3,15 +3,20 @@
 // out to be is remembered in the Endpoint objects.
 //
 //   for (Step step = plan.next(now, random); !step.give_up; step = plan.next(now, random)) { ask;
-//   plan.on_…(…); } plan.failure()
+//   plan.on_…(step, …); } plan.failure()
+//
+// A time-out ends an attempt for the plan, not for its reply: the attempt listens on until the
+// deadline, and what comes is told with the step that it belongs to. So a plan may give up while
+// replies may still come (may_wait_for), and a late one may make it go on.
 //
 // Order: endpoints that are not suspect, then fewer tries, then RTT: within the best band one is
 // picked at random, and so is one that was never measured. With transport auto an endpoint is asked
 // over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
 // when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
-// 9520 3.1). The last try there is waits until the deadline: a forwarder may be slow over one name.
-// What a server seems not to understand is left out of the next question to it: the hop mark first,
-// then EDNS. With transport tls everything goes over TLS, whatever happens.
+// 9520 3.1), nor more than three that are not answered in time: a forwarder may be slow over one
+// name. Where one endpoint has said no, suspect ones are not asked and not waited for. What a
+// server seems not to understand is left out of the next question to it: the hop mark first, then
+// EDNS. With transport tls everything goes over TLS, whatever happens.
 #pragma once
 
 #include <array>
@@ -50,7 +55,8 @@ struct Step {
     bool edns = true;
     bool hop_mark = false;  ///< if the question has hops
     bool mix_case = false;  ///< randomise the letter case (0x20)
-    Duration timeout{};
+    Time asked_at{};
+    Duration timeout{};                      ///< then the plan wants to know
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
     std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it
     Wire copy_wire = Wire::udp;
@@ -67,7 +73,8 @@ public:
     static constexpr std::size_t kEndpointsMax =
         128;                                  ///< an upstream's endpoints past this are not asked
     static constexpr unsigned kTriesMax = 3;  ///< per endpoint and transport
-    static constexpr Millis kTimeoutMax{400};
+    static constexpr unsigned kSilencesMax = 3;  ///< attempts per endpoint that time out
+    static constexpr Millis kBackOffMax{400};  ///< repeated tries double their time-out up to this
 
     /// `upstream` must outlive the plan. `marks_hops`: questions carry the hop mark, where it is
     /// understood.
@@ -79,32 +86,36 @@ public:
     /// others, not suspect, at least as good as the first. Gives up when there is none. Once per
     /// question.
     Step hedge(Time now, std::uint32_t random) noexcept;
-    // What came of it, at any time until the question ends; as the functions below.
-    bool on_hedge_reply(const CheckedReply& checked, Duration rtt, Time now);
-    bool on_hedge_fault(Fault fault, Time now, const std::string* why = nullptr);
 
-    // What came of the last step: exactly one of these before the next call of next().
+    // What came of a step, of next() or hedge(); at any time until the question ends.
     /// True when this reply is the answer (data, nodata or nxdomain).
-    bool on_reply(const CheckedReply& checked, Duration rtt, Time now);
-    void on_case_differs(Time now) noexcept;
-    /// True when the endpoint became suspect by it.
+    bool on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now);
+    void on_case_differs(const Step& step, Time now) noexcept;
+    /// True when the endpoint became suspect by it. A time-out is no loss yet, see on_silence().
     /// `why`: the words of Fault::untrusted.
-    bool on_fault(Fault fault, Time now, const std::string* why = nullptr);
+    bool on_fault(const Step& step, Fault fault, Time now, const std::string* why = nullptr);
+    /// No reply within Endpoint::silent_after(): a loss, once per question and endpoint. True when
+    /// the endpoint became suspect by it.
+    bool on_silence(const Step& step, Time now) noexcept;
 
+    /// A reply to an attempt that has timed out is worth waiting for, though there is nothing to
+    /// ask.
+    bool may_wait_for(const Step& step, Time now) const noexcept;
     Time deadline() const noexcept { return deadline_; }
     /// The most telling of all that went wrong. After next() gave up.
-    Failure failure() const;
+    Failure failure(Time now) const;
 
 private:
     struct State {  // small: a plan lives in the frame of each question
         std::uint8_t udp_tries : 2 = 0;
         std::uint8_t stream_tries : 2 = 0;
-        bool done : 1 = false;      // it answered, and the answer was no use
-        bool silent : 1 = false;    // a datagram got no reply
-        bool lost : 1 = false;      // a loss is noted, once per question
-        bool heard : 1 = false;     // any reply of its own
-        bool cut : 1 = false;       // its reply was truncated: only a stream will do
-        bool odd_case : 1 = false;  // it does not keep letter case
+        std::uint8_t silences : 2 = 0;  // attempts that timed out
+        bool done : 1 = false;          // it answered, and the answer was no use
+        bool silent : 1 = false;        // a datagram got no reply
+        bool lost : 1 = false;          // a loss is noted, once per question
+        bool heard : 1 = false;         // any reply of its own
+        bool cut : 1 = false;           // its reply was truncated: only a stream will do
+        bool odd_case : 1 = false;      // it does not keep letter case
         bool without_edns : 1 = false;
         bool mark_silent : 1 = false;  // a question with the hop mark got no reply
         bool mark_refused : 1 = false;
@@ -135,16 +146,17 @@ private:
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
-    void swap_steps() noexcept;
     unsigned rank(std::size_t i, Wire wire, Time now) const noexcept;
-    bool anything_left(Time now) const noexcept;
-    void set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept;
+    Duration timeout_of(const Endpoint& endpoint, Wire wire, unsigned tries_before,
+                        Time now) const noexcept;
+    bool is_pointless(std::size_t endpoint) const noexcept;
+    void force(std::size_t endpoint) noexcept;
     void find_copy(Time now) noexcept;
-    void judge_failure(const CheckedReply& checked);
-    void note_heard(Endpoint& endpoint, const State& state, Time now) const noexcept;
-    bool tell(Telling telling) noexcept;
+    void judge_failure(const Step& step, const CheckedReply& checked);
+    void note_heard(const Step& step, Time now) const noexcept;
+    bool tell(Telling telling, const Step& step) noexcept;
     std::string place(bool with_wire) const;
-    Failure fault_failure() const;
+    Failure fault_failure(Time now) const;
     Failure reply_failure() const;
 
     const Upstream& upstream_;
@@ -152,10 +164,7 @@ private:
     std::size_t count_;
     Time start_;
     Time deadline_;
-    Step step_;                 // the last one
-    Step hedge_;                // the second question, if there is one
-    bool full_timeout_ = true;  // it waits at least as long as the endpoint's own time-out
-    bool hedge_full_timeout_ = true;
+    Step step_;  // the last one of next()
     bool first_ = true;
     bool heard_ = false;                // from anybody
     std::size_t forced_ = Step::kNone;  // ask this endpoint again at once

@@ -39,9 +39,9 @@ std::string AttemptPlan::place(bool with_wire) const {
     return text;
 }
 
-Failure AttemptPlan::fault_failure() const {
+Failure AttemptPlan::fault_failure(Time now) const {
     std::string last = place(true) + " " + fault_text(fault_);
-    if (fault_ == Fault::timeout) last += " " + millis_text(told_.timeout);
+    if (fault_ == Fault::timeout) last += " " + millis_text(now - told_.asked_at);
     const bool all_tried =
         std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
                     [](const State& s) { return s.udp_tries + s.stream_tries > 0; });
@@ -63,7 +63,7 @@ Failure AttemptPlan::reply_failure() const {
     return {explained_.code, std::move(text)};
 }
 
-Failure AttemptPlan::failure() const {
+Failure AttemptPlan::failure(Time now) const {
     switch (telling_) {
         case Telling::nothing:
             if (count_ == 0)
@@ -71,7 +71,7 @@ Failure AttemptPlan::failure() const {
                         upstream_.label + " " +
                             (upstream_.pending.empty() ? "has no endpoints" : upstream_.pending)};
             return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
-        case Telling::fault: return fault_failure();
+        case Telling::fault: return fault_failure(now);
         case Telling::untrusted:
             return {dns::ede::network_error,
                     upstream_.label + " " + place(false) + " tls: " + untrusted_};

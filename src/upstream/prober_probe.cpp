@@ -100,7 +100,8 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     attempt.tls = attempt.wire == Wire::tls ? upstream.tls[target.index].get() : nullptr;
     attempt.type = dns::type::ns;
     attempt.edns = edns;
-    attempt.stats = &target.endpoint->stats();
+    attempt.endpoint = target.endpoint.get();
+    attempt.health = upstream.health.get();
     attempt.late_after = patience(*target.endpoint, attempt.wire);
     if (attempt.confirms) attempt.late_after = confirming_patience(attempt.late_after);
     attempt.timeout = std::max(kListen, attempt.late_after);

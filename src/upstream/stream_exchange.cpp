@@ -10,7 +10,7 @@
 #include <boost/asio/write.hpp>
 #include <cstring>
 
-#include "peerzone/upstream/endpoint_stats.hpp"
+#include "peerzone/upstream/endpoint.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 
 namespace peerzone::upstream {
@@ -226,8 +226,8 @@ void StreamExchange::on_message(Connection& connection, Bytes message) {
         match_reply(message, attempt->id, attempt->name(), attempt->type) == Match::other) {
         counters_.add(Count::upstream_mismatch);
         const Attempt* asked = attempt != nullptr ? attempt : connection.pending.first();
-        if (asked != nullptr && asked->stats != nullptr)
-            asked->stats->note_failure(Trouble::mismatch);
+        if (asked != nullptr && asked->endpoint != nullptr)
+            asked->endpoint->stats().note_failure(Trouble::mismatch);
         if (++connection.mismatches >= kMismatchMax) connection.retired = true;
         close_if_done(connection);
         return;
@@ -305,11 +305,15 @@ void StreamExchange::finish_failed() {
 void StreamExchange::timed_out(Attempt& attempt) {
     auto& self = *static_cast<StreamExchange*>(attempt.exchange);
     auto& connection = *static_cast<Connection*>(attempt.place);
+    self.note_late(attempt);
     attempt.leave();
-    // Nothing came since this was asked: the connection may be dead without anybody having said so.
-    if (!connection.connected || connection.heard <= attempt.sent_at) connection.retired = true;
     self.close_if_done(connection);
     attempt.finish(Outcome::timeout, Clock::now());
+}
+
+void StreamExchange::note_late(const Attempt& attempt) noexcept {
+    auto& connection = *static_cast<Connection*>(attempt.place);
+    if (!connection.connected || connection.heard <= attempt.sent_at) connection.retired = true;
 }
 
 void StreamExchange::sweep() {

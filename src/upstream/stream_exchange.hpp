@@ -34,6 +34,9 @@ public:
     /// await it otherwise. A question that was put on a used connection which the server then
     /// closes is sent again on a fresh one, once.
     void start(Attempt& attempt, Time now);
+    /// The attempt takes longer than it should. A connection on which nothing came since takes no
+    /// more questions: it may be dead without a word.
+    void note_late(const Attempt& attempt) noexcept;
     /// Every attempt ends with shut_down, within this call; later ones at once.
     void shut_down();
     std::size_t connection_count() const noexcept { return connections_; }

@@ -5,18 +5,6 @@
 namespace peerzone::upstream {
 namespace {
 
-Trouble trouble_of(Fault fault) noexcept {
-    switch (fault) {
-        case Fault::timeout: return Trouble::timeout;
-        case Fault::refused: return Trouble::refused;
-        case Fault::unreachable: return Trouble::unreachable;
-        case Fault::closed: return Trouble::closed;
-        case Fault::untrusted: return Trouble::untrusted;
-        case Fault::busy: break;
-    }
-    return Trouble::count;
-}
-
 Trouble trouble_of(const CheckedReply& checked) noexcept {
     if (checked.kind == ReplyKind::invalid) return Trouble::invalid;
     if (checked.rcode == dns::Rcode::servfail) return Trouble::servfail;
@@ -47,21 +35,38 @@ Fault fault_of(Outcome outcome) noexcept {
     }
 }
 
-void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
+Trouble trouble_of(Fault fault) noexcept {
+    switch (fault) {
+        case Fault::timeout: return Trouble::timeout;
+        case Fault::refused: return Trouble::refused;
+        case Fault::unreachable: return Trouble::unreachable;
+        case Fault::closed: return Trouble::closed;
+        case Fault::untrusted: return Trouble::untrusted;
+        case Fault::busy: break;
+    }
+    return Trouble::count;
+}
+
+void tell_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration waited,
                   const std::string* why, Time now) {
-    if (fault == Fault::busy) return;
     EndpointStats& stats = endpoint.stats();
-    stats.note_failure(trouble_of(fault));
-    if (!stats.wants_error(now)) return;
+    if (fault == Fault::busy || !stats.wants_error(now)) return;
     std::string text = wire_text(wire);
     if (fault == Fault::untrusted && why != nullptr) {
         text += ": " + *why;
     } else {
         text.append(" ").append(fault_text(fault));
         if (fault == Fault::timeout)
-            text += " " + std::to_string(std::chrono::round<Millis>(timeout).count()) + "ms";
+            text += " " + std::to_string(std::chrono::round<Millis>(waited).count()) + "ms";
     }
     stats.note_error(std::move(text), wall_time(now));
+}
+
+void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration waited,
+                  const std::string* why, Time now) {
+    if (fault == Fault::busy) return;
+    endpoint.stats().note_failure(trouble_of(fault));
+    tell_trouble(endpoint, fault, wire, waited, why, now);
 }
 
 void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {

@@ -60,6 +60,7 @@ enum class Count : std::uint8_t {
     upstream_no_soa,       // negative replies without a SOA of theirs, which are not kept
     upstream_timeout,
     upstream_error,
+    upstream_flow_lost,  // UDP ports that an ICMP error closed; their questions go out from others
     upstream_truncated,
     upstream_suspect,
     upstream_partitions,
@@ -132,6 +133,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_no_soa",
      "upstream_timeout",
      "upstream_error",
+     "upstream_flow_lost",
      "upstream_truncated",
      "upstream_suspect",
      "upstream_partitions",

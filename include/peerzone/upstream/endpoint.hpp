@@ -44,9 +44,13 @@ public:
 
     const SocketAddress& address() const noexcept { return address_; }
 
-    /// How long to wait for a reply: SRTT + 4 × variance (RFC 6298's terms; at least 5 ms more than
-    /// SRTT) within 40–400 ms; 200 ms at first contact.
+    /// How long to wait for a reply until another attempt is begun: SRTT + 4 × variance (RFC 6298's
+    /// terms; at least 5 ms more than SRTT), at least 40 ms; 200 ms at first contact. The attempt
+    /// listens on.
     Duration attempt_timeout() const noexcept;
+    /// Without a reply for so long it counts as silent: twice what its slowest reply lately took,
+    /// at least attempt_timeout(). Slow is not silent.
+    Duration silent_after() const noexcept;
     /// Smoothed round trip; zero when nothing was measured yet.
     Duration smoothed_rtt() const noexcept;
 
@@ -60,6 +64,13 @@ public:
     /// A question got no reply, or an error (one loss per question, however often it was repeated).
     /// Three in a row make the endpoint suspect. True when this one did.
     bool note_loss(Time now) noexcept;
+    /// The same of a question that left at `sent_at`: no loss where a usable reply to another one
+    /// has come since, for then it is that question's flow which is silent, not the endpoint.
+    bool note_loss(Time now, Time sent_at) noexcept;
+    /// A port that it was asked from got an error in place of a reply. Eight of them in a row are
+    /// one loss: fewer speak of their flows (a Service one of whose pods has just ended). True when
+    /// the endpoint became suspect by it.
+    bool note_refused_port(Time now) noexcept;
 
     /// No client's question waits for a suspect endpoint while another is there.
     bool is_suspect() const noexcept { return suspect_.load(std::memory_order_relaxed); }
@@ -117,7 +128,9 @@ private:
     SocketAddress address_;
     std::atomic<std::uint32_t> srtt_us_{0};  // 0: never measured
     std::atomic<std::uint32_t> rttvar_us_{0};
+    std::atomic<std::uint32_t> slowest_us_{0};  // lately: sinks towards each faster reply
     std::atomic<std::uint16_t> losses_{0};
+    std::atomic<std::uint8_t> refused_ports_{0};
     std::atomic<bool> suspect_{false};
     std::atomic<Ticks> suspect_since_{0};
     std::atomic<Ticks> retry_at_{0};

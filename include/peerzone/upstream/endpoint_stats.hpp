@@ -78,6 +78,7 @@ public:
     void note_hedge() noexcept { hedges_sent_.fetch_add(1, kRelaxed); }
     void note_hedge_won() noexcept { hedges_won_.fetch_add(1, kRelaxed); }
     void note_failure(Trouble why) noexcept {
+        if (why == Trouble::count) return;
         failures_[static_cast<std::size_t>(why)].fetch_add(1, kRelaxed);
     }
     /// True for one caller per 100 ms: write what went wrong with note_error.
