@@ -21,7 +21,7 @@ CONFINED = {
     'ldns/': [r'dns/record\.', r'zone/'],
     'yaml-cpp/': [r'config/'],
     'boost/beast': [r'kube/', r'server/admin', r'cli/admin_client'],
-    'boost/json': [r'kube/', r'server/admin'],
+    'boost/json': [r'kube/', r'server/admin', r'cli/check'],
     'openssl/': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/ssl': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/impl': [r'base/asio\.cpp'],
