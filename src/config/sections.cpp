@@ -77,7 +77,7 @@ void read_admin(const Value& value, Draft& draft) {
         static constexpr auto kWords =
             std::to_array<std::string_view>({"off", "false", "none", "no", "disabled"});
         const bool off = !nearest(*given, kWords).empty();
-        const bool meant = address.error().hint.starts_with("did you mean");
+        const bool meant = address.error().hint.starts_with("write ");
         value.problem(address.error().message,
                       off     ? did_you_mean("off")
                       : meant ? address.error().hint
