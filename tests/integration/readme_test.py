@@ -23,7 +23,7 @@ from process_support import A, PATIENCE, Instance, ask, free_port
 
 PROGRAM = pathlib.Path()
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
-LOG_LINE = re.compile(r"^(\S+Z )?(debug|info|warning|error) "?[a-z]")
+LOG_LINE = re.compile(r'^(\S+Z )?(debug|info|warning|error) "?[a-z]')
 MASKS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\[?\b\d{1,3}(\.\d{1,3}){3}\b\]?(:\d+)?", "ADDRESS"),
