@@ -187,6 +187,7 @@ class ReadmeTest(unittest.TestCase):
         self.server.wait_for_log("endpoints not found")
         table = self.run_program(*status).splitlines()
         stale, lost = self.dig(known), self.dig(unknown)
+        time.sleep(1.5)  # changes of state within a second are told once
         region.silent = region.unnamed = False
         self.server.wait_for_log("upstream recovering")
 
