@@ -54,8 +54,8 @@ std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
 
 }  // namespace
 
-Result<void> SnapshotBuilder::load_files(const config::Config& config) {
-    std::vector<std::shared_ptr<const zone::Zone>> zones;
+Result<ZoneList> load_zones(const config::Config& config) {
+    ZoneList zones;
     for (const zone::Options& options : config.zones) {
         zone::LoadResult loaded = zone::load(options);
         if (!loaded.zone) {
@@ -65,6 +65,16 @@ Result<void> SnapshotBuilder::load_files(const config::Config& config) {
         }
         zones.push_back(std::move(loaded.zone));
     }
+    return zones;
+}
+
+Result<void> SnapshotBuilder::load_files(const config::Config& config) {
+    auto zones = load_zones(config);
+    if (!zones) return zones.error();
+    return take_files(config, std::move(*zones));
+}
+
+Result<void> SnapshotBuilder::take_files(const config::Config& config, ZoneList zones) {
     std::vector<upstream::TlsOptions> wanted;
     each_upstream(config, [&](const upstream::Options& upstream) {
         if (upstream.transport == upstream::Transport::tls) wanted.push_back(upstream.tls);

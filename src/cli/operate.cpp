@@ -13,7 +13,12 @@ constexpr unsigned kOk = 200;
 
 Result<SocketAddress> address_in(const std::string& file) {
     const config::Loaded loaded = config::load(file);
-    if (!loaded.config) return fail(loaded.problems.front().to_text());
+    if (!loaded.config) {
+        std::string text;
+        for (const config::Problem& problem : loaded.problems)
+            text += (text.empty() ? "" : "\n") + problem.to_text();
+        return fail(text);
+    }
     if (!loaded.config->listen.admin) return fail(file + ": listen.admin is off");
     return *loaded.config->listen.admin;
 }

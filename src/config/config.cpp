@@ -46,18 +46,45 @@ void set_defaults(Config& config) {
     config.views = {view::Options{"default", view::default_clients()}};
 }
 
+// A Kubernetes object around the configuration: of all its keys none is ours.
+bool is_manifest(const Value& whole) {
+    if (whole.node().kind != TreeNode::Kind::map) return false;
+    std::string kind;
+    std::string hint = "give the configuration as a file of its own";
+    bool has_version = false;
+    const TreeNode& root = whole.node();
+    for (std::size_t i = 0; i < root.keys.size(); ++i) {
+        const TreeNode& value = *root.items[i];
+        if (root.keys[i]->text == "apiVersion") has_version = true;
+        if (root.keys[i]->text == "kind") kind = value.text;
+        if (root.keys[i]->text == "data" && !value.keys.empty())
+            hint = "the configuration is what stands below data." + in_quotes(value.keys[0]->text) +
+                   " (line " + std::to_string(value.keys[0]->mark.line) +
+                   "): give that as a file of its own";
+    }
+    if (!has_version || kind.empty()) return false;
+    whole.problem("this is a Kubernetes object (kind " + in_quotes(kind) +
+                      "), not the configuration in it",
+                  hint);
+    return true;
+}
+
 void read_document(const TreeNode& root, Draft& draft) {
     set_defaults(draft.config);
-    const Map map(Value(root, root.mark, "", draft.problems), "");
+    const Value whole(root, root.mark, "", draft.problems);
+    if (is_manifest(whole)) return;
+    const Map map(whole, "");
     for (const Reader& reader : kReaders)
-        if (const Value* value = map.get(reader.key)) reader.read(*value, draft);
+        if (const Value* value = map.get(reader.key))
+            if (reader.key == "workers" || !value->is_left_out()) reader.read(*value, draft);
     check(draft);
     check_tls(draft);
 }
 
 Loaded failed(const std::string& file, std::string message) {
     Loaded loaded;
-    loaded.problems.push_back(Problem{file, 0, 0, "", std::move(message), ""});
+    loaded.problems.push_back(
+        Problem{file, 0, 0, "", std::move(message), "", Problem::Kind::unavailable});
     return loaded;
 }
 
@@ -67,6 +94,7 @@ std::string Problem::to_text() const {
     std::string text = file;
     if (line > 0) text += ":" + std::to_string(line);
     if (line > 0 && column > 0) text += ":" + std::to_string(column);
+    if (kind == Kind::warning) text += ": warning";
     if (!path.empty()) text += ": " + path;
     text += ": " + message;
     if (!hint.empty()) text += " (hint: " + hint + ")";
@@ -80,7 +108,8 @@ Loaded load_text(const std::string& text, const std::string& file) {
         if (const auto root = parse_tree(text, problems)) read_document(*root, draft);
         Loaded loaded;
         if (problems.empty()) loaded.config = std::move(draft.config);
-        loaded.problems = std::move(problems).take_sorted();
+        loaded.files = std::move(draft.files);
+        std::move(problems).take_sorted(loaded.problems, loaded.warnings);
         return loaded;
     } catch (const std::exception& error) {  // memory, or a file system that refuses a path
         return failed(file, std::string("cannot be loaded: ") + error.what());

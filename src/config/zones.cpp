@@ -38,8 +38,10 @@ void add_zone_problem(const Source& source, const zone::Options& options,
     }
     if (problem.line > 0 && problem.line <= source.items.size())
         source.items[problem.line - 1].problem(problem.message);
+    else if (source.file != nullptr)
+        source.file->problem(problem.message, "", kind_of_trouble(options.file));
     else
-        (source.file != nullptr ? *source.file : *source.records).problem(problem.message);
+        source.records->problem(problem.message);
 }
 
 void read_zone(const std::string& origin, const Value& value, Draft& draft) {
@@ -72,6 +74,7 @@ void read_zone(const std::string& origin, const Value& value, Draft& draft) {
         if (file && file->empty()) source.file->problem("'' names no file");
         is_complete = is_complete && file && !file->empty();
         if (file) options.file = resolve_path(*file, draft.folder);
+        if (is_complete) draft.files.push_back(options.file);
     }
     if (is_complete)
         for (const zone::Problem& problem : zone::load(options).problems)
@@ -82,7 +85,8 @@ void read_zone(const std::string& origin, const Value& value, Draft& draft) {
 }  // namespace
 
 void read_zones(const Value& value, Draft& draft) {
-    for (const auto& [origin, zone] : value.entries()) read_zone(origin, zone, draft);
+    for (const auto& [origin, zone] : value.named_entries("zones.*", "a zone", "corp.internal"))
+        read_zone(origin, zone, draft);
 }
 
 }  // namespace peerzone::config

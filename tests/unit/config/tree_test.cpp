@@ -25,7 +25,9 @@ struct Parsing {
 Parsing parse(const std::string& text) {
     Problems problems("t.yaml");
     Parsing result{parse_tree(text, problems), {}};
-    for (const Problem& problem : std::move(problems).take_sorted())
+    std::vector<Problem> found, warnings;
+    std::move(problems).take_sorted(found, warnings);
+    for (const Problem& problem : found)
         result.problems.push_back(problem.to_text());
     EXPECT_EQ(result.root == nullptr, !result.problems.empty());
     return result;
