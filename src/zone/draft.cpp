@@ -131,7 +131,7 @@ std::vector<Problem> Draft::warnings() const {
     std::vector<Problem> warnings;
     std::size_t unreported = 0;
     const auto warn = [&](const DraftEntry& entry, const auto& text) {
-        if (warnings.size() < kProblemsMax)
+        if (warnings.size() < kWarningsMax)
             warnings.push_back({entry.line, text()});
         else
             ++unreported;

@@ -105,7 +105,7 @@ public:
     /// An error names the record and what is wrong with it; the builder stays usable. `line` comes
     /// back in warnings().
     Result<void> add(const dns::ResourceRecord& record, std::size_t line = 0);
-    /// What is odd, and what is left out; at most kProblemsMax, the rest counted in the last one.
+    /// What is odd, and what is left out; at most kWarningsMax, the rest counted in the last one.
     std::vector<Problem> warnings() const;
     /// Supplies SOA and NS when there are none: `ns.dns.<origin>` and `hostmaster.<origin>`, TTL
     /// kDefaultTtl. An error says what does not fit.
@@ -121,6 +121,8 @@ inline constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kZoneBytesMax = std::size_t{1} << 30;
 /// Problems reported for one zone; the rest is counted in the last one.
 inline constexpr std::size_t kProblemsMax = 1000;
+/// The same for warnings, which are logged at each load.
+inline constexpr std::size_t kWarningsMax = 100;
 
 /// Builds a zone from its options. `file` may hold $ORIGIN and $TTL; $INCLUDE and $GENERATE are
 /// errors. All problems, not the first.
