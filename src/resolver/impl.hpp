@@ -83,6 +83,27 @@ private:
     const view::Route& here_;
 };
 
+/// Whose a question is: the longest suffix's. The DS of a zone of ours is its parent's to answer
+/// where that is ours, too, and delegates it (RFC 4035 3.1.4.1).
+inline const view::Route* find_route(const Snapshot& snapshot, const view::View& view, Bytes name,
+                                     std::uint16_t type) noexcept {
+    const view::Route* route = view.routes.find(name);
+    if (type != dns::type::ds || route == nullptr || name.size() <= 1) return route;
+    const dns::Name asked = dns::Name::from_checked(name);
+    if (route->kind != view::Route::Kind::zone || !(route->suffix == asked)) return route;
+    const view::Route* parent = view.routes.find(name.subspan(name[0] + 1u));
+    const bool is_ours = parent != nullptr && parent->kind == view::Route::Kind::zone &&
+                         snapshot.zones[parent->index]->delegates(asked);
+    return is_ours ? parent : route;
+}
+
+/// The RCODE of what a zone of ours says.
+inline dns::Rcode rcode_of(zone::Outcome outcome) noexcept {
+    return outcome == zone::Outcome::nxdomain   ? dns::Rcode::nxdomain
+           : outcome == zone::Outcome::overlong ? dns::Rcode::yxdomain
+                                                : dns::Rcode::noerror;
+}
+
 struct Resolver::Impl {
     cache::Cache& cache;
     upstream::Client& client;

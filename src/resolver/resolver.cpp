@@ -102,7 +102,8 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
     if (query.type == dns::type::axfr || query.type == dns::type::ixfr) return refuse(kNoTransfer);
 
     // 4. and 5. The longest suffix in this view; names that must not leak have built-in zones.
-    const view::Route* route = request.route = view.routes.find(query.name());
+    const view::Route* route = request.route =
+        find_route(*snapshot, view, query.name(), query.type);
     if (route == nullptr) return refuse(kNoRoute);
 
     // 6. Our own zone answers; for the others the cache may.
@@ -155,11 +156,12 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
         const LongerRoutes elsewhere(view, *at);
         const zone::LookupResult found =
             snapshot->zones[at->index]->lookup(name, query.type, rotation++, writer, &elsewhere);
+        links += found.links;
         // AA speaks for the first owner name in the answer section (RFC 1035 4.1.1): that one is
         // ours, but not below a cut.
         if (found.outcome != zone::Outcome::delegation || links != 0) head.flags |= dns::kFlagAa;
-        if (found.outcome == zone::Outcome::nxdomain) head.rcode = Rcode::nxdomain;
-        links += found.links;
+        if (const Rcode rcode = rcode_of(found.outcome); rcode != Rcode::noerror)
+            head.rcode = rcode;
         if (found.outcome == zone::Outcome::broken || links > kLinksMax) {
             counters.add(Count::servfail);
             return error(request, Rcode::servfail, buffer, size, &kBrokenChain,
@@ -169,7 +171,7 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
         // Aliases lead out of this zone: into another of ours, or to an upstream, which takes a
         // while.
         name = found.target.folded();
-        at = view.routes.find(name.wire());
+        at = find_route(*snapshot, view, name.wire(), query.type);
         if (at == nullptr) {
             head.error = &kNoRoute;
             break;

@@ -59,8 +59,9 @@ const upstream::Upstream* Resolver::Impl::visit(Walk& walk, Time now) {
             fail_chain(walk);
             return nullptr;
         }
-        const view::Route* route = walk.stops == 0 ? walk.flight->question().route
-                                                   : walk.view->routes.find(walk.name.wire());
+        const view::Route* route =
+            walk.stops == 0 ? walk.flight->question().route
+                            : find_route(snap, *walk.view, walk.name.wire(), walk.type());
         if (route == nullptr) {  // the chain ends where nobody is known: the client gets the chain
             walk.cacheable = false;
             walk.answer.error_code = dns::ede::not_authoritative;
@@ -117,7 +118,7 @@ void Resolver::Impl::visit_zone(Walk& walk, const view::Route& route) {
         zone.lookup(walk.name, walk.type(), rotation++, writer, &elsewhere);
     walk.answer.source = Source::zone;
     walk.answer.upstream = nullptr;
-    if (walk.stops == 0 && found.outcome != zone::Outcome::delegation)
+    if (walk.stops == 0 && (found.outcome != zone::Outcome::delegation || found.links != 0))
         walk.answer.authoritative = true;
     walk.links += found.links;
     // An answer that rests on our own zone must change with it, so it is put together anew each
@@ -131,7 +132,8 @@ void Resolver::Impl::visit_zone(Walk& walk, const view::Route& route) {
         walk.name = found.target.folded();
         ++walk.stops;
     } else {
-        if (found.outcome == zone::Outcome::nxdomain) walk.answer.rcode = Rcode::nxdomain;
+        if (const Rcode rcode = rcode_of(found.outcome); rcode != Rcode::noerror)
+            walk.answer.rcode = rcode;
         walk.answer.info = writer.info();
         assemble(walk);
     }
