@@ -35,8 +35,7 @@ need_packages() {
 
 # What the next boot starts: units of systemd, and scripts of other init systems (S01name).
 enabled_units() {
-    find /etc/systemd/system -path '*.wants/*' -type l 2>/dev/null | sort || true
-    find /etc/rc[2345].d -name 'S*' 2>/dev/null | sort || true
+    { find /etc/systemd/system -path '*.wants/*' -type l; find /etc/rc[2345].d -name 'S*'; } 2>/dev/null | sort || true
 }
 
 # disable_units BEFORE undoes what has been enabled since then, as an administrator would (updates respect that).
