@@ -122,8 +122,12 @@ class Seen:
     def text(self):
         failed = len(self.failed())
         return "%s / %s, first %s, sent %.1f%s" % (
-            fault_report.ms(self.median()), fault_report.ms(self.worst()), fault_report.ms(self.times(self.results)[0]),
-            self.per_question(), ", **%d of %d failed**" % (failed, len(self.results)) if failed else "")
+            ms(self.median()), ms(self.worst()), ms(self.times(self.results)[0]), self.per_question(),
+            ", **%d of %d failed**" % (failed, len(self.results)) if failed else "")
+
+
+def ms(seconds):
+    return "never" if math.isinf(seconds) else fault_report.ms(seconds)
 
 
 def measure(test, cells_of, servers, count):
@@ -191,7 +195,7 @@ def compare(test, seen):
             best = min(others, key=lambda name: measure_of(others[name]))
             ours, theirs = measure_of(cell), measure_of(others[best])
             test.check(ours <= theirs + SOON, "%s over %s, %s, D = %.1f s: %s %s, %s has %s" % (
-                role, transport, mode, delay, what, fault_report.ms(ours), best, fault_report.ms(theirs)))
+                role, transport, mode, delay, what, ms(ours), best, ms(theirs)))
 
 
 def tables(seen, versions):
@@ -203,7 +207,7 @@ def tables(seen, versions):
             rows = []
             for delay in sorted({key[4] for key in seen}):
                 found = [seen.get((*column, transport, mode, delay)) for column in columns]
-                rows.append([fault_report.ms(delay)] + [cell.text() if cell else "–" for cell in found])
+                rows.append([ms(delay)] + [cell.text() if cell else "–" for cell in found])
             text += "**Over %s; %s**\n\n%s\n" % (transport.upper(), WHAT[mode], fault_report.table(["reply after"] + heads, rows))
     return text
 
