@@ -1,6 +1,6 @@
 """What a client gets, and when, from servers whose upstream takes D for every reply; and how many questions the upstream gets for it.
 
-    late_replies.py PEERZONE [--servers peerzone,coredns,unbound] [--names 8] [--delays 0.1,…] [--write LATE.md]     the comparison, a minute
+    late_replies.py PEERZONE [--servers peerzone,coredns,unbound] [--names 8] [--delays 0.1,…] [--write LATE.md]   the comparison
     late_replies.py PEERZONE --check                         peerzone alone with few D, held against the bars of LATE.md: a ctest
 
 Each cell of the table is a zone with an endpoint of its own (late_endpoints.py says how those treat equal questions), so that one
@@ -50,8 +50,9 @@ def peerzone_config(test, address, cells):
 
 
 def coredns_config(test, address, cells):
+    how = {"udp": "", "tcp": " {\n        force_tcp\n    }"}
     return "".join("%s:%d {\n    bind %s\n    forward . %s:%d%s\n}\n" % (
-        cell.zone, address[1], address[0], *cell.endpoint, " {\n        force_tcp\n    }" if cell.transport == "tcp" else "") for cell in cells)
+        cell.zone, address[1], address[0], *cell.endpoint, how[cell.transport]) for cell in cells)
 
 
 def unbound_config(test, address, cells):
@@ -179,7 +180,7 @@ def judge(test, seen, lenient):
             continue
         where = "%s over %s, %s, D = %.1f s" % (role, transport, mode, delay)
         failed = cell.failed(cell.settled())
-        test.check(not failed, "%s: %d of %d questions were not answered, such as %s" % (where, len(failed), len(cell.settled()), failed[:1]))
+        test.check(not failed, "%s: %d of %d names were not answered, such as %s" % (where, len(failed), len(cell.settled()), failed[:1]))
         late = [r for r in cell.settled() if r.answered and late_clients.excess(r, delay, cell.names) > soon]
         test.check(not late, "%s: %d answers came later than D + %.0f ms, such as %s" % (where, len(late), soon * 1000, late[:1]))
         test.check(cell.per_question() - 1 < EXTRA, "%s: %.1f questions were sent for each, %s" % (where, cell.per_question(), cell.sent))
