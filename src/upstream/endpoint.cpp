@@ -77,7 +77,7 @@ Duration Endpoint::p99() const noexcept {
 
 std::optional<Time> Endpoint::last_reply() const noexcept {
     const Ticks at = last_reply_.load(kRelaxed);
-    if (at == 0) return std::nullopt;
+    if (at == kNever) return std::nullopt;
     return Time(Duration(at));
 }
 

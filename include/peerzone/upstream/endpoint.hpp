@@ -121,6 +121,7 @@ public:
 private:
     static constexpr auto kRelaxed = std::memory_order_relaxed;
     using Ticks = Duration::rep;
+    static constexpr Ticks kNever = Duration::min().count();
     static bool after(Time now, const std::atomic<Ticks>& until) noexcept {
         return now.time_since_epoch().count() >= until.load(std::memory_order_relaxed);
     }
@@ -142,7 +143,7 @@ private:
     std::atomic<std::uint8_t> silent_hop_marks_{0};
     Quantile<950> p95_;
     Quantile<990> p99_;
-    std::atomic<Ticks> last_reply_{0};  // 0: none
+    std::atomic<Ticks> last_reply_{kNever};
     std::atomic<ProbeResult> probe_result_{ProbeResult::none};
     std::atomic<Reach> reach_{Reach::unknown};
     std::atomic<Ticks> no_edns_until_{Duration::min().count()};
