@@ -88,6 +88,10 @@ AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint&
     return choose_automatic(state, endpoint, now);
 }
 
+unsigned AttemptPlan::place_of(std::size_t i) const noexcept {
+    return i < upstream_.places.size() ? upstream_.places[i] : 0u;
+}
+
 /// Lower is asked first. Repeating a question goes on to suspect endpoints after two tries of each
 /// good one.
 unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
@@ -96,8 +100,8 @@ unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
     const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
         endpoint.is_suspect() || (wire != Wire::udp && !endpoint.stream_works(now));
-    return (tries >= 2 ? 1u : 0u) << 9 | (demoted ? 1u : 0u) << 8 |
-           (endpoint.is_poor() ? 1u : 0u) << 7 | tries;
+    return (tries >= 2 ? 1u : 0u) << 18 | (demoted ? 1u : 0u) << 17 |
+           (endpoint.is_poor() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
 }
 
 /// The best there is, leaving out `but`.
@@ -202,6 +206,7 @@ Duration AttemptPlan::hedge_after(Time now) const noexcept {
         const Duration other = endpoint.p95();
         if (i == step_.endpoint || other == Duration::zero() || other >= best) continue;
         if (endpoint.is_suspect() || endpoint.is_poor()) continue;
+        if (place_of(i) != place_of(step_.endpoint)) continue;
         if (choose_wire(states_[i], endpoint, now).possible) best = other;
     }
     if (best == Duration::max()) return best;
@@ -217,6 +222,8 @@ Step AttemptPlan::hedge(Time now, std::uint32_t random) noexcept {
     if (chosen == Step::kNone) return hedge_;
     const Endpoint& endpoint = *upstream_.endpoints[chosen];
     if (endpoint.is_suspect() || endpoint.is_poor()) return hedge_;
+    // Slow is not failed: what another place in the list says may be another answer.
+    if (place_of(chosen) != place_of(step_.endpoint)) return hedge_;
     State& state = states_[chosen];
     fill(hedge_, chosen, now);
     state.set_tries(hedge_.wire, state.tries(hedge_.wire) + 1);

@@ -6,12 +6,14 @@
 //   plan.on_…(…); } plan.failure()
 //
 // Order: endpoints that are not suspect, then fewer tries, then RTT: within the best band one is
-// picked at random, and so is one that was never measured. With transport auto an endpoint is asked
-// over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
-// when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
-// 9520 3.1). The last try there is waits until the deadline: a forwarder may be slow over one name.
-// What a server seems not to understand is left out of the next question to it: the hop mark first,
-// then EDNS. With transport tls everything goes over TLS, whatever happens.
+// picked at random, and so is one that was never measured. Where servers are not equal (order:
+// listed) the place in the list comes before RTT, and no hedge goes to another place. With
+// transport auto an endpoint is asked over UDP twice, then over TCP, then over UDP again; with no
+// reply from anybody TCP comes earlier when most of the deadline is gone. No endpoint gets more
+// than three tries per transport (RFC 9520 3.1). The last try there is waits until the deadline: a
+// forwarder may be slow over one name. What a server seems not to understand is left out of the
+// next question to it: the hop mark first, then EDNS. With transport tls everything goes over TLS,
+// whatever happens.
 #pragma once
 
 #include <array>
@@ -136,6 +138,7 @@ private:
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
     void swap_steps() noexcept;
+    unsigned place_of(std::size_t i) const noexcept;
     unsigned rank(std::size_t i, Wire wire, Time now) const noexcept;
     bool anything_left(Time now) const noexcept;
     void set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept;
