@@ -191,6 +191,7 @@ void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept 
     step.edns = !state.without_edns && endpoint.edns_works(now);
     step.hop_mark = marks_hops_ && step.edns && !state.mark_silent && !state.mark_refused &&
                     endpoint.hop_mark_works(now);
+    step.kind = upstream_.options.kind;
     step.mix_case = step.wire == Wire::udp && !state.odd_case && endpoint.case_works(now);
 }
 

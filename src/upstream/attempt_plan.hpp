@@ -50,8 +50,9 @@ struct Step {
     std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
     Wire wire = Wire::udp;
     bool edns = true;
-    bool hop_mark = false;  ///< if the question has hops
-    bool mix_case = false;  ///< randomise the letter case (0x20)
+    bool hop_mark = false;   ///< if the question has hops
+    Kind kind = Kind::peer;  ///< whose endpoint it is
+    bool mix_case = false;   ///< randomise the letter case (0x20)
     Duration timeout{};
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
     std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it

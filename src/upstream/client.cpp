@@ -2,6 +2,7 @@
 // coroutine; nothing here is allocated for it.
 #include "peerzone/upstream/client.hpp"
 
+#include "peerzone/upstream/hop_mark.hpp"
 #include "upstream/client_impl.hpp"
 #include "upstream/trouble.hpp"
 
@@ -38,7 +39,7 @@ void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question&
     attempt.checking_disabled = question.checking_disabled;
     attempt.edns = step.edns;
     attempt.hops = step.hop_mark ? question.hops : std::uint8_t{0};
-    attempt.node = node_id;
+    attempt.node = mark_for(step.kind, node_id);
     attempt.timeout = step.timeout;
     attempt.stats = &endpoint.stats();
     endpoint.stats().note_question();
@@ -62,6 +63,7 @@ void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Wire wire
     own.edns = endpoint->edns_works(now);
     own.hop_mark = question.hops != 0 && upstream.options.takes_hop_mark() && own.edns &&
                    endpoint->hop_mark_works(now);
+    own.kind = upstream.options.kind;
     own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
     // With time for the handshakes of TCP and TLS: nobody waits.
     own.timeout = own.wire == Wire::tls ? 3 * AttemptPlan::kTimeoutMax : AttemptPlan::kTimeoutMax;

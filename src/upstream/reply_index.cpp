@@ -8,7 +8,7 @@
 namespace peerzone::upstream {
 namespace {
 
-constexpr std::size_t kTextMax = 160;
+constexpr std::size_t kTextMax = 240;  // as much as we send ourselves
 constexpr std::size_t kSignatureMin =
     19;  // RRSIG: 18 octets and the shortest signer (RFC 4034 3.1)
 

@@ -38,7 +38,7 @@ enum class ReplyKind : std::uint8_t {
 struct Extended {
     bool present = false;
     std::uint16_t code = 0;
-    std::string text;  ///< cleaned of control characters, at most 160 octets
+    std::string text;  ///< cleaned of control characters, at most 240 octets
 };
 
 struct CheckedReply {
