@@ -24,6 +24,7 @@
 #include "peerzone/server/query_log.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
+#include "peerzone/upstream/hop_mark.hpp"
 #include "peerzone/upstream/prober.hpp"
 
 namespace peerzone::app {
