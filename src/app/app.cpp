@@ -27,6 +27,7 @@
 #include "peerzone/server/query_log.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
+#include "peerzone/upstream/hop_mark.hpp"
 #include "peerzone/upstream/prober.hpp"
 
 namespace peerzone::app {
@@ -37,13 +38,13 @@ namespace asio = boost::asio;
 constexpr Seconds kTlsLook{60};  // how often it is looked whether session tickets' keys are old
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
 
-// Who we are in hop marks: nobody else has the same, and a restart is somebody new.
-std::uint64_t make_node_id() {
-    std::uint64_t id = 0;
-    // The kernel gives eight octets whole, or none before it has any randomness at boot.
-    if (getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id)
-        id = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
-    return id;
+// Who we are in hop marks: of the same cluster the same, and a restart is somebody new.
+std::uint64_t new_node_id(const std::string& cluster_name) {
+    std::uint32_t process = 0;
+    // The kernel gives a few octets whole, or none before it has any randomness at boot.
+    if (getrandom(&process, sizeof process, GRND_NONBLOCK) != sizeof process)
+        process = static_cast<std::uint32_t>(Clock::now().time_since_epoch().count());
+    return upstream::make_node_id(cluster_name, process);
 }
 
 void log_warnings(const std::vector<config::Problem>& warnings) {
@@ -98,7 +99,7 @@ private:
     Operations operations_;
     std::optional<server::AdminServer> admin_;
     std::thread ender_;  // waits for the workers' end
-    SnapshotBuilder builder_{make_node_id()};
+    SnapshotBuilder builder_{new_node_id(config_.cluster_name)};
     server::TlsFiles tls_files_;
     asio::steady_timer tls_timer_{io_};
     bool serves_tls_ = false;

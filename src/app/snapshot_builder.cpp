@@ -203,6 +203,13 @@ void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress&
         known != endpoints_.end() ? known->second : std::make_shared<upstream::Endpoint>(address);
     kept_.emplace(key, endpoint);
     made.endpoints.push_back(std::move(endpoint));
+    // The servers of a resolv.conf file have an order, too; the addresses of a name have none.
+    if (made.options.order == upstream::Order::listed) {
+        const bool same = spec.resolv_conf.empty() && !made.sources.empty() &&
+                          made.sources.back() == upstream::source_text(spec);
+        const int last = made.places.empty() ? -1 : made.places.back();
+        made.places.push_back(static_cast<std::uint8_t>(same ? last : last + 1));
+    }
     made.sources.push_back(upstream::source_text(spec));
     if (made.options.transport != upstream::Transport::tls) return;
     const upstream::TlsOptions& tls = made.options.tls;

@@ -26,6 +26,12 @@ Parsed<upstream::Transport> parse_transport(std::string_view text) {
     return parse_choice<upstream::Transport>(text, kTransports, kOthers);
 }
 
+Parsed<upstream::Order> parse_order(std::string_view text) {
+    static constexpr auto kOrders = std::to_array<Choice<upstream::Order>>(
+        {{"fastest", upstream::Order::fastest}, {"listed", upstream::Order::listed}});
+    return parse_choice<upstream::Order>(text, kOrders);
+}
+
 Parsed<bool> parse_switch(std::string_view text) {
     static constexpr auto kPositions = std::to_array<Choice<bool>>({{"on", true}, {"off", false}});
     static constexpr auto kOthers = std::to_array<OtherWord>(
@@ -153,6 +159,7 @@ void read_common(const Map& map, const CommonSections& sections, EndpointKinds k
     map.read("deadline", options.deadline, [](std::string_view text) {
         return parse_duration(text, kDeadlineMin, kDeadlineMax);
     });
+    map.read("order", options.order, parse_order);
     map.read("hedge", options.hedge, parse_switch);
 }
 

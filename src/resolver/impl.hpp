@@ -182,6 +182,7 @@ struct Resolver::Impl {
 
     // loops.cpp
     bool cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
+    void deny_handed_back(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
 
     // walk.cpp
     upstream::Detached run(Flight& flight, Time now);
@@ -208,6 +209,8 @@ struct Resolver::Impl {
     void take_end(Walk& walk, const upstream::Upstream& upstream,
                   const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                   std::uint32_t negative_max, Time now);
+    void pass_on_error(Walk& walk, const upstream::Upstream& upstream,
+                       const upstream::CheckedReply& checked);
     cache::Key key_here(const Walk& walk, cache::Kind kind) const;
     void erase_other_address(cache::Key key) noexcept;
 

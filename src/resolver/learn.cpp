@@ -2,6 +2,7 @@
 // step 8).
 #include <algorithm>
 
+#include "peerzone/upstream/passed_error.hpp"
 #include "resolver/impl.hpp"
 
 namespace peerzone::resolver {
@@ -103,6 +104,16 @@ void Resolver::Impl::take_chain(Walk& walk, const upstream::Upstream& upstream,
     walk.last_known = false;
 }
 
+// Why the upstream denies a name, or that its own answer is old: it said so with its reply.
+void Resolver::Impl::pass_on_error(Walk& walk, const upstream::Upstream& upstream,
+                                   const upstream::CheckedReply& checked) {
+    if (!checked.error.present || !walk.answer.error_text.empty()) return;
+    std::string via = upstream.label;
+    if (checked.rcode != Rcode::noerror) via.append(" ").append(dns::rcode_text(checked.rcode));
+    walk.answer.error_code = checked.error.code;
+    walk.answer.error_text = upstream::pass_error(via, checked.error.text);
+}
+
 void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
                               const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                               std::uint32_t negative_max, Time now) {
@@ -138,6 +149,7 @@ void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
     // The first stop of a client's question found none, or would not have been asked.
     if (walk.flight->is_refresh || walk.stops != 0 || walk.flight->question().kin)
         cache.erase(key_here(walk, cache::Kind::chain));
+    pass_on_error(walk, upstream, checked);
     assemble(walk);
 }
 

@@ -88,6 +88,10 @@ AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint&
     return choose_automatic(state, endpoint, now);
 }
 
+unsigned AttemptPlan::place_of(std::size_t i) const noexcept {
+    return i < upstream_.places.size() ? upstream_.places[i] : 0u;
+}
+
 /// Lower is asked first. Repeating a question goes on to suspect endpoints after two tries of each
 /// good one.
 unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
@@ -96,8 +100,8 @@ unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
     const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
         endpoint.is_suspect() || (wire != Wire::udp && !endpoint.stream_works(now));
-    return (tries >= 2 ? 1u : 0u) << 9 | (demoted ? 1u : 0u) << 8 |
-           (endpoint.is_poor() ? 1u : 0u) << 7 | tries;
+    return (tries >= 2 ? 1u : 0u) << 18 | (demoted ? 1u : 0u) << 17 |
+           (endpoint.is_poor() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
 }
 
 /// The best there is, leaving out `but`.
@@ -194,6 +198,7 @@ void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept 
     step.edns = !state.without_edns && endpoint.edns_works(now);
     step.hop_mark = marks_hops_ && step.edns && !state.mark_silent && !state.mark_refused &&
                     endpoint.hop_mark_works(now);
+    step.kind = upstream_.options.kind;
     step.mix_case = step.wire == Wire::udp && !state.odd_case && endpoint.case_works(now);
 }
 
@@ -209,6 +214,7 @@ Duration AttemptPlan::hedge_after(Time now) const noexcept {
         const Duration other = endpoint.p95();
         if (i == step_.endpoint || other == Duration::zero() || other >= best) continue;
         if (endpoint.is_suspect() || endpoint.is_poor()) continue;
+        if (place_of(i) != place_of(step_.endpoint)) continue;
         if (choose_wire(states_[i], endpoint, now).possible) best = other;
     }
     if (best == Duration::max()) return best;
@@ -224,6 +230,8 @@ Step AttemptPlan::hedge(Time now, std::uint32_t random) noexcept {
     if (chosen == Step::kNone) return step;
     const Endpoint& endpoint = *upstream_.endpoints[chosen];
     if (endpoint.is_suspect() || endpoint.is_poor()) return step;
+    // Slow is not failed: what another place in the list says may be another answer.
+    if (place_of(chosen) != place_of(step_.endpoint)) return step;
     State& state = states_[chosen];
     fill(step, chosen, now);
     const unsigned tries = state.tries(step.wire);

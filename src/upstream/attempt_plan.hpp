@@ -10,13 +10,14 @@
 // replies may still come (may_wait_for), and a late one may make it go on.
 //
 // Order: endpoints that are not suspect, then fewer tries, then RTT: within the best band one is
-// picked at random, and so is one that was never measured. With transport auto an endpoint is asked
-// over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
-// when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
-// 9520 3.1), nor more than three that are not answered in time: a forwarder may be slow over one
-// name. Where one endpoint has said no, suspect ones are not asked and not waited for. What a
-// server seems not to understand is left out of the next question to it: the hop mark first, then
-// EDNS. With transport tls everything goes over TLS, whatever happens.
+// picked at random, and so is one that was never measured. Where servers are not equal (order:
+// listed) the place in the list comes before RTT, and no hedge goes to another place. With
+// transport auto an endpoint is asked over UDP twice, then over TCP, then over UDP again; with no
+// reply from anybody TCP comes earlier when most of the deadline is gone. No endpoint gets more
+// than three tries per transport (RFC 9520 3.1), nor more than three that are not answered in time:
+// a forwarder may be slow over one name. Where one endpoint has said no, suspect ones are not asked
+// and not waited for. What a server seems not to understand is left out of the next question to it:
+// the hop mark first, then EDNS. With transport tls everything goes over TLS, whatever happens.
 #pragma once
 
 #include <array>
@@ -53,8 +54,9 @@ struct Step {
     std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
     Wire wire = Wire::udp;
     bool edns = true;
-    bool hop_mark = false;  ///< if the question has hops
-    bool mix_case = false;  ///< randomise the letter case (0x20)
+    bool hop_mark = false;   ///< if the question has hops
+    Kind kind = Kind::peer;  ///< whose endpoint it is
+    bool mix_case = false;   ///< randomise the letter case (0x20)
     Time asked_at{};
     Duration timeout{};                      ///< then the plan wants to know
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
@@ -146,6 +148,7 @@ private:
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
+    unsigned place_of(std::size_t i) const noexcept;
     unsigned rank(std::size_t i, Wire wire, Time now) const noexcept;
     Duration timeout_of(const Endpoint& endpoint, Wire wire, unsigned tries_before,
                         Time now) const noexcept;

@@ -1,6 +1,7 @@
 // What a plan that gave up has to say.
 #include <algorithm>
 
+#include "peerzone/upstream/passed_error.hpp"
 #include "upstream/attempt_plan.hpp"
 
 namespace peerzone::upstream {
@@ -59,8 +60,7 @@ Failure AttemptPlan::reply_failure() const {
                                           : dns::rcode_text(rcode_);
     if (telling_ != Telling::explained)
         return {wrong_zone ? dns::ede::not_authoritative : dns::ede::other, std::move(text)};
-    if (!explained_.text.empty()) text += ": " + explained_.text;
-    return {explained_.code, std::move(text)};
+    return {explained_.code, pass_error(text, explained_.text)};
 }
 
 Failure AttemptPlan::failure(Time now) const {

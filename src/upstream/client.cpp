@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "peerzone/upstream/hop_mark.hpp"
 #include "upstream/client_impl.hpp"
 #include "upstream/trouble.hpp"
 
@@ -44,7 +45,7 @@ void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question&
     attempt.checking_disabled = question.checking_disabled;
     attempt.edns = step.edns;
     attempt.hops = step.hop_mark ? question.hops : std::uint8_t{0};
-    attempt.node = node_id;
+    attempt.node = mark_for(step.kind, node_id);
     attempt.timeout = step.timeout;
     attempt.endpoint = &endpoint;
     endpoint.stats().note_question();
@@ -68,6 +69,7 @@ void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Wire wire
     own.edns = endpoint->edns_works(now);
     own.hop_mark = question.hops != 0 && upstream.options.takes_hop_mark() && own.edns &&
                    endpoint->hop_mark_works(now);
+    own.kind = upstream.options.kind;
     own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
     own.timeout = upstream.options.deadline;
     auto tls = own.wire == Wire::tls ? upstream.tls[to] : nullptr;

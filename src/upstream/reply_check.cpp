@@ -1,4 +1,5 @@
-// The order of judgement: header, question, whole message, RCODE, chain, what stands at its end.
+// The order of judgement: header, RCODE, question, chain, what stands at its end. What of a reply
+// is not used (octets behind it, the additional section) is not judged.
 // Nothing here depends on the order of the records in a section. Every loop is bounded by the
 // records of the message or by kLinksMax.
 #include "peerzone/upstream/reply_check.hpp"
@@ -367,6 +368,9 @@ CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sen
     if (!whole || !index.asks(*question, type)) return checked;
     checked.authentic_data = flags & dns::kFlagAd;
     judge_answer(index, *question, type, checked);
+    // Only data needs no authority section.
+    if (checked.kind != ReplyKind::data && !index.authority_is_whole())
+        checked.kind = ReplyKind::invalid;
     return checked;
 }
 

@@ -49,7 +49,8 @@ struct ClientOptions {
     Seconds stream_idle{10};      ///< an unused upstream connection is closed
     Seconds stream_age_max{300};  ///< even a busy one takes no more questions after this
     std::uint16_t stream_pipelined_max = 128;  ///< questions in flight on one upstream connection
-    std::uint64_t node_id = 0;  ///< who we are in hop marks; the same for all workers
+    std::uint64_t node_id =
+        0;  ///< who we are in hop marks (make_node_id); the same for all workers
     std::shared_ptr<SentNames> sent = std::make_shared<SentNames>();  ///< the same for all workers
 };
 

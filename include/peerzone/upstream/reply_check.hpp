@@ -31,14 +31,14 @@ enum class ReplyKind : std::uint8_t {
     no_edns,    ///< FORMERR, NOTIMP or BADVERS to a question with OPT: ask again without
     failure,    ///< SERVFAIL, REFUSED, another RCODE, or a referral / lame reply without AA, RA and
                 ///< SOA
-    invalid  ///< does not parse: bounds, counts, names, data sizes, a chain of more than 8 links or
-             ///< with a loop
+    invalid  ///< what the answer rests on does not parse (bounds, counts, names, data sizes), or a
+             ///< chain of more than 8 links or with a loop
 };
 
 struct Extended {
     bool present = false;
     std::uint16_t code = 0;
-    std::string text;  ///< cleaned of control characters, at most 160 octets
+    std::string text;  ///< cleaned of control characters, at most 240 octets
 };
 
 struct CheckedReply {

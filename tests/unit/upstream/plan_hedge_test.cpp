@@ -91,6 +91,26 @@ TEST_F(HedgeTest, NoneToWhoRepliesWithNothingOfUse) {
     EXPECT_EQ(step.hedge_after, kNever);
 }
 
+// order: listed. What takes longer than usual has not failed.
+TEST_F(HedgeTest, NoneToALaterPlaceInTheList) {
+    add(20);
+    add(20);
+    add(20);
+    upstream.places = {0, 1, 1};
+    for (std::uint32_t random = 0; random < 6; ++random) {
+        begin(random);
+        EXPECT_EQ(step.endpoint, 0u);
+        EXPECT_EQ(step.hedge_after, kNever);
+        EXPECT_TRUE(hedge(random).give_up);
+    }
+    upstream.places = {0, 0, 1};
+    for (std::uint32_t random = 0; random < 6; ++random) {
+        begin(random);
+        EXPECT_NE(step.hedge_after, kNever) << "two addresses of one name";
+        EXPECT_EQ(hedge(random).endpoint, 1 - step.endpoint);
+    }
+}
+
 TEST_F(HedgeTest, NoneAtFirstContact) {
     add(0);
     add(0);
