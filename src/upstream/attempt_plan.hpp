@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "peerzone/base/clock.hpp"
@@ -71,7 +72,9 @@ public:
 
     /// `upstream` must outlive the plan. `marks_hops`: questions carry the hop mark, where it is
     /// understood.
-    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false) noexcept;
+    /// `until` bounds its deadline: that of all questions along a chain of aliases.
+    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false,
+                Time until = Time::max()) noexcept;
 
     Step next(Time now, std::uint32_t random) noexcept;
 
@@ -90,6 +93,10 @@ public:
     /// True when the endpoint became suspect by it.
     /// `why`: the words of Fault::untrusted.
     bool on_fault(Fault fault, Time now, const std::string* why = nullptr);
+
+    /// A denial without SOA that would have been the answer, had another endpoint not been asked as
+    /// well: after next() gave up, it is.
+    std::optional<dns::Rcode> doubt() const noexcept { return doubt_; }
 
     Time deadline() const noexcept { return deadline_; }
     /// The most telling of all that went wrong. After next() gave up.
@@ -123,6 +130,7 @@ private:
         cut,
         lame,
         failure,
+        chain,
         explained
     };
     struct Choice {
@@ -132,6 +140,8 @@ private:
 
     Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    std::size_t pick_unasked(Time now, std::uint32_t random) const noexcept;
+    bool ask_another(const CheckedReply& checked, Time now) noexcept;
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
@@ -166,6 +176,9 @@ private:
     bool fault_known_ = false;  // cut: the stream failed too
     dns::Rcode rcode_ = dns::Rcode::noerror;
     Extended explained_;
+    std::string why_;  // lame, chain: what was wrong with the reply
+    std::optional<dns::Rcode> doubt_;
+    bool doubt_asked_ = false;  // another endpoint was asked for it
     std::string untrusted_;
     std::array<State, kEndpointsMax> states_;
 };

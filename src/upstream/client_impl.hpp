@@ -42,8 +42,11 @@ struct Client::Impl {
     };
     /// One question while it waits, in the frame of ask().
     struct Asking {
-        Asking(const Upstream& u, const Question& q, Time now)
-            : upstream(u), question(q), plan(u, now, q.hops != 0 && u.options.takes_hop_mark()) {}
+        Asking(const Upstream& u, const Question& q, const Chase& chase, Time now)
+            : upstream(u),
+              question(q),
+              others(chase.others),
+              plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), chase.until) {}
         ~Asking() {
             if (hedge != nullptr) hedge->asking = nullptr;
         }
@@ -52,6 +55,7 @@ struct Client::Impl {
 
         const Upstream& upstream;
         const Question& question;
+        const OtherOwners* others;
         AttemptPlan plan;
         Step step;
         QuestionAttempt attempt;
@@ -81,6 +85,8 @@ struct Client::Impl {
     bool judge(Asking& asking, const Step& step, const Attempt& attempt, Which which);
     void fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire);
     void count_oddities(const CheckedReply& checked);
+    CheckedReply check(const Attempt& attempt, const Endpoint& endpoint, const OtherOwners* others);
+    Asked given_up(const Asking& asking, Time now) const;
     Asked failed(const AttemptPlan& plan, Time now) const;
     Asked away(const AttemptPlan& plan, Time now) const;
     Asked shutting_down(const Upstream& upstream, Time now) const;

@@ -19,6 +19,7 @@ Trouble trouble_of(Fault fault) noexcept {
 
 Trouble trouble_of(const CheckedReply& checked) noexcept {
     if (checked.kind == ReplyKind::invalid) return Trouble::invalid;
+    if (checked.kind == ReplyKind::lame) return Trouble::lame;
     if (checked.rcode == dns::Rcode::servfail) return Trouble::servfail;
     if (checked.rcode == dns::Rcode::refused) return Trouble::rcode_refused;
     return Trouble::rcode_other;
@@ -27,7 +28,7 @@ Trouble trouble_of(const CheckedReply& checked) noexcept {
 std::string text_of(const CheckedReply& checked) {
     if (checked.kind == ReplyKind::invalid) return "invalid reply";
     if (checked.kind == ReplyKind::truncated) return "reply cut (TC) on a stream";
-    if (checked.rcode == dns::Rcode::noerror) return "lame reply (no data, no authority)";
+    if (checked.kind == ReplyKind::lame) return "lame reply: " + lame_text(checked);
     std::string text(dns::rcode_text(checked.rcode));
     if (checked.rcode == dns::Rcode::nxdomain) text += " without a SOA for this zone";
     if (checked.error.present && !checked.error.text.empty()) text += ": " + checked.error.text;
@@ -62,6 +63,11 @@ void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
             text += " " + std::to_string(std::chrono::round<Millis>(timeout).count()) + "ms";
     }
     stats.note_error(std::move(text), wall_time(now));
+}
+
+void note_zone(Endpoint& endpoint, const CheckedReply& checked) noexcept {
+    if (checked.kind == ReplyKind::lame) endpoint.note_zone(false);
+    if (checked.kind == ReplyKind::data || checked.links != 0) endpoint.note_zone(true);
 }
 
 void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
