@@ -314,7 +314,8 @@ bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) 
             note_zone(endpoint, checked);
             if (checked.chain_fault == ChainFault::none) return !ask_another(checked, now);
             state.done = true;
-            if (tell(Telling::chain)) why_ = chain_text(checked.chain_fault, checked.target);
+            if (tell(Telling::chain))
+                explained_.text = chain_text(checked.chain_fault, checked.target);
             return false;
         case ReplyKind::truncated:
             if (step_.wire == Wire::udp) {
@@ -348,7 +349,7 @@ bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) 
         case ReplyKind::lame:
             state.done = true;
             note_zone(endpoint, checked);
-            if (tell(Telling::lame)) why_ = lame_text(checked);
+            if (tell(Telling::lame)) explained_.text = lame_text(checked);
             break;
         case ReplyKind::invalid:
             state.done = true;

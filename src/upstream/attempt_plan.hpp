@@ -175,8 +175,7 @@ private:
     Fault fault_ = Fault::timeout;
     bool fault_known_ = false;  // cut: the stream failed too
     dns::Rcode rcode_ = dns::Rcode::noerror;
-    Extended explained_;
-    std::string why_;  // lame, chain: what was wrong with the reply
+    Extended explained_;  // the endpoint's words; lame, chain: ours
     std::optional<dns::Rcode> doubt_;
     bool doubt_asked_ = false;  // another endpoint was asked for it
     std::string untrusted_;

@@ -83,9 +83,9 @@ Failure AttemptPlan::failure() const {
         }
         case Telling::lame:
             return {dns::ede::not_authoritative,
-                    upstream_.label + " " + place(false) + " lame reply: " + why_};
+                    upstream_.label + " " + place(false) + " lame reply: " + explained_.text};
         case Telling::chain:
-            return {dns::ede::other, upstream_.label + " " + place(false) + " " + why_};
+            return {dns::ede::other, upstream_.label + " " + place(false) + " " + explained_.text};
         case Telling::failure:
         case Telling::explained: return reply_failure();
     }

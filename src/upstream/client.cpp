@@ -271,8 +271,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
         send_copy(upstream, step.copy_to, step.copy_wire, asking.question, now);
 }
 
-Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now,
-                        const Chase& chase) {
+Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now, Chase chase) {
     Impl& impl = *impl_;
     const InFlight in_flight(*upstream.health);
     upstream.health->note_wanted(now);

@@ -71,8 +71,7 @@ public:
     /// Asks until there is a reply to believe, every endpoint was tried, or
     /// upstream.options.deadline or chase.until has passed. `upstream` and `question` must live
     /// until the task ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
-    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now,
-                    const Chase& chase = {});
+    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now, Chase chase = {});
 
     /// The letter case that questions left with.
     const SentNames& sent() const noexcept;
