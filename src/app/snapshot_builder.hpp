@@ -60,6 +60,8 @@ private:
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
                      const config::Config& config);
 
+    void note_moved(const resolver::Snapshot& snapshot);
+
     std::uint64_t node_id_;
     ZoneList zones_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
@@ -67,6 +69,8 @@ private:
     upstream::TlsIdentities tls_;
     std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
     std::map<std::string, std::shared_ptr<upstream::UpstreamHealth>> health_;  // by label, as ids_
+    std::map<std::string, std::string> owners_;  // folded suffix → whose its names are
+    std::vector<resolver::MovedSuffix> moved_;
     std::set<std::string> told_;
     std::vector<std::string> notices_;
 };

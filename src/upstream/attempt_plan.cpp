@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "upstream/trouble.hpp"
+
 namespace peerzone::upstream {
 namespace {
 
@@ -52,12 +54,12 @@ void AttemptPlan::State::set_tries(Wire wire, unsigned n) noexcept {
     }
 }
 
-AttemptPlan::AttemptPlan(const Upstream& upstream, Time now, bool marks_hops) noexcept
+AttemptPlan::AttemptPlan(const Upstream& upstream, Time now, bool marks_hops, Time until) noexcept
     : upstream_(upstream),
       marks_hops_(marks_hops),
       count_(std::min(upstream.endpoints.size(), kEndpointsMax)),
       start_(now),
-      deadline_(now + upstream.options.deadline) {}
+      deadline_(std::min<Time>(now + upstream.options.deadline, until)) {}
 
 AttemptPlan::Choice AttemptPlan::choose_automatic(const State& state, const Endpoint& endpoint,
                                                   Time now) const noexcept {
@@ -146,7 +148,7 @@ bool AttemptPlan::is_pointless(std::size_t endpoint) const noexcept {
 }
 
 bool AttemptPlan::may_wait_for(const Step& step, Time now) const noexcept {
-    return deadline_ - now >= kRemainingMin && !states_[step.endpoint].done &&
+    return deadline_ - now >= kRemainingMin && !doubt_ && !states_[step.endpoint].done &&
            !is_pointless(step.endpoint);
 }
 
@@ -164,11 +166,33 @@ void AttemptPlan::find_copy(Time now) noexcept {
     }
 }
 
+/// One that is there and was not asked yet.
+std::size_t AttemptPlan::pick_unasked(Time now, std::uint32_t random) const noexcept {
+    const std::size_t chosen = pick(now, random);
+    if (chosen == Step::kNone || upstream_.endpoints[chosen]->is_suspect()) return Step::kNone;
+    return states_[chosen].udp_tries + states_[chosen].stream_tries == 0 ? chosen : Step::kNone;
+}
+
+/// A denial without SOA is worth one more question, if nobody has denied the name before.
+bool AttemptPlan::ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept {
+    const bool first = !doubt_ && telling_ != Telling::lame;
+    if (!is_doubtful(checked) || !first) return false;
+    states_[step.endpoint].done = true;
+    if (pick_unasked(now, 0) == Step::kNone) return false;
+    doubt_ = checked.rcode;
+    return true;
+}
+
 Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
     step_ = Step{};
     if (deadline_ - now < kRemainingMin) return step_;
     std::size_t chosen = forced_;
     forced_ = Step::kNone;
+    if (doubt_ && chosen == Step::kNone) {
+        if (!doubt_asked_) chosen = pick_unasked(now, random);
+        if (chosen == Step::kNone) return step_;
+        doubt_asked_ = true;
+    }
     if (chosen == Step::kNone ||
         !choose_wire(states_[chosen], *upstream_.endpoints[chosen], now).possible)
         chosen = pick(now, random);
@@ -248,13 +272,7 @@ bool AttemptPlan::tell(Telling telling, const Step& step) noexcept {
 }
 
 void AttemptPlan::judge_failure(const Step& step, const CheckedReply& checked) {
-    Telling telling = Telling::failure;
-    if (checked.error.present) {
-        telling = Telling::explained;
-    } else if (checked.rcode == dns::Rcode::noerror) {
-        telling = Telling::lame;
-    }
-    if (!tell(telling, step)) return;
+    if (!tell(checked.error.present ? Telling::explained : Telling::failure, step)) return;
     rcode_ = checked.rcode;
     explained_ = checked.error;
 }
@@ -288,7 +306,12 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
             endpoint.note_reply(rtt, step.wire);
             endpoint.note_usable(now);
             endpoint.stats().note_reply();
-            return true;
+            note_zone(endpoint, checked);
+            if (checked.chain_fault == ChainFault::none) return !ask_another(step, checked, now);
+            state.done = true;
+            if (tell(Telling::chain, step))
+                explained_.text = chain_text(checked.chain_fault, checked.target);
+            return false;
         case ReplyKind::truncated:
             if (step.wire == Wire::udp) {
                 state.cut = true;
@@ -317,6 +340,11 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
         case ReplyKind::failure:
             state.done = true;
             judge_failure(step, checked);
+            break;
+        case ReplyKind::lame:
+            state.done = true;
+            note_zone(endpoint, checked);
+            if (tell(Telling::lame, step)) explained_.text = lame_text(checked);
             break;
         case ReplyKind::invalid:
             state.done = true;

@@ -22,6 +22,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "peerzone/base/clock.hpp"
@@ -80,7 +81,9 @@ public:
 
     /// `upstream` must outlive the plan. `marks_hops`: questions carry the hop mark, where it is
     /// understood.
-    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false) noexcept;
+    /// `until` bounds its deadline: that of all questions along a chain of aliases.
+    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false,
+                Time until = Time::max()) noexcept;
 
     Step next(Time now, std::uint32_t random) noexcept;
 
@@ -103,6 +106,10 @@ public:
     /// A reply to an attempt that has timed out is worth waiting for, though there is nothing to
     /// ask.
     bool may_wait_for(const Step& step, Time now) const noexcept;
+    /// A denial without SOA that would have been the answer, had another endpoint not been asked as
+    /// well: after next() gave up, it is.
+    std::optional<dns::Rcode> doubt() const noexcept { return doubt_; }
+
     Time deadline() const noexcept { return deadline_; }
     /// The most telling of all that went wrong. After next() gave up.
     Failure failure(Time now) const;
@@ -136,6 +143,7 @@ private:
         cut,
         lame,
         failure,
+        chain,
         explained
     };
     struct Choice {
@@ -145,6 +153,8 @@ private:
 
     Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    std::size_t pick_unasked(Time now, std::uint32_t random) const noexcept;
+    bool ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept;
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
@@ -177,7 +187,9 @@ private:
     Fault fault_ = Fault::timeout;
     bool fault_known_ = false;  // cut: the stream failed too
     dns::Rcode rcode_ = dns::Rcode::noerror;
-    Extended explained_;
+    Extended explained_;  // the endpoint's words; lame, chain: ours
+    std::optional<dns::Rcode> doubt_;
+    bool doubt_asked_ = false;  // another endpoint was asked for it
     std::string untrusted_;
     std::array<State, kEndpointsMax> states_;
 };

@@ -54,10 +54,9 @@ Failure AttemptPlan::fault_failure(Time now) const {
 }
 
 Failure AttemptPlan::reply_failure() const {
-    const bool wrong_zone = telling_ == Telling::lame || rcode_ == dns::Rcode::refused;
-    std::string text = upstream_.label + " " + place(false) + " ";
-    text += rcode_ == dns::Rcode::noerror ? "lame reply (no data, no authority)"
-                                          : dns::rcode_text(rcode_);
+    const bool wrong_zone = rcode_ == dns::Rcode::refused;
+    std::string text =
+        upstream_.label + " " + place(false) + " " + std::string(dns::rcode_text(rcode_));
     if (telling_ != Telling::explained)
         return {wrong_zone ? dns::ede::not_authoritative : dns::ede::other, std::move(text)};
     return {explained_.code, pass_error(text, explained_.text)};
@@ -83,6 +82,10 @@ Failure AttemptPlan::failure(Time now) const {
             return {dns::ede::network_error, std::move(text)};
         }
         case Telling::lame:
+            return {dns::ede::not_authoritative,
+                    upstream_.label + " " + place(false) + " lame reply: " + explained_.text};
+        case Telling::chain:
+            return {dns::ede::other, upstream_.label + " " + place(false) + " " + explained_.text};
         case Telling::failure:
         case Telling::explained: return reply_failure();
     }

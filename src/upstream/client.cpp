@@ -94,17 +94,28 @@ Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint,
     note_loss(endpoint->note_loss(attempt.ended_at, attempt.began_at), *health);
 }
 
+/// Judges a reply, with what is known of the endpoint that it came from.
+CheckedReply Client::Impl::check(const Attempt& attempt, const Endpoint& endpoint,
+                                 const OtherOwners* others) {
+    const Replier replier{.has_root = endpoint.role().has_root, .others = others};
+    CheckedReply checked =
+        check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index, replier);
+    const bool believed = endpoint.role().forwarder || checked.authoritative || endpoint.has_zone();
+    if (is_doubtful(checked) && !believed) checked.kind = ReplyKind::lame;
+    return checked;
+}
+
 /// How an attempt ended that nobody waits for, or not any more.
 void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
                               const Attempt& attempt, Wire wire) {
     const Time now = attempt.ended_at;
     if (attempt.outcome == Outcome::reply) {
-        const CheckedReply checked =
-            check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+        const CheckedReply checked = check(attempt, endpoint, nullptr);
         endpoint.note_reply(now - attempt.sent_at, wire);
         if (is_answer(checked.kind)) {
             endpoint.stats().note_reply();
             endpoint.note_usable(now);
+            note_zone(endpoint, checked);
         } else if (checked.kind != ReplyKind::truncated) {
             note_trouble(endpoint, checked, now);
         }
@@ -137,12 +148,13 @@ void Client::Impl::fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire
 }
 
 void Client::Impl::count_oddities(const CheckedReply& checked) {
-    const bool negative = checked.kind == ReplyKind::nodata || checked.kind == ReplyKind::nxdomain;
     if (checked.kind == ReplyKind::truncated) counters.add(Count::upstream_truncated);
     if (checked.kind == ReplyKind::invalid) counters.add(Count::upstream_invalid);
+    if (checked.chain_fault != ChainFault::none) counters.add(Count::chain_too_long);
+    if (checked.kind == ReplyKind::lame) counters.add(Count::upstream_lame);
     if (checked.unrelated) counters.add(Count::upstream_unrelated);
     if (checked.ttl_invalid) counters.add(Count::upstream_ttl_invalid);
-    if (negative && checked.links == 0 && !checked.has_soa) counters.add(Count::upstream_no_soa);
+    if (is_doubtful(checked)) counters.add(Count::upstream_no_soa);
 }
 
 /// Tells the plan what came of an attempt; true when `asked` holds the answer.
@@ -161,10 +173,10 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
         note_loss(plan.on_fault(step, fault_of(attempt.outcome), now, attempt.why.get()), health);
         return false;
     }
-    const CheckedReply& checked = asked.checked =
-        check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+    const CheckedReply& checked = asked.checked = check(attempt, endpoint, asking.others);
     count_oddities(checked);
-    if (checked.kind == ReplyKind::invalid || checked.kind == ReplyKind::failure)
+    if (checked.kind == ReplyKind::invalid || checked.kind == ReplyKind::failure ||
+        checked.kind == ReplyKind::lame)
         note_trouble(endpoint, checked, now);
     const Duration rtt = now - attempt.sent_at;
     const bool answered = plan.on_reply(step, checked, rtt, now);
@@ -175,6 +187,20 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
     asked.index = &index;
     asked.ended_at = now;
     return true;
+}
+
+/// The plan has no step left. A denial that nobody has confirmed or refuted is passed on.
+Asked Client::Impl::given_up(const Asking& asking, Time now) const {
+    const std::optional<dns::Rcode> doubt = asking.plan.doubt();
+    if (!doubt) return failed(asking.plan, now);
+    Asked asked;
+    asked.ok = true;
+    asked.ended_at = now;
+    asked.index = &index;
+    asked.checked.rcode = *doubt;
+    asked.checked.kind = *doubt == dns::Rcode::nxdomain ? ReplyKind::nxdomain : ReplyKind::nodata;
+    asked.checked.target = asking.question.name;
+    return asked;
 }
 
 Asked Client::Impl::failed(const AttemptPlan& plan, Time now) const {
@@ -287,12 +313,12 @@ void Client::Impl::park(Asking& asking, Time now) {
     asking.is_parked = true;
 }
 
-Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now) {
+Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now, Chase chase) {
     Impl& impl = *impl_;
     const InFlight in_flight(*upstream.health);
     upstream.health->note_wanted(now);
     upstream.health->hedges().earn();
-    Impl::Asking asking(upstream, question, now);
+    Impl::Asking asking(upstream, question, chase, now);
     asking.attempt.impl = &impl;
     asking.attempt.asking = &asking;
     asking.attempt.health = upstream.health.get();
@@ -305,7 +331,7 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
         } else if (impl.may_wait(asking, now)) {
             impl.park(asking, now);
         } else {
-            co_return impl.failed(asking.plan, now);
+            co_return impl.given_up(asking, now);
         }
         co_await asking.attempt;
         now = asking.attempt.ended_at;

@@ -48,8 +48,11 @@ struct Client::Impl {
     static constexpr std::size_t kSidesMax = 2;  // so three attempts listen
     /// One question while it waits, in the frame of ask().
     struct Asking {
-        Asking(const Upstream& u, const Question& q, Time now)
-            : upstream(u), question(q), plan(u, now, q.hops != 0 && u.options.takes_hop_mark()) {}
+        Asking(const Upstream& u, const Question& q, const Chase& chase, Time now)
+            : upstream(u),
+              question(q),
+              others(chase.others),
+              plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), chase.until) {}
         ~Asking() {
             for (SideAttempt* side : sides)
                 if (side != nullptr) side->asking = nullptr;
@@ -59,6 +62,7 @@ struct Client::Impl {
 
         const Upstream& upstream;
         const Question& question;
+        const OtherOwners* others;
         AttemptPlan plan;
         Step step;
         QuestionAttempt attempt;
@@ -93,6 +97,8 @@ struct Client::Impl {
     void fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire);
     static void count_silence(Endpoint& endpoint, const Attempt& attempt);
     void count_oddities(const CheckedReply& checked);
+    CheckedReply check(const Attempt& attempt, const Endpoint& endpoint, const OtherOwners* others);
+    Asked given_up(const Asking& asking, Time now) const;
     Asked failed(const AttemptPlan& plan, Time now) const;
     Asked away(const AttemptPlan& plan, Time now) const;
     Asked shutting_down(const Upstream& upstream, Time now) const;

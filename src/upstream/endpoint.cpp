@@ -135,6 +135,7 @@ bool Endpoint::note_loss(Time now) noexcept {
     retry_wait_.store(ticks(kRetryFirst), kRelaxed);
     remember(retry_at_, now, kRetryFirst);
     remember(suspect_since_, now, Duration::zero());
+    note_zone(false);
     return !suspect_.exchange(true, kRelaxed);
 }
 

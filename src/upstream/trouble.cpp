@@ -7,6 +7,7 @@ namespace {
 
 Trouble trouble_of(const CheckedReply& checked) noexcept {
     if (checked.kind == ReplyKind::invalid) return Trouble::invalid;
+    if (checked.kind == ReplyKind::lame) return Trouble::lame;
     if (checked.rcode == dns::Rcode::servfail) return Trouble::servfail;
     if (checked.rcode == dns::Rcode::refused) return Trouble::rcode_refused;
     return Trouble::rcode_other;
@@ -15,7 +16,7 @@ Trouble trouble_of(const CheckedReply& checked) noexcept {
 std::string text_of(const CheckedReply& checked) {
     if (checked.kind == ReplyKind::invalid) return "invalid reply";
     if (checked.kind == ReplyKind::truncated) return "reply cut (TC) on a stream";
-    if (checked.rcode == dns::Rcode::noerror) return "lame reply (no data, no authority)";
+    if (checked.kind == ReplyKind::lame) return "lame reply: " + lame_text(checked);
     std::string text(dns::rcode_text(checked.rcode));
     if (checked.rcode == dns::Rcode::nxdomain) text += " without a SOA for this zone";
     if (checked.error.present && !checked.error.text.empty()) text += ": " + checked.error.text;
@@ -67,6 +68,11 @@ void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration waited,
     if (fault == Fault::busy) return;
     endpoint.stats().note_failure(trouble_of(fault));
     tell_trouble(endpoint, fault, wire, waited, why, now);
+}
+
+void note_zone(Endpoint& endpoint, const CheckedReply& checked) noexcept {
+    if (checked.kind == ReplyKind::lame) endpoint.note_zone(false);
+    if (checked.kind == ReplyKind::data || checked.links != 0) endpoint.note_zone(true);
 }
 
 void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {

@@ -24,6 +24,9 @@ void tell_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration waited,
 void note_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration waited,
                   const std::string* why, Time now);
 
+/// What a reply says of whether the endpoint has the zone (Endpoint::has_zone).
+void note_zone(Endpoint& endpoint, const CheckedReply& checked) noexcept;
+
 /// The same for a reply that was of no use: "SERVFAIL: no such upstream".
 void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now);
 

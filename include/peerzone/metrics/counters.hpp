@@ -43,7 +43,7 @@ enum class Count : std::uint8_t {
     refreshes,
     servfail,
     truncated,
-    chain_too_long,  // more than 8 aliases
+    chain_too_long,  // more than 16 aliases, or a loop
     shed_in_flight,
     shed_waiters,
     shed_greediest,
@@ -56,6 +56,7 @@ enum class Count : std::uint8_t {
     upstream_mismatch,
     upstream_case_mismatch,
     upstream_invalid,
+    upstream_lame,         // denials of servers that do not have the zone
     upstream_unrelated,    // replies with answer records that do not belong to the question
     upstream_ttl_invalid,  // replies with a TTL of 2^31 or more (RFC 2181 8)
     upstream_no_soa,       // negative replies without a SOA of theirs, which are not kept
@@ -130,6 +131,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_mismatch",
      "upstream_case_mismatch",
      "upstream_invalid",
+     "upstream_lame",
      "upstream_unrelated",
      "upstream_ttl_invalid",
      "upstream_no_soa",

@@ -41,6 +41,12 @@ struct Asked {
     std::string error_text;  ///< … and "peer=westus 10.2.0.10:53 udp timeout 200ms"
 };
 
+/// What bounds a question that is one of several, asked along a chain of aliases.
+struct Chase {
+    const OtherOwners* others = nullptr;  ///< see Replier::others; must outlive the task
+    Time until = Time::max();             ///< the deadline of them all together
+};
+
 struct ClientOptions {
     std::uint16_t sockets_per_endpoint_max = 64;  ///< UDP sockets, each on a port of its own
     std::size_t sockets_max = 1024;               ///< over all endpoints of this worker
@@ -64,9 +70,9 @@ public:
     Client& operator=(const Client&) = delete;
 
     /// Asks until there is a reply to believe, every endpoint was tried, or
-    /// upstream.options.deadline has passed. `upstream` and `question` must live until the task
-    /// ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
-    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now);
+    /// upstream.options.deadline or chase.until has passed. `upstream` and `question` must live
+    /// until the task ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
+    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now, Chase chase = {});
 
     /// The letter case that questions left with.
     const SentNames& sent() const noexcept;

@@ -36,13 +36,21 @@ std::string_view probe_text(ProbeResult result) noexcept;  ///< "zone absent"
 enum class Reach : std::uint8_t { unknown, udp, tcp, tls, udp_only, tcp_only, udp_and_tcp };
 std::string_view reach_text(Reach reach) noexcept;  ///< "udp only"
 
+/// Whose endpoint it is, as far as it bears on what its denials prove.
+struct EndpointRole {
+    bool forwarder = false;  ///< it says what others say: a denial without SOA may be all there is
+    bool has_root = false;   ///< of the upstream of ".": the root's SOA proves
+};
+
 class Endpoint {
 public:
-    explicit Endpoint(const SocketAddress& address) noexcept : address_(address) {}
+    explicit Endpoint(const SocketAddress& address, EndpointRole role = {}) noexcept
+        : address_(address), role_(role) {}
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
 
     const SocketAddress& address() const noexcept { return address_; }
+    EndpointRole role() const noexcept { return role_; }
 
     /// How long to wait for a reply until another attempt is begun: SRTT + 4 × variance (RFC 6298's
     /// terms; at least 5 ms more than SRTT), at least 40 ms; 200 ms at first contact. The attempt
@@ -103,6 +111,13 @@ public:
     /// A probe over UDP was answered after all.
     void note_datagrams() noexcept;
 
+    /// It gave data of the zone, and was neither suspect nor lame since: what it denies without a
+    /// SOA is believed.
+    bool has_zone() const noexcept { return has_zone_.load(kRelaxed); }
+    void note_zone(bool has) noexcept {
+        if (has_zone() != has) has_zone_.store(has, kRelaxed);
+    }
+
     // For people, and for probes.
     EndpointStats& stats() noexcept { return stats_; }
     const EndpointStats& stats() const noexcept { return stats_; }
@@ -127,6 +142,8 @@ private:
     }
 
     SocketAddress address_;
+    EndpointRole role_;
+    std::atomic<bool> has_zone_{false};
     std::atomic<std::uint32_t> srtt_us_{0};  // 0: never measured
     std::atomic<std::uint32_t> rttvar_us_{0};
     std::atomic<std::uint32_t> slowest_us_{0};  // lately: sinks towards each faster reply

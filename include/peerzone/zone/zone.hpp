@@ -26,7 +26,7 @@ struct Options {
 /// TTL of records that name none, of the SOA we supply, and of its MINIMUM.
 inline constexpr std::uint32_t kDefaultTtl = 30;
 /// CNAME and DNAME links followed within one zone.
-inline constexpr unsigned kChainMax = 8;
+inline constexpr unsigned kChainMax = 16;
 
 /// How a lookup ended. What belongs into the reply has been written when it returns, SOA of
 /// negative answers included.
