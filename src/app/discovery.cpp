@@ -81,7 +81,9 @@ void Discovery::look_at_upstreams() {
     using upstream::UpstreamState;
     for (const auto& upstream : upstreams_) {
         const UpstreamState state = upstream->health->state();
-        if (state != UpstreamState::suspect && state != UpstreamState::partitioned) continue;
+        if (state != UpstreamState::suspect && state != UpstreamState::partitioned &&
+            state != UpstreamState::unusable)
+            continue;
         for (const upstream::EndpointSpec& spec : upstream->options.endpoints)
             if (!spec.address) sources_.doubt(upstream::source_text(spec), Clock::now());
     }

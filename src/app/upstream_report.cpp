@@ -25,7 +25,8 @@ std::string_view transport_text(const Upstream& upstream, const Endpoint& endpoi
         case Transport::tls: return "tls";
         case Transport::automatic: break;
     }
-    const upstream::Reach reach = endpoint.reach();
+    const upstream::Reach reach =
+        endpoint.is_suspect() ? upstream::Reach::unknown : endpoint.reach();
     if (reach == upstream::Reach::udp_only || reach == upstream::Reach::tcp_only)
         return upstream::reach_text(reach);
     return endpoint.datagrams_work(now) ? "udp" : "tcp";
@@ -35,7 +36,7 @@ std::string_view state_text(const Endpoint& endpoint) {
     if (endpoint.is_suspect()) return "suspect";
     if (endpoint.is_poor()) return "poor";
     if (endpoint.probe_result() == upstream::ProbeResult::zone_absent) return "zone absent";
-    return endpoint.smoothed_rtt() == Duration::zero() ? "unknown" : "healthy";
+    return endpoint.is_usable() ? "healthy" : "unknown";
 }
 
 // Texts from the network, safe for a terminal and for JSON.
@@ -46,10 +47,11 @@ std::string printable(std::string_view text) {
     return out;
 }
 
-metrics::Tally failures_of(const upstream::EndpointStats& stats) {
+template <class Count>
+metrics::Tally tally_of(const Count& count_of) {
     metrics::Tally tally;
     for (std::size_t i = 0; i < upstream::kTroubleNames.size(); ++i)
-        if (const auto count = stats.failures(static_cast<upstream::Trouble>(i)); count != 0)
+        if (const auto count = count_of(static_cast<upstream::Trouble>(i)); count != 0)
             tally.emplace_back(upstream::kTroubleNames[i], count);
     return tally;
 }
@@ -62,6 +64,7 @@ metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endp
     report.reach = upstream::reach_text(endpoint.reach());
     report.probe = upstream::probe_text(endpoint.probe_result());
     report.up = !endpoint.is_suspect() && !endpoint.is_poor();
+    report.mixed_case = endpoint.case_works(now);
     if (const auto since = endpoint.suspect_since()) report.since = upstream::wall_time(*since);
     report.rtt = endpoint.smoothed_rtt();
     report.p95 = endpoint.p95();
@@ -71,7 +74,9 @@ metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endp
     report.probes = stats.probes();
     report.hedges = stats.hedges_sent();
     report.hedges_won = stats.hedges_won();
-    report.failures = failures_of(stats);
+    report.failures = tally_of([&](upstream::Trouble why) { return stats.failures(why); });
+    report.probe_failures =
+        tally_of([&](upstream::Trouble why) { return stats.probe_failures(why); });
     if (const auto error = stats.last_error()) {
         report.last_error = printable(error->text);
         report.last_error_at = error->at;

@@ -266,6 +266,10 @@ void Collector::add_endpoints(std::vector<MetricFamily>& all) const {
     Family hedges = counter("peerzone_endpoint_hedges_total",
                             "Second questions sent there, and those that were answered first.");
     Family failures = counter("peerzone_endpoint_failures_total", "Questions that failed.");
+    Family probe_failures =
+        counter("peerzone_endpoint_probe_failures_total", "Probes without a usable reply.");
+    Family mixed_case = gauge("peerzone_endpoint_mixed_case",
+                              "1: questions leave in mixed letter case. 0: it does not take that.");
     for (const UpstreamReport& peer : report_.upstreams) {
         for (const EndpointReport& endpoint : peer.endpoints) {
             const Labels labels = {
@@ -286,9 +290,13 @@ void Collector::add_endpoints(std::vector<MetricFamily>& all) const {
             hedges.add(static_cast<double>(endpoint.hedges_won), with("outcome", "won"));
             for (const auto& [reason, count] : endpoint.failures)
                 failures.add(static_cast<double>(count), with("reason", reason));
+            for (const auto& [reason, count] : endpoint.probe_failures)
+                probe_failures.add(static_cast<double>(count), with("reason", reason));
+            mixed_case.add(endpoint.mixed_case ? 1 : 0, labels);
         }
     }
-    for (Family* each : {&up, &state, &rtt, &questions, &replies, &probes, &hedges, &failures})
+    for (Family* each : {&up, &state, &rtt, &questions, &replies, &probes, &hedges, &failures,
+                         &probe_failures, &mixed_case})
         each->move_to(all);
 }
 

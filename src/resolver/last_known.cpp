@@ -13,7 +13,7 @@ constexpr Millis kReturnWaitMin{250};
 
 Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept {
     const auto up = std::ranges::count_if(upstream.endpoints, [](const auto& endpoint) {
-        return !endpoint->is_suspect() && endpoint->last_reply();
+        return !endpoint->is_suspect() && endpoint->is_usable();
     });
     return words.add(static_cast<std::uint64_t>(up))
         .add(" of ")

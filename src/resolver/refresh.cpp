@@ -51,6 +51,7 @@ std::size_t Resolver::Impl::refreshes_max(const upstream::Upstream& upstream) co
     const std::size_t share =
         std::max<std::size_t>(snapshot->limits.in_flight_per_upstream_max / kShare, 1);
     switch (upstream.health->state()) {
+        case UpstreamState::unknown:
         case UpstreamState::healthy: return share;
         case UpstreamState::recovering: return std::min(share, kRecoveringMax);
         default: return 0;  // nobody hears us, or it is not certain

@@ -50,6 +50,7 @@ json::object endpoint_object(const metrics::EndpointReport& endpoint) {
     object["transport"] = endpoint.transport;
     object["reach"] = text_or_null(endpoint.reach);
     object["probe"] = text_or_null(endpoint.probe);
+    object["mixed_case"] = endpoint.mixed_case;
     object["rtt_ms"] = millis_value(endpoint.rtt);
     object["p95_ms"] = millis_value(endpoint.p95);
     object["questions"] = endpoint.questions;
@@ -58,6 +59,7 @@ json::object endpoint_object(const metrics::EndpointReport& endpoint) {
     object["hedges"] = endpoint.hedges;
     object["hedges_won"] = endpoint.hedges_won;
     object["failures"] = tally_object(endpoint.failures);
+    object["probe_failures"] = tally_object(endpoint.probe_failures);
     object["last_error"] = text_or_null(endpoint.last_error);
     object["last_error_at"] = time_value(endpoint.last_error_at);
     object["last_reply"] = time_value(endpoint.last_reply);

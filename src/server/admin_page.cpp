@@ -46,10 +46,15 @@ std::string age_or_dash(const Report& report, metrics::WallTime then) {
     return then == metrics::kNever ? "-" : age_text(since(report, then));
 }
 
-std::uint64_t total(const metrics::Tally& tally) {
+/// Of questions: what answers none is told elsewhere.
+std::uint64_t total(const metrics::Tally& failures) {
     std::uint64_t sum = 0;
-    for (const auto& [reason, count] : tally) sum += count;
+    for (const auto& [reason, count] : failures) sum += reason == "mismatch" ? 0 : count;
     return sum;
+}
+
+std::string via(const EndpointReport& endpoint) {
+    return endpoint.mixed_case ? endpoint.transport : endpoint.transport + ", plain case";
 }
 
 std::string state_of(const UpstreamReport& upstream) {
@@ -109,7 +114,7 @@ std::string status_table(const Report& report) {
         for (const EndpointReport& endpoint : peer.endpoints)
             endpoints.add({peer.name, endpoint.address, endpoint.source, state_of(endpoint),
                            age_or_dash(report, endpoint.since), rtt_text(endpoint.rtt),
-                           endpoint.transport, std::to_string(endpoint.questions),
+                           via(endpoint), std::to_string(endpoint.questions),
                            std::to_string(total(endpoint.failures)),
                            last_error_text(report, endpoint)});
         // A source that fails while its last good set is used, or before there was one.

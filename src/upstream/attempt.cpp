@@ -72,7 +72,7 @@ void Attempt::begin(Time now) noexcept {
     resend_at = Time::max();
     flows_lost = 0;
     on_used_stream = false;
-    stream_retried = false;
+    moves = 0;
 }
 
 void Attempt::take_place_of(Attempt& other) noexcept {
@@ -98,7 +98,7 @@ void Attempt::take_place_of(Attempt& other) noexcept {
     std::copy_n(other.name_.begin(), name_size_, name_.begin());
     id = other.id;
     on_used_stream = other.on_used_stream;
-    stream_retried = other.stream_retried;
+    moves = other.moves;
     expires_at = other.expires_at;
     place = other.place;
     exchange = other.exchange;

@@ -30,6 +30,7 @@ enum class Outcome : std::uint8_t {
     unreachable,
     closed,
     untrusted,  ///< TLS failed; `why` has the words
+    dropped,    ///< the server answers others, and closed each connection with this question on it
     busy,
     beaten,  ///< a second question was answered first
     shut_down
@@ -115,7 +116,8 @@ public:
     std::uint16_t id = 0;
     bool on_used_stream =
         false;  ///< its connection had been used before: the server may just have closed it
-    bool stream_retried = false;
+    /// Connections that the server closed with this question unanswered: it moved to another one.
+    std::uint8_t moves = 0;
     Outcome ending = Outcome::waiting;  ///< what went wrong with its port, the last time
     Time expires_at{};                  ///< when the exchange gives up
     Time resend_at{Time::max()};        ///< when it goes out from another port

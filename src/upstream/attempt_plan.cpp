@@ -76,6 +76,15 @@ AttemptPlan::Choice AttemptPlan::choose_automatic(const State& state, const Endp
     return {state.stream_tries < kTriesMax, Wire::tcp};
 }
 
+/// Plain case is easier to forge a reply to, so it goes over TCP where that is known to work.
+AttemptPlan::Choice AttemptPlan::choose_plain(const State& state, const Endpoint& endpoint,
+                                              Time now) const noexcept {
+    const Reach reach = endpoint.reach();
+    const bool stream = endpoint.stream_works(now) && state.stream_tries < 1 &&
+                        (reach == Reach::udp_and_tcp || reach == Reach::tcp);
+    return {stream || state.udp_tries < kTriesMax, stream ? Wire::tcp : Wire::udp};
+}
+
 AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint& endpoint,
                                              Time now) const noexcept {
     if (state.done || state.silences >= kSilencesMax) return {};
@@ -86,6 +95,7 @@ AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint&
     if (transport == Transport::tls) return {state.stream_tries < kTriesMax, Wire::tls};
     if (state.cut || transport == Transport::tcp) return tcp;
     if (transport == Transport::udp) return udp;
+    if (state.doubt != CaseDoubt::none) return choose_plain(state, endpoint, now);
     if (state.odd_case) return state.stream_tries < 1 && endpoint.stream_works(now) ? tcp : udp;
     return choose_automatic(state, endpoint, now);
 }
@@ -223,7 +233,9 @@ void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept 
     step.hop_mark = marks_hops_ && step.edns && !state.mark_silent && !state.mark_refused &&
                     endpoint.hop_mark_works(now);
     step.kind = upstream_.options.kind;
-    step.mix_case = step.wire == Wire::udp && !state.odd_case && endpoint.case_works(now);
+    step.mix_case =
+        step.wire == Wire::udp && !state.odd_case && !state.plain && endpoint.case_works(now);
+    step.doubts_case = state.doubt != CaseDoubt::none;
 }
 
 /// When most replies would be there: the p95 of the endpoint that was asked, or that of another one
@@ -293,11 +305,62 @@ void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
     }
 }
 
+/// Whether the reply may be one to the letter case: then the same is asked once more in plain case.
+/// Otherwise what it says about that is learned.
+bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept {
+    LetterCase& letter_case = upstream_.endpoints[step.endpoint]->letter_case();
+    State& state = states_[step.endpoint];
+    const CaseDoubt doubt = doubt_of(checked);
+    if (!step.mix_case) {
+        learn_case(letter_case, state.doubt, checked, now);
+        state.doubt = CaseDoubt::none;
+        return false;
+    }
+    if (doubt == CaseDoubt::none) {
+        const bool found = checked.kind == ReplyKind::data || checked.links != 0;
+        if (found) letter_case.note_taken();
+        return false;
+    }
+    if (state.plain || !letter_case.claim_doubt(now)) return false;
+    state.plain = true;
+    state.doubt = doubt;
+    state.set_tries(step.wire, state.tries(step.wire) - 1);
+    force(step.endpoint);
+    return true;
+}
+
+/// Health follows the questions of clients: their names count, whatever it says to probes. So does
+/// a denial by a server that has the zone.
+void AttemptPlan::learn_from_clients(Endpoint& endpoint,
+                                     const CheckedReply& checked) const noexcept {
+    switch (checked.kind) {
+        case ReplyKind::data: endpoint.note_client_answer(); break;
+        case ReplyKind::nodata:
+        case ReplyKind::nxdomain: {
+            const bool peer = upstream_.options.kind == Kind::peer;
+            if (!peer || (checked.has_soa && !checked.soa_owner.is_root()))
+                endpoint.note_client_answer();
+            break;
+        }
+        case ReplyKind::failure:
+        case ReplyKind::lame:
+        case ReplyKind::invalid: endpoint.note_client_failure(); break;
+        case ReplyKind::truncated:
+        case ReplyKind::no_edns: break;
+    }
+}
+
 bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now) {
     Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
     State& state = states_[step.endpoint];
     heard_ = true;
     state.heard = true;
+    if (doubts_case(step, checked, now)) {
+        if (checked.kind == ReplyKind::failure) judge_failure(step, checked);
+        endpoint.note_reply(rtt, step.wire);
+        return false;
+    }
+    learn_from_clients(endpoint, checked);
     switch (checked.kind) {
         case ReplyKind::data:
         case ReplyKind::nodata:
@@ -385,10 +448,12 @@ bool AttemptPlan::on_fault(const Step& step, Fault fault, Time now, const std::s
     const bool said_no = fault == Fault::refused || fault == Fault::untrusted;
     if (step.wire != Wire::udp && (said_no || fault == Fault::closed)) endpoint.note_no_stream(now);
     // Asking again at once what has just said no would change nothing.
-    if (said_no || fault == Fault::unreachable) state.set_tries(step.wire, kTriesMax);
+    if (said_no || fault == Fault::unreachable || fault == Fault::dropped)
+        state.set_tries(step.wire, kTriesMax);
     // Over UDP each port that was refused has been counted (Endpoint::note_refused_port).
     const bool counted = step.wire == Wire::udp && fault == Fault::refused;
-    if (fault == Fault::busy || counted || state.lost || state.heard) return false;
+    const bool is_there = fault == Fault::busy || fault == Fault::dropped;
+    if (is_there || counted || state.lost || state.heard) return false;
     state.lost = true;
     return endpoint.note_loss(now);
 }

@@ -17,7 +17,8 @@
 // than three tries per transport (RFC 9520 3.1), nor more than three that are not answered in time:
 // a forwarder may be slow over one name. Where one endpoint has said no, suspect ones are not asked
 // and not waited for. What a server seems not to understand is left out of the next question to it:
-// the hop mark first, then EDNS. With transport tls everything goes over TLS, whatever happens.
+// mixed letter case where that has not worked yet, then the hop mark, then EDNS. With transport tls
+// everything goes over TLS, whatever happens.
 #pragma once
 
 #include <array>
@@ -28,6 +29,7 @@
 #include "peerzone/base/clock.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 #include "peerzone/upstream/upstream.hpp"
+#include "upstream/case_doubt.hpp"
 
 namespace peerzone::upstream {
 
@@ -38,7 +40,8 @@ enum class Fault : std::uint8_t {
     unreachable,  ///< no route, or another error of the network
     closed,       ///< the connection ended before the reply
     untrusted,    ///< TLS failed
-    busy          ///< our own limit: no socket or no room on a connection
+    dropped,      ///< the server answers others, and closes the connection over this question
+    busy          ///< our own limit, or the server's: no socket or no room on a connection
 };
 const char* fault_text(Fault fault) noexcept;
 const char* wire_text(Wire wire) noexcept;
@@ -55,9 +58,10 @@ struct Step {
     std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
     Wire wire = Wire::udp;
     bool edns = true;
-    bool hop_mark = false;   ///< if the question has hops
-    Kind kind = Kind::peer;  ///< whose endpoint it is
-    bool mix_case = false;   ///< randomise the letter case (0x20)
+    bool hop_mark = false;     ///< if the question has hops
+    Kind kind = Kind::peer;    ///< whose endpoint it is
+    bool mix_case = false;     ///< randomise the letter case (0x20)
+    bool doubts_case = false;  ///< the same was said no to in mixed case
     Time asked_at{};
     Duration timeout{};                      ///< then the plan wants to know
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
@@ -128,6 +132,8 @@ private:
         bool without_edns : 1 = false;
         bool mark_silent : 1 = false;  // a question with the hop mark got no reply
         bool mark_refused : 1 = false;
+        bool plain : 1 = false;  // no mixed case any more, for what was said to it …
+        CaseDoubt doubt : 3 = CaseDoubt::none;  // … until there is a reply in plain case
 
         unsigned tries(Wire wire) const noexcept {
             return wire == Wire::udp ? udp_tries : stream_tries;
@@ -152,6 +158,7 @@ private:
     };
 
     Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    Choice choose_plain(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     std::size_t pick_unasked(Time now, std::uint32_t random) const noexcept;
     bool ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept;
@@ -165,6 +172,8 @@ private:
     bool is_pointless(std::size_t endpoint) const noexcept;
     void force(std::size_t endpoint) noexcept;
     void find_copy(Time now) noexcept;
+    bool doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept;
+    void learn_from_clients(Endpoint& endpoint, const CheckedReply& checked) const noexcept;
     void judge_failure(const Step& step, const CheckedReply& checked);
     void note_heard(const Step& step, Time now) const noexcept;
     bool tell(Telling telling, const Step& step) noexcept;

@@ -20,6 +20,7 @@ const char* fault_text(Fault fault) noexcept {
         case Fault::unreachable: return "network unreachable";
         case Fault::closed: return "connection closed";
         case Fault::untrusted: return "failed";
+        case Fault::dropped: return "connection closed each time";
         case Fault::busy: return "no socket free";
     }
     return "failed";

@@ -35,6 +35,30 @@ private:
     UpstreamStats& stats_;
 };
 
+/// Tells when mixed letter case is switched off at an endpoint while this lives.
+class CaseWatch {
+public:
+    CaseWatch(const Endpoint& endpoint, const std::string& label, metrics::Counters& counters,
+              Time now) noexcept
+        : endpoint_(endpoint),
+          label_(label),
+          counters_(counters),
+          now_(now),
+          mixed_(endpoint.case_works(now)) {}
+    ~CaseWatch() {
+        if (mixed_ && !endpoint_.case_works(now_)) report_case(endpoint_, label_, counters_);
+    }
+    CaseWatch(const CaseWatch&) = delete;
+    CaseWatch& operator=(const CaseWatch&) = delete;
+
+private:
+    const Endpoint& endpoint_;
+    const std::string& label_;
+    metrics::Counters& counters_;
+    Time now_;
+    bool mixed_;
+};
+
 }  // namespace
 
 void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question& question,
@@ -112,14 +136,17 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
     if (attempt.outcome == Outcome::reply) {
         const CheckedReply checked = check(attempt, endpoint, nullptr);
         endpoint.note_reply(now - attempt.sent_at, wire);
-        if (is_answer(checked.kind)) {
+        const bool answered = is_answer(checked.kind);
+        if (answered) {
             endpoint.stats().note_reply();
             endpoint.note_usable(now);
             note_zone(endpoint, checked);
+            if (checked.kind == ReplyKind::data) endpoint.note_client_answer();
         } else if (checked.kind != ReplyKind::truncated) {
+            endpoint.note_client_failure();
             note_trouble(endpoint, checked, now);
         }
-        if (health.waits_for_reply()) health.ring();
+        if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     } else if (attempt.outcome == Outcome::case_differs) {
         endpoint.note_case_changed(now);
     } else {
@@ -164,6 +191,7 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
     Asked& asked = asking.asked;
     Endpoint& endpoint = *asking.upstream.endpoints[step.endpoint];
     UpstreamHealth& health = *asking.upstream.health;
+    const CaseWatch letter_case(endpoint, asking.upstream.label, counters, now);
     if (attempt.outcome == Outcome::case_differs) {
         plan.on_case_differs(step, now);
         return false;
@@ -180,7 +208,7 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
         note_trouble(endpoint, checked, now);
     const Duration rtt = now - attempt.sent_at;
     const bool answered = plan.on_reply(step, checked, rtt, now);
-    if (health.waits_for_reply()) health.ring();
+    if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     if (!answered) return false;
     asked.ok = true;
     asked.message = attempt.reply;
@@ -280,6 +308,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
             question.impl->unusually_late(*question.asking);
         };
     }
+    if (step.doubts_case) counters.add(Count::upstream_case_doubted);
     start(attempt, step.wire, now);
     if (step.copy_to != Step::kNone)
         send_copy(upstream, step.copy_to, step.copy_wire, asking.question, now);

@@ -28,11 +28,11 @@ void Client::Impl::unusually_late(Asking& asking) {
 /// The plan has waited long enough. The attempt listens on at the question's side.
 void Client::Impl::time_out(Asking& asking) {
     const Time now = Clock::now();
-    const Outcome outcome = asking.attempt.is_refused() ? asking.attempt.ending : Outcome::timeout;
+    Outcome outcome = asking.attempt.is_refused() ? asking.attempt.ending : Outcome::timeout;
     if (asking.step.wire == Wire::udp) {
         udp.note_late(asking.attempt);
-    } else {
-        stream.note_late(asking.attempt);
+    } else if (stream.note_late(asking.attempt)) {
+        outcome = Outcome::busy;
     }
     beside(asking, asking.step, Role::late, now);
     asking.attempt.finish(outcome, now);

@@ -15,11 +15,10 @@ constexpr std::uint8_t kRefusedPortsToLoss = 8;
 constexpr std::uint32_t kSlowestFades = 16;  // of the difference, with each faster reply
 constexpr Millis kRetryFirst{250};
 constexpr Millis kRetryMax{2000};
-constexpr std::uint8_t kCaseChangesMax = 3;
+constexpr std::uint8_t kClientFailuresMax = 3;
 constexpr std::uint8_t kSilentMax = 3;
 constexpr auto kNoEdns = std::chrono::minutes(10);
 constexpr auto kNoHopMark = std::chrono::minutes(10);
-constexpr auto kNoCase = std::chrono::hours(1);
 constexpr auto kNoStream = std::chrono::seconds(10);
 constexpr auto kNoDatagrams = std::chrono::minutes(10);
 
@@ -125,10 +124,39 @@ void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
     }
     if (losses_.load(kRelaxed) != 0) losses_.store(0, kRelaxed);
     if (refused_ports_.load(kRelaxed) != 0) refused_ports_.store(0, kRelaxed);
-    if (suspect_.load(kRelaxed)) suspect_.store(false, kRelaxed);
+    if (suspect_.load(kRelaxed)) {
+        suspect_.store(false, kRelaxed);
+        letter_case_.forget_taken();
+    }
+}
+
+std::optional<Time> Endpoint::last_loss() const noexcept {
+    const Ticks at = last_loss_.load(kRelaxed);
+    if (at == kNever) return std::nullopt;
+    return Time(Duration(at));
+}
+
+void Endpoint::note_client_answer() noexcept {
+    if (client_failures_.load(kRelaxed) != 0) client_failures_.store(0, kRelaxed);
+    const auto said = static_cast<std::uint8_t>(probe_result());
+    if (answered_despite_.load(kRelaxed) != said) answered_despite_.store(said, kRelaxed);
+}
+
+void Endpoint::note_client_failure() noexcept {
+    const std::uint8_t before = client_failures_.load(kRelaxed);
+    if (before < kClientFailuresMax)
+        client_failures_.store(static_cast<std::uint8_t>(before + 1), kRelaxed);
+    if (before + 1 >= kClientFailuresMax) answered_despite_.store(kNothing, kRelaxed);
+}
+
+bool Endpoint::is_usable() const noexcept {
+    const ProbeResult said = probe_result();
+    return said == ProbeResult::healthy || said == ProbeResult::zone_absent ||
+           answered_despite_.load(kRelaxed) == static_cast<std::uint8_t>(said);
 }
 
 bool Endpoint::note_loss(Time now) noexcept {
+    last_loss_.store(ticks(now.time_since_epoch()), kRelaxed);
     const std::uint16_t before = losses_.load(kRelaxed);
     if (before < kLossesToSuspect) losses_.store(static_cast<std::uint16_t>(before + 1), kRelaxed);
     if (before + 1 < kLossesToSuspect || suspect_.load(kRelaxed)) return false;
@@ -182,12 +210,6 @@ void Endpoint::note_hop_mark_refused(Time now) noexcept {
 void Endpoint::note_hop_mark_silent(Time now) noexcept {
     if (is_enough(silent_hop_marks_, heard_hop_mark_))
         remember(no_hop_mark_until_, now, kNoHopMark);
-}
-
-void Endpoint::note_case_changed(Time now) noexcept {
-    const auto seen = static_cast<std::uint8_t>(case_changes_.load(kRelaxed) + 1);
-    case_changes_.store(seen >= kCaseChangesMax ? std::uint8_t{0} : seen, kRelaxed);
-    if (seen >= kCaseChangesMax) remember(no_case_until_, now, kNoCase);
 }
 
 void Endpoint::note_no_stream(Time now) noexcept {

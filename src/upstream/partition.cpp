@@ -1,21 +1,38 @@
 #include "upstream/partition.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace peerzone::upstream {
 
+/// Where endpoints are up.
+UpstreamState Partition::settled(const Facts& facts) const noexcept {
+    using enum UpstreamState;
+    if (facts.usable > 0) return returning_ ? recovering : healthy;
+    if (facts.poor == facts.up) return unusable;
+    // An endpoint that nobody has heard of is new, or has just missed a reply: that is no news.
+    return state_ == healthy || state_ == recovering ? state_ : unknown;
+}
+
 UpstreamState Partition::next(const Facts& facts, Time now) const noexcept {
     using enum UpstreamState;
-    // Without endpoints there is nothing to learn from; whoever finds some tells us again.
-    if (facts.endpoints == 0) return state_;
+    if (facts.endpoints == 0) return unresolved;
     switch (state_) {
-        case healthy: return facts.up > 0 ? healthy : suspect;
+        case unknown:
+        case healthy:
+        case unusable:
+        case unresolved: return facts.up > 0 ? settled(facts) : suspect;
         case suspect:
-            if (facts.up > 0) return healthy;
+            if (facts.up > 0) return settled(facts);
             return facts.silence_confirmed ? partitioned : suspect;
-        case partitioned: return facts.heard > 0 ? recovering : partitioned;
+        case partitioned:
+            if (facts.heard > 0) return recovering;
+            // New endpoints are up, but have not replied.
+            if (facts.up > 0 && (facts.usable > 0 || facts.poor == facts.up)) return settled(facts);
+            return facts.deaf_since && now - *facts.deaf_since >= kDeafFor ? suspect : partitioned;
         case recovering:
             if (facts.up == 0) return partitioned;
+            if (facts.usable == 0) return settled(facts);
             return now - since_ >= hold_ ? healthy : recovering;
     }
     return state_;
@@ -24,21 +41,22 @@ UpstreamState Partition::next(const Facts& facts, Time now) const noexcept {
 bool Partition::look(const Facts& facts, Time now) noexcept {
     using enum UpstreamState;
     const UpstreamState to = next(facts, now);
-    if (to == state_) return false;
-    if (to == partitioned) {
+    const UpstreamState from = std::exchange(state_, to);
+    if (to == partitioned && to != from) {
         const bool relapse =
-            state_ == recovering || (recovered_ && now - *recovered_ < kForgiveAfter);
+            from == recovering || (recovered_ && now - *recovered_ < kForgiveAfter);
         hold_ = relapse ? std::min(2 * hold_, kHoldMax) : kHoldMin;
+        returning_ = true;
     }
-    if (to == healthy && state_ == recovering) recovered_ = now;
-    state_ = to;
-    since_ = now;
-    return true;
-}
-
-std::optional<Time> Partition::due() const noexcept {
-    if (state_ != UpstreamState::recovering) return std::nullopt;
-    return since_ + hold_;
+    if (to == healthy) {
+        if (returning_) recovered_ = now;
+        returning_ = false;
+    }
+    if (to != from) since_ = now;
+    due_.reset();
+    if (to == recovering) due_ = since_ + hold_;
+    if (to == partitioned && facts.deaf_since) due_ = *facts.deaf_since + kDeafFor;
+    return to != from;
 }
 
 }  // namespace peerzone::upstream

@@ -1,13 +1,17 @@
 // The state of an upstream as a whole (src/README.md, "Partition"). Pure: it is told what is
 // known about the endpoints and says whether the state has changed; no clock, no sockets.
 //
-//   healthy ──all suspect──► suspect ──probes confirm it──► partitioned
-//      ▲  ▲                     │                              │    ▲
-//      │  └──────a reply────────┘                  usable reply│    │all suspect
-//      └────────────────held out for a while── recovering ◄────┘────┘
+//   unknown ──► healthy ◄──► unusable       as replies say
+//      │           │            │
+//      └───────all suspect──────┘ ──► suspect ──confirmed──► partitioned ──► unusable
+//                                        │                       │    ▲         (useless replies)
+//                                     a reply        usable reply│    │all suspect
+//                                        ▼                       ▼    │
+//                                     as before             recovering ──held out──► healthy
 //
-// How long it must hold out grows with each relapse: a link that comes and goes stays recovering,
-// where answers are fresh, and does not flap.
+// Without endpoints it is unresolved, whatever it was. How long a recovery must hold out grows with
+// each relapse: a link that comes and goes stays recovering, where answers are fresh, and does not
+// flap.
 #pragma once
 
 #include <cstddef>
@@ -24,13 +28,21 @@ public:
     static constexpr Duration kHoldMax = Seconds(16);
     /// Healthy for so long, and earlier relapses are forgotten.
     static constexpr Duration kForgiveAfter = Seconds(60);
+    /// Where probes cannot tell, a partition is believed for so long after the last loss.
+    static constexpr Duration kDeafFor = Seconds(5);
 
     struct Facts {
         std::size_t endpoints = 0;
-        std::size_t up = 0;     ///< those that are not suspect
-        std::size_t heard = 0;  ///< of these, with a usable reply since the state began
-        /// Each endpoint was probed since the state began, and none has replied in time.
+        std::size_t up = 0;      ///< those that are not suspect
+        std::size_t usable = 0;  ///< of these, those that probes or clients found usable
+        std::size_t poor = 0;    ///< of these, those that reply with nothing of use
+        std::size_t heard = 0;   ///< of these, with a usable reply since the state began
+        /// Each endpoint was probed since the state began, and none has replied in time; of an
+        /// endpoint that never answers probes, a client's question was lost instead.
         bool silence_confirmed = false;
+        /// There are endpoints that never answer probes, so that only a client's question can tell
+        /// whether they are back: when the last one was lost.
+        std::optional<Time> deaf_since;
     };
 
     /// True when the state has changed. `now` must not go back.
@@ -39,15 +51,18 @@ public:
     UpstreamState state() const noexcept { return state_; }
     Time since() const noexcept { return since_; }
     /// When to look again even if nothing happens.
-    std::optional<Time> due() const noexcept;
+    std::optional<Time> due() const noexcept { return due_; }
 
 private:
     UpstreamState next(const Facts& facts, Time now) const noexcept;
+    UpstreamState settled(const Facts& facts) const noexcept;
 
-    UpstreamState state_ = UpstreamState::healthy;
+    UpstreamState state_ = UpstreamState::unknown;
     Time since_{};
+    bool returning_ = false;         // it was partitioned, and not healthy since
     std::optional<Time> recovered_;  // when it last became healthy again
     Duration hold_ = kHoldMin;
+    std::optional<Time> due_;
 };
 
 }  // namespace peerzone::upstream

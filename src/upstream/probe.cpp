@@ -61,6 +61,11 @@ Duration confirming_patience(Duration usual) noexcept {
     return std::max<Duration>(usual, std::clamp<Duration>(2 * usual, kConfirmMin, kConfirmMax));
 }
 
+Duration probe_patience(Duration usual, Duration slowest, Duration deadline) noexcept {
+    if (slowest < usual) return usual;
+    return std::max(usual, std::min(2 * slowest, deadline));
+}
+
 void WiresKnown::note(Wire wire, bool answered) noexcept {
     One& one = wire == Wire::udp ? udp_ : tcp_;
     const One& other = wire == Wire::udp ? tcp_ : udp_;
@@ -76,6 +81,10 @@ void WiresKnown::note(Wire wire, bool answered) noexcept {
 Reach WiresKnown::reach() const noexcept {
     const bool udp = udp_.works == Works::yes;
     const bool tcp = tcp_.works == Works::yes;
+    const auto silent = [](const One& one) {
+        return one.works != Works::yes || one.misses >= kWireMissesMax;
+    };
+    if (silent(udp_) && silent(tcp_)) return Reach::unknown;
     if (udp && tcp) return Reach::udp_and_tcp;
     if (udp) return tcp_.works == Works::no ? Reach::udp_only : Reach::udp;
     if (tcp) return udp_.works == Works::no ? Reach::tcp_only : Reach::tcp;

@@ -21,7 +21,7 @@ struct ProbeFacts {
     bool held = false;       ///< by an operator: nobody asks, the status shall still be true
     bool suspect = false;    ///< the endpoint
     bool poor = false;       ///< it replies, but with nothing of use
-    bool unsettled = false;  ///< the upstream is not healthy
+    bool unsettled = false;  ///< the upstream is suspect, partitioned or recovering
     bool wanted = false;     ///< clients have asked for the upstream's names lately
     unsigned misses = 0;     ///< probes in a row that got no reply
 };
@@ -31,6 +31,10 @@ Duration probe_interval(const ProbeFacts& facts) noexcept;
 /// How long a probe waits for its reply where all endpoints are suspect and it decides whether that
 /// is a partition: twice as long as usual, 200–400 ms. A hiccup that delays everybody is none.
 Duration confirming_patience(Duration usual) noexcept;
+
+/// How long a probe waits until it counts as unanswered, where replies come after the usual
+/// patience: twice what the slowest one took lately, at most the deadline of questions.
+Duration probe_patience(Duration usual, Duration slowest, Duration deadline) noexcept;
 
 inline constexpr Duration kProbeCalm = Seconds(5);
 inline constexpr Duration kProbeFast = Millis(250);
@@ -45,6 +49,7 @@ public:
     bool is_known(Wire wire) const noexcept { return of(wire).works != Works::unknown; }
     /// It is not known that it does not work.
     bool may_work(Wire wire) const noexcept { return of(wire).works != Works::no; }
+    /// For people. Where all is silent nothing is known: it is the endpoint.
     Reach reach() const noexcept;
 
 private:

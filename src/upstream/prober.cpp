@@ -154,6 +154,8 @@ void Prober::Impl::look(Watch& watch, Time now) {
         tell(watch, before, since, now);
         if (watch.partition.state() == UpstreamState::suspect) probe_all(watch, now);
         for (const auto& target : watch.targets) hasten(*target, now);
+        look_soon(watch, now);  // what is known may be enough for the next one
+        return;
     }
     if (const auto due = watch.partition.due()) timers.add(watch, now, *due);
 }
@@ -164,15 +166,18 @@ void Prober::Impl::tell(Watch& watch, UpstreamState before, Time since, Time now
     std::uint64_t suppressed = 0;
     // The news that it is gone, or back, is always told; in between it may go to and fro.
     const bool always = state == UpstreamState::partitioned;
+    const bool warns = always || state == UpstreamState::unusable;
     if (always) counters.add(Count::upstream_partitions);
+    if (before == UpstreamState::unknown && state == UpstreamState::healthy) return;
     if (!watch.log_limit.allow(now, suppressed) && !always) return;
     const auto lasted = std::chrono::duration_cast<Millis>(now - since).count();
-    log::write(always ? log::Level::warning : log::Level::info,
+    log::write(warns ? log::Level::warning : log::Level::info,
                "upstream " + std::string(state_text(state)),
                {{"upstream", watch.upstream->label},
                 {"was", std::string(state_text(before))},
                 {"for_ms", since == Time{} ? "" : std::to_string(lasted)},
-                {"endpoints_up", std::to_string(facts.up) + "/" + std::to_string(facts.endpoints)},
+                {"endpoints_up",
+                 std::to_string(facts.up - facts.poor) + "/" + std::to_string(facts.endpoints)},
                 {"suppressed", std::to_string(suppressed)}});
 }
 

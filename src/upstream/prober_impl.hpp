@@ -10,6 +10,7 @@
 #include "peerzone/upstream/prober.hpp"
 #include "upstream/attempt.hpp"
 #include "upstream/attempt_plan.hpp"
+#include "upstream/case_doubt.hpp"
 #include "upstream/random.hpp"
 #include "upstream/reply_index.hpp"
 #include "upstream/stream_exchange.hpp"
@@ -28,13 +29,26 @@ struct ProbeAttempt : Attempt {
     bool was_late = false;
 };
 
+/// How a probe asks: what the server seems not to understand is left out.
+struct ProbeWay {
+    bool edns = true;
+    bool mix = false;
+    CaseDoubt doubt = CaseDoubt::none;  // it is asked in plain case for that
+};
+
 struct Prober::Impl {
     Impl(boost::asio::io_context& io, const ClientOptions& options)
         : timers(io),
           udp(io, cork, timers, random, counters, options),
-          stream(io, cork, timers, random, counters, options),
+          stream(io, cork, timers, random, counters, brief(options)),
           bell_descriptor(io),
           sent(options.sent) {}
+
+    /// A probe's connection is closed soon: a server that takes few must have one for clients.
+    static ClientOptions brief(ClientOptions options) {
+        options.stream_idle = Seconds(0);
+        return options;
+    }
 
     void follow(const std::vector<std::shared_ptr<const Upstream>>& upstreams);
     std::unique_ptr<Watch> new_watch(const Upstream& upstream, Time now);
@@ -55,6 +69,8 @@ struct Prober::Impl {
     void begin_other(Target& target, Time now);
     Detached probe(std::shared_ptr<Target> target, Wire wire, Time now);
     void prepare(ProbeAttempt& attempt, bool edns, bool mix);
+    bool ask_otherwise(const ProbeAttempt& attempt, ProbeWay& way, Time now);
+    void lose(Target& target, Time now);
     void start(ProbeAttempt& attempt, Time now);
     void late(ProbeAttempt& attempt);
     void unanswered(const ProbeAttempt& attempt, Fault fault, Time now);

@@ -10,11 +10,9 @@ namespace {
 
 using metrics::Count;
 
-/// A probe counts as unanswered after the endpoint's own time-out, and listens on for as long: a
-/// way that has become longer is no outage.
-constexpr Duration kListen = Millis(1200);
-constexpr unsigned kInFlightMax = 8;          // probes that listen, per endpoint
+constexpr unsigned kInFlightMax = 20;         // probes that listen, per endpoint
 constexpr unsigned kTriesMax = 3;             // without EDNS, without mixed case
+constexpr int kSlowestFades = 8;              // of the difference, with each faster reply
 constexpr Duration kBusyKnown = Seconds(30);  // clients' replies may stand in for probes so long
 constexpr Duration kOtherWire = Seconds(60);
 constexpr Duration kOtherWireSoon = Seconds(5);
@@ -24,12 +22,16 @@ constexpr unsigned kBothWiresEach = 4;  // of the probes of a silent endpoint
 
 Duration Prober::Impl::interval(const Target& target, Time now) const {
     const UpstreamHealth& health = *target.watch->upstream->health;
+    const UpstreamState state = health.state();
+    const bool ignored = target.is_deaf() && !target.endpoint->is_suspect();
     return probe_interval({.held = health.is_held(),
                            .suspect = target.endpoint->is_suspect(),
                            .poor = target.endpoint->is_poor(),
-                           .unsettled = health.state() != UpstreamState::healthy,
+                           .unsettled = state == UpstreamState::suspect ||
+                                        state == UpstreamState::partitioned ||
+                                        state == UpstreamState::recovering,
                            .wanted = health.is_wanted(now),
-                           .misses = target.is_deaf() ? 0 : target.misses});
+                           .misses = ignored ? 0 : target.misses});
 }
 
 void Prober::Impl::schedule(Target& target, Time now) {
@@ -51,8 +53,7 @@ void Prober::Impl::hasten(Target& target, Time now) {
 bool Prober::Impl::clients_know(const Target& target, Time now) const {
     const auto heard = target.endpoint->last_reply();
     return heard && now - *heard < kProbeCalm && now - target.began < kBusyKnown &&
-           interval(target, now) == kProbeCalm &&
-           target.endpoint->probe_result() == ProbeResult::healthy;
+           interval(target, now) == kProbeCalm && target.endpoint->is_usable();
 }
 
 void Prober::Impl::on_due(Target& target, Time now) {
@@ -71,7 +72,7 @@ void Prober::Impl::begin(Target& target, Time now) {
     const Wire wire = usual_wire(target.watch->upstream->options.transport, *target.endpoint, now);
     target.began = now;
     // In case that nothing comes of it; else what does puts the next one earlier.
-    target.due = now + kListen;
+    target.due = now + target.watch->upstream->options.deadline;
     timers.add(target, now, target.due);
     if (target.in_flight < kInFlightMax) probe(target.shared_from_this(), wire, now);
 }
@@ -102,9 +103,13 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     attempt.edns = edns;
     attempt.endpoint = target.endpoint.get();
     attempt.health = upstream.health.get();
-    attempt.late_after = patience(*target.endpoint, attempt.wire);
+    // A probe counts as unanswered after a while, and listens on for as long as a question would:
+    // slow is not silent.
+    const Duration deadline = upstream.options.deadline;
+    attempt.late_after =
+        probe_patience(patience(*target.endpoint, attempt.wire), target.slowest, deadline);
     if (attempt.confirms) attempt.late_after = confirming_patience(attempt.late_after);
-    attempt.timeout = std::max(kListen, attempt.late_after);
+    attempt.timeout = std::max(deadline, attempt.late_after);
     attempt.on_late = nullptr;
     if (!attempt.was_late)
         attempt.on_late = [](Attempt& a) {
@@ -132,36 +137,61 @@ Detached Prober::Impl::probe(std::shared_ptr<Target> target, Wire wire, Time now
     attempt.wire = wire;
     attempt.round = target->watch->round;
     attempt.confirms = target->watch->partition.state() == UpstreamState::suspect;
-    bool edns = endpoint.edns_works(now);
-    bool mix = wire == Wire::udp && endpoint.case_works(now);
-    const bool asks_edns = edns;
+    ProbeWay way{.edns = endpoint.edns_works(now),
+                 .mix = wire == Wire::udp && endpoint.case_works(now),
+                 .doubt = CaseDoubt::none};
+    const bool asks_edns = way.edns;
     ++target->in_flight;
     endpoint.stats().note_probe();
     counters.add(Count::upstream_probes);
     for (unsigned tries = 0; tries < kTriesMax && target->watch != nullptr; ++tries) {
-        prepare(attempt, edns, mix);
+        prepare(attempt, way.edns, way.mix);
         start(attempt, now);
         co_await attempt;
         now = attempt.ended_at;
-        if (attempt.outcome == Outcome::case_differs && mix) {
-            endpoint.note_case_changed(now);
-            mix = false;
-        } else if (attempt.outcome == Outcome::reply && edns &&
-                   check_reply(attempt.reply, attempt.name(), attempt.type, true, index).kind ==
-                       ReplyKind::no_edns) {
-            edns = false;
-        } else {
-            break;
-        }
+        if (!ask_otherwise(attempt, way, now)) break;
     }
     --target->in_flight;
     if (target->watch == nullptr || attempt.outcome == Outcome::shut_down) co_return;
     if (attempt.outcome == Outcome::reply) {
-        answered(attempt, asks_edns && !edns, now);
+        answered(attempt, asks_edns && !way.edns, now);
     } else if (!attempt.was_late && attempt.outcome != Outcome::busy) {
         unanswered(attempt, fault_of(attempt.outcome), now);
+    } else if (attempt.was_late && target->is_unheard()) {
+        target->listened_in_vain = true;
+        lose(*target, now);
     }
     schedule(*target, now);
+}
+
+/// After an attempt: whether the same is asked again in another way.
+bool Prober::Impl::ask_otherwise(const ProbeAttempt& attempt, ProbeWay& way, Time now) {
+    Endpoint& endpoint = *attempt.target->endpoint;
+    if (attempt.outcome == Outcome::case_differs) {
+        if (endpoint.letter_case().note_changed(now))
+            report_case(endpoint, attempt.upstream->label, counters);
+        return std::exchange(way.mix, false);
+    }
+    if (attempt.outcome != Outcome::reply) return false;
+    const CheckedReply checked =
+        check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+    LetterCase& letter_case = endpoint.letter_case();
+    if (const CaseDoubt doubt = std::exchange(way.doubt, CaseDoubt::none);
+        doubt != CaseDoubt::none) {
+        if (learn_case(letter_case, doubt, checked, now))
+            report_case(endpoint, attempt.upstream->label, counters);
+        // NOERROR, and the same in plain case: so that is what it has to say of NS.
+        if (doubt == CaseDoubt::empty && !confirms(doubt, checked)) letter_case.note_taken();
+    } else if (way.mix) {
+        way.doubt = doubt_of(checked);
+        if (way.doubt == CaseDoubt::none) letter_case.note_taken();
+        if (way.doubt != CaseDoubt::none && letter_case.claim_doubt(now)) {
+            way.mix = false;
+            return true;
+        }
+        way.doubt = CaseDoubt::none;
+    }
+    return checked.kind == ReplyKind::no_edns && std::exchange(way.edns, false);
 }
 
 void Prober::Impl::late(ProbeAttempt& attempt) {
@@ -177,15 +207,25 @@ void Prober::Impl::unanswered(const ProbeAttempt& attempt, Fault fault, Time now
     Target& target = *attempt.target;
     Endpoint& endpoint = *target.endpoint;
     counters.add(Count::upstream_probe_failed);
-    note_trouble(endpoint, fault, attempt.wire, attempt.late_after, attempt.why.get(), now);
+    note_probe_trouble(endpoint, fault, attempt.wire, attempt.late_after, attempt.why.get(), now);
     learn(target, attempt.wire, false, now);
     // The other transport may well be blocked: that says nothing about the endpoint.
     if (attempt.wire != usual_wire(target.watch->upstream->options.transport, endpoint, now))
         return;
     ++target.misses;
-    target.silent_round = attempt.round;
     tell_result(target, ProbeResult::silent, now);
-    if (target.silence_counts() && endpoint.note_loss(now)) counters.add(Count::upstream_suspect);
+    // An endpoint that nothing is known of may be slow: that is told by the end of the deadline.
+    if (target.is_unheard() && fault == Fault::timeout) {
+        look_soon(*target.watch, now);
+        return;
+    }
+    target.silent_round = attempt.round;
+    lose(target, now);
+}
+
+void Prober::Impl::lose(Target& target, Time now) {
+    if (target.silence_counts() && target.endpoint->note_loss(now))
+        counters.add(Count::upstream_suspect);
     look_soon(*target.watch, now);
 }
 
@@ -195,12 +235,14 @@ void Prober::Impl::answered(const ProbeAttempt& attempt, bool without_edns, Time
     const CheckedReply checked =
         check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
     const ProbeResult result = judge_probe(checked, target.watch->upstream->options.kind);
-    endpoint.note_reply(now - attempt.sent_at, attempt.wire);
+    const Duration rtt = now - attempt.sent_at;
+    endpoint.note_reply(rtt, attempt.wire);
+    target.slowest = std::max(rtt, target.slowest - (target.slowest - rtt) / kSlowestFades);
     if (result == ProbeResult::healthy || result == ProbeResult::zone_absent) {
         endpoint.note_usable(now);
         if (without_edns) endpoint.note_no_edns(now);
     } else {
-        note_trouble(endpoint, checked, now);
+        note_probe_trouble(endpoint, checked, now);
     }
     learn(target, attempt.wire, true, now);
     target.misses = 0;

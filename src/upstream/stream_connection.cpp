@@ -14,8 +14,15 @@ constexpr std::size_t kEncryptedBytes = 8192;
 
 }  // namespace
 
-StreamConnection::StreamConnection(boost::asio::io_context& io, const StreamKey& whom, Time now)
-    : key(whom), socket(io), opened(now), used(now), heard(now), in_(kMessageBytesFirst) {
+StreamConnection::StreamConnection(boost::asio::io_context& io, const StreamKey& whom,
+                                   unsigned most, Time now)
+    : key(whom),
+      socket(io),
+      opened(now),
+      used(now),
+      heard(now),
+      takes(most),
+      in_(kMessageBytesFirst) {
     if (whom.tls == nullptr) return;
     identity_ = whom.tls->shared_from_this();
     encrypted_.resize(kEncryptedBytes);

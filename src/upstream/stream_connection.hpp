@@ -28,7 +28,8 @@ struct StreamKey {
 
 class StreamConnection {
 public:
-    StreamConnection(boost::asio::io_context& io, const StreamKey& whom, Time now);
+    /// `most`: the questions that it takes in all.
+    StreamConnection(boost::asio::io_context& io, const StreamKey& whom, unsigned most, Time now);
 
     /// The socket is connected: TLS may begin. True when questions can leave.
     bool begin();
@@ -66,10 +67,13 @@ public:
     Time opened;
     Time used;
     Time heard;
+    Time answered{};         // when the last reply came
     bool connected = false;  // and the TLS handshake is done: questions can leave
     bool retired = false;    // takes no more questions
     bool closed = false;
     bool is_writing = false;
+    unsigned asked = 0;  // questions put on it …
+    unsigned takes;      // … of this many at most
     unsigned replies = 0;
     unsigned mismatches = 0;
     std::vector<std::uint8_t> writing;

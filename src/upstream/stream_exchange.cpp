@@ -1,4 +1,6 @@
-// Invariants: a connection is in hosts_ until it is closed, and a closed one has no attempts.
+// Invariants: a connection is in its host until it is closed, and a closed one has no attempts. A
+// host stays while it has connections, attempts that wait, or limits that were learned; only
+// sweep() removes one. An attempt waits in a host only while no connection there has room for it.
 // Handlers hold the connection and look at `closed` first; nothing else of it is touched after a
 // coroutine was resumed.
 #include "upstream/stream_exchange.hpp"
@@ -9,6 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
+#include <limits>
 
 #include "peerzone/upstream/endpoint.hpp"
 #include "peerzone/upstream/reply_check.hpp"
@@ -21,6 +24,7 @@ using boost::system::error_code;
 using metrics::Count;
 
 constexpr std::size_t kQuestionBytesMax = 512;
+constexpr unsigned kNoLimit = std::numeric_limits<unsigned>::max();
 
 tcp::endpoint native_endpoint(const SocketAddress& address) {
     sockaddr_storage native{};
@@ -39,6 +43,11 @@ Outcome outcome_of(const error_code& error) {
         error == asio_error::no_buffer_space)
         return Outcome::busy;
     return Outcome::unreachable;
+}
+
+bool is_closed(const error_code& error) {
+    return error == boost::asio::error::broken_pipe ||
+           error == boost::asio::error::connection_reset;
 }
 
 }  // namespace
@@ -63,12 +72,31 @@ StreamExchange::~StreamExchange() {
 
 void StreamExchange::start(Attempt& attempt, Time now) {
     attempt.begin(now);
-    attempt.outcome = shut_down_ ? Outcome::shut_down : submit(attempt, false, now);
+    attempt.outcome = shut_down_ ? Outcome::shut_down : submit(attempt, now);
 }
 
-Outcome StreamExchange::submit(Attempt& attempt, bool fresh, Time now) {
-    const Ref connection = choose(attempt, fresh, now);
-    if (connection == nullptr) return attempt.why != nullptr ? Outcome::untrusted : Outcome::busy;
+Outcome StreamExchange::submit(Attempt& attempt, Time now) {
+    Host& host = hosts_[{attempt.to, attempt.tls}];
+    if (!sweep_node_.is_armed()) timers_.add(sweep_node_, now, now + kSweepInterval);
+    if (const Ref connection = choose(host, attempt, now)) return put(connection, attempt, now);
+    if (attempt.why != nullptr) return Outcome::untrusted;
+    // Our own limit is reached. Where it is the server that takes little at a time, a place is
+    // free soon.
+    if (!host.limits.any_known(now) || host.waiting.count() >= kWaitingMax) return Outcome::busy;
+    wait(host, attempt);
+    timers_.add(attempt, now, attempt.wakes_at());
+    return Outcome::waiting;
+}
+
+/// The attempt waits for a connection with room, until its time-out.
+void StreamExchange::wait(Host& host, Attempt& attempt) {
+    attempt.place = &host;
+    attempt.exchange = this;
+    attempt.on_timeout = &StreamExchange::waited_in_vain;
+    host.waiting.add(attempt);
+}
+
+Outcome StreamExchange::put(const Ref& connection, Attempt& attempt, Time now) {
     do attempt.id = random_.u16();
     while (connection->pending.find(attempt.id) != nullptr);
     std::array<std::uint8_t, kStreamLengthBytes + kQuestionBytesMax>
@@ -79,6 +107,8 @@ Outcome StreamExchange::submit(Attempt& attempt, bool fresh, Time now) {
     connection->queue(Bytes(message).first(kStreamLengthBytes + size));
     connection->used = now;
     connection->pending.add(attempt);
+    if (attempt.moves >= kAloneAfter) connection->takes = 1;
+    if (++connection->asked >= connection->takes) connection->retired = true;
     attempt.sent_at = now;
     attempt.on_used_stream = connection->connected;
     attempt.place = connection.get();
@@ -91,32 +121,38 @@ Outcome StreamExchange::submit(Attempt& attempt, bool fresh, Time now) {
 }
 
 /// A connection with room, or a new one; null at the limit, or with attempt.why when TLS has just
-/// failed there. `fresh`: none that has been used.
-StreamExchange::Ref StreamExchange::choose(Attempt& attempt, bool fresh, Time now) {
+/// failed there.
+StreamExchange::Ref StreamExchange::choose(Host& host, Attempt& attempt, Time now) {
+    const bool alone = attempt.moves >= kAloneAfter;
+    const unsigned most = host.limits.questions_max(now).value_or(kNoLimit);
     std::size_t usable = 0;
-    if (const auto host = hosts_.find({attempt.to, attempt.tls}); host != hosts_.end()) {
-        for (const Ref& connection : host->second) {
-            if (now - connection->opened >= options_.stream_age_max) connection->retired = true;
-            if (connection->retired) continue;
-            ++usable;
-            if (fresh && connection->connected) continue;
-            if (connection->pending.count() < options_.stream_pipelined_max &&
-                connection->queued_bytes() < kQueuedBytesMax)
-                return connection;
-        }
+    for (const Ref& connection : host.connections) {
+        if (now - connection->opened >= options_.stream_age_max) connection->retired = true;
+        if (connection->retired) continue;
+        ++usable;
+        if (connection->asked >= (alone ? 1 : most)) continue;
+        if (connection->pending.count() < options_.stream_pipelined_max &&
+            connection->queued_bytes() < kQueuedBytesMax)
+            return connection;
     }
-    return usable < kPerEndpointMax ? connect(attempt, now) : nullptr;
+    // Where the server has shown limits, connections count until they are closed.
+    const std::size_t open = host.limits.any_known(now) ? host.connections.size() : usable;
+    if (open < host.limits.connections_max(now)) return connect(host, attempt, now);
+    Connection* const idle = idle_one(host);
+    if (idle == nullptr) return nullptr;
+    close(*idle);
+    return connect(host, attempt, now);
 }
 
-StreamExchange::Ref StreamExchange::connect(Attempt& attempt, Time now) {
+StreamExchange::Ref StreamExchange::connect(Host& host, Attempt& attempt, Time now) {
     if (attempt.tls != nullptr) attempt.why = attempt.tls->held(attempt.to, now);
     if (attempt.why != nullptr) return nullptr;
     if (connections_ >= kConnectionsMax && !make_room()) return nullptr;
     const StreamKey key{attempt.to, attempt.tls};
-    auto connection = std::make_shared<Connection>(io_, key, now);
-    hosts_[key].push_back(connection);
+    const unsigned takes = host.limits.questions_max(now).value_or(kNoLimit);
+    auto connection = std::make_shared<Connection>(io_, key, takes, now);
+    host.connections.push_back(connection);
     ++connections_;
-    if (!sweep_node_.is_armed()) timers_.add(sweep_node_, now, now + kSweepInterval);
     connection->socket.async_connect(native_endpoint(key.to),
                                      [this, connection](const error_code& error) {
                                          if (!connection->closed) on_connected(connection, error);
@@ -124,16 +160,37 @@ StreamExchange::Ref StreamExchange::connect(Attempt& attempt, Time now) {
     return connection;
 }
 
+StreamExchange::Connection* StreamExchange::idle_one(const Host& host) {
+    const auto idle =
+        std::find_if(host.connections.begin(), host.connections.end(),
+                     [](const Ref& connection) { return connection->pending.empty(); });
+    return idle != host.connections.end() ? idle->get() : nullptr;
+}
+
 /// Closes one connection that nobody waits on.
 bool StreamExchange::make_room() {
-    for (const auto& [key, connections] : hosts_) {
-        for (const Ref& connection : connections) {
-            if (!connection->pending.empty()) continue;
-            close(*Ref(connection));
-            return true;
-        }
+    for (const auto& [key, host] : hosts_) {
+        Connection* const idle = idle_one(host);
+        if (idle == nullptr) continue;
+        close(*idle);
+        return true;
     }
     return false;
+}
+
+/// Questions that wait go to where there is room now, the most urgent first. What cannot go
+/// anywhere is in failed_.
+void StreamExchange::serve_waiting(Host& host, Time now) {
+    while (!host.waiting.empty()) {
+        Attempt* first = host.waiting.first();
+        for (Attempt* a = first; a != nullptr; a = a->next())
+            if (a->expires_at < first->expires_at) first = a;
+        const Ref connection = choose(host, *first, now);
+        if (connection == nullptr && first->why == nullptr) return;
+        first->leave();
+        first->outcome = connection != nullptr ? put(connection, *first, now) : Outcome::untrusted;
+        if (first->outcome != Outcome::waiting) failed_.add(*first);
+    }
 }
 
 void StreamExchange::on_connected(const Ref& connection, const error_code& error) {
@@ -170,10 +227,14 @@ void StreamExchange::flush(const Ref& connection) {
                              [this, connection](const error_code& error, std::size_t) {
                                  if (connection->closed) return;
                                  connection->is_writing = false;
-                                 if (error) {
-                                     lose(connection, Outcome::closed);
-                                 } else {
+                                 if (!error) {
                                      flush(connection);
+                                 } else if (is_closed(error)) {
+                                     // Replies may still be there to be read: reading meets
+                                     // the end behind them.
+                                     connection->retired = true;
+                                 } else {
+                                     lose(connection, Outcome::closed);
                                  }
                              });
 }
@@ -235,36 +296,85 @@ void StreamExchange::on_message(Connection& connection, Bytes message) {
     counters_.add(connection.is_tls() ? Count::upstream_tls_replies : Count::upstream_tcp_replies);
     connection.mismatches = 0;
     ++connection.replies;
+    connection.answered = connection.heard;
+    const Time now = connection.heard;
+    Host& host = hosts_.at(connection.key);
+    host.answered = now;
     attempt->reply = message;
     attempt->leave();
+    if (options_.stream_idle <= Duration::zero() && connection.pending.empty())
+        connection.retired = true;
     close_if_done(connection);
-    attempt->finish(Outcome::reply, connection.heard);
+    serve_waiting(host, now);
+    attempt->finish(Outcome::reply, now);
+    finish_failed();
 }
 
-/// The connection is gone. Whoever was put on it while it was in use goes to a fresh one, once; for
-/// the others it is over.
+/// The connection is gone. What the server closed after other replies, or did not serve while it
+/// serves others, is asked again; for everything else it is over.
 void StreamExchange::lose(const Ref& connection, Outcome how) {
     const Time now = Clock::now();
+    Host& host = hosts_.at(connection->key);
     connection->cut_off();
-    const TlsReason why = tls_reason(*connection);
+    const bool turned_away = serves_others(host, *connection, how);
+    const TlsReason why = turned_away ? nullptr : tls_reason(*connection);
     if (why != nullptr) how = Outcome::untrusted;
+    if (turned_away) host.limits.note_turned_away(host.connections.size() - 1, now);
+    bool was_left = false;  // questions that the server had before its last reply
     AttemptList again;
     while (Attempt* attempt = connection->pending.first()) {
-        attempt->leave();
-        const bool used = attempt->on_used_stream || connection->replies > 0;
-        attempt->outcome = how;
-        attempt->why = why;
-        (how == Outcome::closed && used && !attempt->stream_retried ? again : failed_)
-            .add(*attempt);
+        was_left |= connection->replies > 0 && attempt->sent_at <= connection->answered;
+        if (moves_on(*attempt, *connection, turned_away, how)) {
+            again.add(*attempt);
+        } else {
+            attempt->leave();
+            attempt->why = why;
+            failed_.add(*attempt);
+        }
     }
+    if (was_left && how == Outcome::closed) host.limits.note_closed_after(connection->replies, now);
     close(*connection);
     while (Attempt* attempt = again.first()) {
-        attempt->leave();
-        attempt->stream_retried = true;
-        attempt->outcome = submit(*attempt, true, now);
-        if (attempt->outcome != Outcome::waiting) failed_.add(*attempt);
+        counters_.add(Count::upstream_stream_moved);
+        wait(host, *attempt);
     }
+    serve_waiting(host, now);
     finish_failed();
+}
+
+/// Whether a question of a connection that has ended may be asked again; else its outcome is set.
+bool StreamExchange::moves_on(Attempt& attempt, const Connection& from, bool turned_away,
+                              Outcome how) {
+    const bool in_order = how == Outcome::closed && from.replies > 0;
+    const bool raced = how == Outcome::closed && attempt.on_used_stream && attempt.moves == 0;
+    attempt.outcome = how;
+    // Behind one address there may be several servers, one of which is gone.
+    const bool other_flow = how == Outcome::refused && !turned_away && !from.connected &&
+                            attempt.flows_lost + 1 < attempt.flows_max;
+    if (other_flow) {
+        ++attempt.flows_lost;
+        attempt.outcome = Outcome::waiting;
+        return true;
+    }
+    if (!in_order && !turned_away && !raced) return false;
+    if (attempt.moves < kMovesMax) {
+        ++attempt.moves;
+        attempt.outcome = Outcome::waiting;
+        return true;
+    }
+    attempt.outcome = Outcome::dropped;
+    return false;
+}
+
+/// The server has ended this connection without a reply, or never took it, and replies on others.
+bool StreamExchange::serves_others(const Host& host, const Connection& connection, Outcome how) {
+    const bool closed = how == Outcome::closed || how == Outcome::refused;
+    if (!closed || connection.replies > 0 || connection.pending.empty()) return false;
+    if (connection.is_tls() && connection.tls().was_refused()) return false;
+    if (host.answered >= connection.opened) return true;
+    return std::any_of(host.connections.begin(), host.connections.end(), [](const Ref& other) {
+        return other->replies > 0 && !other->pending.empty();
+    });
 }
 
 /// Why TLS is to blame for the loss; null when it is not: the socket failed, or there were replies
@@ -283,14 +393,12 @@ TlsReason StreamExchange::tls_reason(const Connection& connection) {
 void StreamExchange::close(Connection& connection) {
     connection.close();
     --connections_;
-    const auto host = hosts_.find(connection.key);
-    Connections& all = host->second;
+    Connections& all = hosts_.at(connection.key).connections;
     const auto mine =
         std::find_if(all.begin(), all.end(), [&](const Ref& c) { return c.get() == &connection; });
     const Ref keep = *mine;  // `connection` lives until the end of this function
     *mine = all.back();
     all.pop_back();
-    if (all.empty()) hosts_.erase(host);
 }
 
 void StreamExchange::close_if_done(Connection& connection) {
@@ -305,43 +413,68 @@ void StreamExchange::finish_failed() {
 void StreamExchange::timed_out(Attempt& attempt) {
     auto& self = *static_cast<StreamExchange*>(attempt.exchange);
     auto& connection = *static_cast<Connection*>(attempt.place);
-    self.note_late(attempt);
+    const Time now = Clock::now();
+    Host& host = self.hosts_.at(connection.key);
+    const bool unserved = self.note_late(attempt);
     attempt.leave();
     self.close_if_done(connection);
-    attempt.finish(Outcome::timeout, Clock::now());
+    self.serve_waiting(host, now);
+    attempt.finish(unserved ? Outcome::busy : Outcome::timeout, now);
+    self.finish_failed();
 }
 
-void StreamExchange::note_late(const Attempt& attempt) noexcept {
+void StreamExchange::waited_in_vain(Attempt& attempt) {
+    attempt.finish(Outcome::busy, Clock::now());
+}
+
+bool StreamExchange::note_late(const Attempt& attempt) noexcept {
+    if (attempt.on_timeout != &StreamExchange::timed_out) return true;  // it is on no connection
     auto& connection = *static_cast<Connection*>(attempt.place);
     if (!connection.connected || connection.heard <= attempt.sent_at) connection.retired = true;
+    Host& host = hosts_.at(connection.key);
+    const bool unserved = connection.replies == 0 && host.answered > attempt.sent_at;
+    if (unserved) host.limits.note_turned_away(host.connections.size() - 1, Clock::now());
+    return unserved;
 }
 
 void StreamExchange::sweep() {
     const Time now = Clock::now();
-    Connections all;
-    for (const auto& [key, connections] : hosts_)
-        all.insert(all.end(), connections.begin(), connections.end());
-    for (const Ref& connection : all) {
-        if (!connection->pending.empty()) continue;
-        const bool idle = now - connection->used >= options_.stream_idle;
-        const bool old = now - connection->opened >= options_.stream_age_max;
-        if (connection->retired || idle || old) close(*connection);
+    for (auto& [key, host] : hosts_) {
+        const Connections all = host.connections;
+        for (const Ref& connection : all) {
+            if (!connection->pending.empty()) continue;
+            const bool idle = now - connection->used >= options_.stream_idle;
+            const bool old = now - connection->opened >= options_.stream_age_max;
+            if (connection->retired || idle || old) close(*connection);
+        }
+        serve_waiting(host, now);
     }
-    if (connections_ > 0) timers_.add(sweep_node_, now, now + kSweepInterval);
+    std::erase_if(hosts_, [now](const auto& entry) {
+        const Host& host = entry.second;
+        return host.connections.empty() && host.waiting.empty() && !host.limits.any_known(now);
+    });
+    if (!hosts_.empty()) timers_.add(sweep_node_, now, now + kSweepInterval);
+    finish_failed();
 }
 
 void StreamExchange::shut_down() {
     if (shut_down_) return;
     shut_down_ = true;
     sweep_node_.cancel();
-    while (!hosts_.empty()) {
-        const Ref connection = hosts_.begin()->second.back();
-        while (Attempt* attempt = connection->pending.first()) {
+    const auto end = [this](AttemptList& attempts) {
+        while (Attempt* attempt = attempts.first()) {
             attempt->leave();
             attempt->outcome = Outcome::shut_down;
             failed_.add(*attempt);
         }
-        close(*connection);
+    };
+    for (auto& [key, host] : hosts_) {
+        end(host.waiting);
+        while (!host.connections.empty()) {
+            const Ref connection = host.connections.back();
+            end(connection->pending);
+            close(*connection);
+        }
     }
     finish_failed();
 }

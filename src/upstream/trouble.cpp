@@ -32,6 +32,7 @@ Fault fault_of(Outcome outcome) noexcept {
         case Outcome::unreachable: return Fault::unreachable;
         case Outcome::closed: return Fault::closed;
         case Outcome::untrusted: return Fault::untrusted;
+        case Outcome::dropped: return Fault::dropped;
         default: return Fault::busy;
     }
 }
@@ -41,7 +42,8 @@ Trouble trouble_of(Fault fault) noexcept {
         case Fault::timeout: return Trouble::timeout;
         case Fault::refused: return Trouble::refused;
         case Fault::unreachable: return Trouble::unreachable;
-        case Fault::closed: return Trouble::closed;
+        case Fault::closed:
+        case Fault::dropped: return Trouble::closed;
         case Fault::untrusted: return Trouble::untrusted;
         case Fault::busy: break;
     }
@@ -75,10 +77,30 @@ void note_zone(Endpoint& endpoint, const CheckedReply& checked) noexcept {
     if (checked.kind == ReplyKind::data || checked.links != 0) endpoint.note_zone(true);
 }
 
-void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
+namespace {
+
+void tell_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
     EndpointStats& stats = endpoint.stats();
-    stats.note_failure(trouble_of(checked));
     if (stats.wants_error(now)) stats.note_error(text_of(checked), wall_time(now));
+}
+
+}  // namespace
+
+void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
+    endpoint.stats().note_failure(trouble_of(checked));
+    tell_trouble(endpoint, checked, now);
+}
+
+void note_probe_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration waited,
+                        const std::string* why, Time now) {
+    if (fault == Fault::busy) return;
+    endpoint.stats().note_probe_failure(trouble_of(fault));
+    tell_trouble(endpoint, fault, wire, waited, why, now);
+}
+
+void note_probe_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now) {
+    endpoint.stats().note_probe_failure(trouble_of(checked));
+    tell_trouble(endpoint, checked, now);
 }
 
 }  // namespace peerzone::upstream

@@ -30,4 +30,9 @@ void note_zone(Endpoint& endpoint, const CheckedReply& checked) noexcept;
 /// The same for a reply that was of no use: "SERVFAIL: no such upstream".
 void note_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now);
 
+/// The same of a probe: told as the last error, and counted apart from clients' questions.
+void note_probe_trouble(Endpoint& endpoint, Fault fault, Wire wire, Duration timeout,
+                        const std::string* why, Time now);
+void note_probe_trouble(Endpoint& endpoint, const CheckedReply& checked, Time now);
+
 }  // namespace peerzone::upstream

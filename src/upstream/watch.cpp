@@ -9,6 +9,11 @@ bool Target::silence_counts() const noexcept {
     return answered || (peer && !is_deaf());
 }
 
+bool Target::is_silent_since(Time since, std::uint32_t round) const noexcept {
+    if (is_deaf()) return endpoint->last_loss().value_or(Time{}) >= since;
+    return silent_round == round || (is_unheard() && listened_in_vain);
+}
+
 Partition::Facts Watch::facts() const noexcept {
     Partition::Facts facts;
     facts.endpoints = targets.size();
@@ -16,12 +21,18 @@ Partition::Facts Watch::facts() const noexcept {
         const Endpoint& endpoint = *target->endpoint;
         if (endpoint.is_suspect()) continue;
         ++facts.up;
+        if (endpoint.is_usable()) ++facts.usable;
+        if (endpoint.is_poor()) ++facts.poor;
         const auto heard = endpoint.last_reply();
         if (heard && *heard >= partition.since()) ++facts.heard;
     }
     facts.silence_confirmed = std::all_of(targets.begin(), targets.end(), [&](const auto& target) {
-        return target->silent_round == round;
+        return target->is_silent_since(partition.since(), round);
     });
+    for (const auto& target : targets)
+        if (target->is_deaf())
+            facts.deaf_since = std::max(facts.deaf_since.value_or(Time{}),
+                                        target->endpoint->last_loss().value_or(Time{}));
     return facts;
 }
 

@@ -28,6 +28,8 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
     unsigned misses = 0;             // in a row, over the usual transport
     bool answered = false;           // any probe, ever
     std::uint32_t silent_round = 0;  // the last round in which it was asked in vain
+    bool listened_in_vain = false;   // for a question's deadline, and it has never been heard
+    Duration slowest{};              // of its replies to probes, lately
     Time began = kLongAgo;           // the last probe over the usual transport
     Time due{};
     WiresKnown wires;           // transport auto
@@ -37,6 +39,10 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
 
     /// It replies to clients and never to a probe: the probes' silence says nothing.
     bool is_deaf() const noexcept { return !answered && endpoint->stats().replies() > 0; }
+    /// Nothing has ever come from it.
+    bool is_unheard() const noexcept { return endpoint->smoothed_rtt() == Duration::zero(); }
+    /// It was asked in vain since the upstream is in its state, which began with that round.
+    bool is_silent_since(Time since, std::uint32_t round) const noexcept;
     /// Whether silence is a loss. A forwarder that never answered a probe may just not like them.
     bool silence_counts() const noexcept;
 };

@@ -27,7 +27,8 @@ struct Received {
     Octets message;
     std::uint16_t port = 0;  ///< where it came from
     bool tcp = false;
-    int number = 0;  ///< the how-manieth on this wire, from 1
+    int number = 0;         ///< the how-manieth on this wire, from 1
+    int on_connection = 0;  ///< over TCP: the how-manieth on its connection, from 1
 
     std::uint16_t id() const { return load_u16(message.data()); }
     std::size_t question_end() const {
@@ -76,12 +77,13 @@ inline Octets lower_case(Octets message) {
 
 class FakeServer {
 public:
-    /// What to send back, in order. `hang_up` closes a TCP connection after that; `raw` sends
-    /// octets on it without a length.
+    /// What to send back, in order. `hang_up` closes a TCP connection after that, with a reset
+    /// if `reset` is set too; `raw` sends octets on it without a length.
     struct Reaction {
         std::vector<Octets> messages;
         bool hang_up = false;
         bool raw = false;
+        bool reset = false;
     };
     using Handler = std::function<Reaction(const Received&)>;
     enum class Tcp { refuse, accept };
@@ -119,6 +121,7 @@ public:
     }
     std::vector<Received> udp, tcp;  ///< all that came
     int connections = 0;
+    int open_max = 1 << 30;  ///< connections past that are closed at once
     int open_connections() const { return *open_; }
 
     /// Sends to whoever asked `number` (from 1) over UDP: late, or unasked.
@@ -136,6 +139,7 @@ private:
         boost::asio::ip::tcp::socket socket;
         Octets in, out;
         std::array<std::uint8_t, 4096> chunk{};
+        int asked = 0;
         std::shared_ptr<int> open;  // sessions may outlive the server
     };
     using SessionRef = std::shared_ptr<Session>;
@@ -159,6 +163,11 @@ private:
         acceptor_.async_accept([this](auto error, boost::asio::ip::tcp::socket socket) {
             if (error) return;
             ++connections;
+            if (*open_ >= open_max) {
+                socket.close();
+                accept();
+                return;
+            }
             ++*open_;
             auto session = std::make_shared<Session>(std::move(socket));
             session->open = open_;
@@ -189,6 +198,7 @@ private:
         question.tcp = true;
         question.port = session->socket.remote_endpoint().port();
         question.number = static_cast<int>(tcp.size()) + 1;
+        question.on_connection = ++session->asked;
         tcp.push_back(question);
         const Reaction reaction = handler_(question);
         Octets out;
@@ -201,6 +211,8 @@ private:
         }
         boost::system::error_code error;
         boost::asio::write(session->socket, boost::asio::buffer(out), error);
+        if (reaction.reset)
+            session->socket.set_option(boost::asio::socket_base::linger(true, 0), error);
         if (reaction.hang_up) session->socket.close();
         return !reaction.hang_up;
     }

@@ -55,6 +55,8 @@ enum class Count : std::uint8_t {
     upstream_tcp_replies,
     upstream_mismatch,
     upstream_case_mismatch,
+    upstream_case_doubted,  // questions asked once more in plain letter case
+    upstream_case_off,      // endpoints that get no mixed case for an hour
     upstream_invalid,
     upstream_lame,         // denials of servers that do not have the zone
     upstream_unrelated,    // replies with answer records that do not belong to the question
@@ -70,6 +72,7 @@ enum class Count : std::uint8_t {
     upstream_probe_failed,
     upstream_hedges,
     upstream_hedges_won,
+    upstream_stream_moved,  // questions asked again on another connection: the server closed one
     upstream_tls_sent,
     upstream_tls_replies,
     upstream_tls_handshakes,  // done, those that went on from an earlier session included
@@ -130,6 +133,8 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_tcp_replies",
      "upstream_mismatch",
      "upstream_case_mismatch",
+     "upstream_case_doubted",
+     "upstream_case_off",
      "upstream_invalid",
      "upstream_lame",
      "upstream_unrelated",
@@ -145,6 +150,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_probe_failed",
      "upstream_hedges",
      "upstream_hedges_won",
+     "upstream_stream_moved",
      "upstream_tls_sent",
      "upstream_tls_replies",
      "upstream_tls_handshakes",

@@ -19,8 +19,12 @@ using WallTime = std::chrono::system_clock::time_point;
 inline constexpr WallTime kNever{};  // of a WallTime: it has not happened
 
 /// What an upstream's and an endpoint's `state` can be.
-inline constexpr std::array<std::string_view, 4> kUpstreamStates = {"healthy", "suspect",
-                                                                    "partitioned", "recovering"};
+inline constexpr std::array<std::string_view, 7> kUpstreamStates = {
+    "unknown",     // nothing has been heard yet
+    "healthy",     // at least one endpoint is usable
+    "unusable",    // endpoints reply, but with nothing of use
+    "unresolved",  // there are no endpoints
+    "suspect",    "partitioned", "recovering"};
 inline constexpr std::array<std::string_view, 5> kEndpointStates = {
     "unknown", "healthy", "zone absent", "suspect",
     "poor"  // it replies, but with nothing of use: `probe` says with what
@@ -38,6 +42,7 @@ struct EndpointReport {
     std::string reach;        ///< what works there, as far as known: "udp only"
     std::string probe;        ///< what the last probe said
     bool up = false;          ///< clients' questions are sent there
+    bool mixed_case = true;   ///< in mixed letter case; false where that is not understood
     WallTime since = kNever;  ///< suspect since
     Duration rtt{};           ///< smoothed; zero: not measured
     Duration p95{};           ///< of the round trip; zero: not measured
@@ -46,7 +51,8 @@ struct EndpointReport {
     std::uint64_t probes = 0;
     std::uint64_t hedges = 0;      ///< second questions sent there …
     std::uint64_t hedges_won = 0;  ///< … and answered first
-    Tally failures;
+    Tally failures;                ///< of questions
+    Tally probe_failures;          ///< of probes
     std::string last_error;
     WallTime last_error_at = kNever;
     WallTime last_reply = kNever;
@@ -77,7 +83,7 @@ struct UpstreamReport {
     std::vector<SourceReport> sources;
     std::vector<EndpointReport> endpoints;
 
-    /// Somebody there would be asked.
+    /// Somebody there would be asked, and is not known to be of no use.
     bool up() const { return !held && state != "partitioned" && up_count() != 0; }
     std::size_t up_count() const {
         std::size_t count = 0;

@@ -13,6 +13,7 @@
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/ip.hpp"
 #include "peerzone/upstream/endpoint_stats.hpp"
+#include "peerzone/upstream/letter_case.hpp"
 #include "peerzone/upstream/quantile.hpp"
 
 namespace peerzone::upstream {
@@ -99,9 +100,11 @@ public:
     /// It answered only without the mark, and was silent before. At first contact, or three times
     /// in a row, the same: one lost datagram must not switch off what ends loops.
     void note_hop_mark_silent(Time now) noexcept;
-    bool case_works(Time now) const noexcept { return after(now, no_case_until_); }
-    /// A reply was equal but for letter case. Three of them switch 0x20 off for an hour.
-    void note_case_changed(Time now) noexcept;
+    /// Whether questions may leave in mixed letter case, and what is known about that.
+    bool case_works(Time now) const noexcept { return letter_case_.may_mix(now); }
+    LetterCase& letter_case() noexcept { return letter_case_; }
+    const LetterCase& letter_case() const noexcept { return letter_case_; }
+    void note_case_changed(Time now) noexcept { letter_case_.note_changed(now); }
     bool stream_works(Time now) const noexcept { return after(now, no_stream_until_); }
     void note_no_stream(Time now) noexcept;  ///< connection refused or reset: 10 s
     bool datagrams_work(Time now) const noexcept { return after(now, no_datagrams_until_); }
@@ -128,8 +131,18 @@ public:
         last_reply_.store(now.time_since_epoch().count(), kRelaxed);
     }
     void note_probe(ProbeResult result) noexcept { probe_result_.store(result, kRelaxed); }
+    /// Clients' names are answered there, whatever probes say: some servers refuse NS.
+    void note_client_answer() noexcept;
+    /// A client's question got a reply of no use. After three in a row probes are believed again.
+    void note_client_failure() noexcept;
+    /// Probes say that it has the zone or would have, or clients' names are answered.
+    bool is_usable() const noexcept;
     /// It replies, but with nothing of use: others are preferred.
-    bool is_poor() const noexcept { return probe_result() >= ProbeResult::servfail; }
+    bool is_poor() const noexcept {
+        return probe_result() >= ProbeResult::servfail && !is_usable();
+    }
+    /// When a question was lost there last.
+    std::optional<Time> last_loss() const noexcept;
     Reach reach() const noexcept { return reach_.load(kRelaxed); }
     void note_reach(Reach reach) noexcept { reach_.store(reach, kRelaxed); }
 
@@ -137,6 +150,7 @@ private:
     static constexpr auto kRelaxed = std::memory_order_relaxed;
     using Ticks = Duration::rep;
     static constexpr Ticks kNever = Duration::min().count();
+    static constexpr std::uint8_t kNothing = 0xff;
     static bool after(Time now, const std::atomic<Ticks>& until) noexcept {
         return now.time_since_epoch().count() >= until.load(std::memory_order_relaxed);
     }
@@ -153,7 +167,6 @@ private:
     std::atomic<Ticks> suspect_since_{0};
     std::atomic<Ticks> retry_at_{0};
     std::atomic<Ticks> retry_wait_{0};
-    std::atomic<std::uint8_t> case_changes_{0};
     std::atomic<std::uint8_t> silent_datagrams_{0};
     std::atomic<bool> heard_datagram_{false};
     std::atomic<bool> heard_hop_mark_{false};
@@ -163,9 +176,13 @@ private:
     std::atomic<Ticks> last_reply_{kNever};
     std::atomic<ProbeResult> probe_result_{ProbeResult::none};
     std::atomic<Reach> reach_{Reach::unknown};
+    // What probes said while clients were answered: as long as they say the same, that is no news.
+    std::atomic<std::uint8_t> answered_despite_{kNothing};
+    std::atomic<std::uint8_t> client_failures_{0};  // in a row
+    std::atomic<Ticks> last_loss_{kNever};
+    LetterCase letter_case_;
     std::atomic<Ticks> no_edns_until_{Duration::min().count()};
     std::atomic<Ticks> no_hop_mark_until_{Duration::min().count()};
-    std::atomic<Ticks> no_case_until_{Duration::min().count()};
     std::atomic<Ticks> no_stream_until_{Duration::min().count()};
     std::atomic<Ticks> no_datagrams_until_{Duration::min().count()};
     alignas(64) EndpointStats stats_;

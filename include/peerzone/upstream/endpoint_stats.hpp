@@ -55,11 +55,15 @@ public:
     std::uint64_t questions() const noexcept { return questions_.load(kRelaxed); }
     /// Usable replies to those: data, or a well-formed negative answer.
     std::uint64_t replies() const noexcept { return replies_.load(kRelaxed); }
-    /// By reason; probes count too.
+    /// Of those questions that were of no use, by reason.
     std::uint64_t failures(Trouble why) const noexcept {
         return failures_[static_cast<std::size_t>(why)].load(kRelaxed);
     }
     std::uint64_t probes() const noexcept { return probes_.load(kRelaxed); }
+    /// Of those probes.
+    std::uint64_t probe_failures(Trouble why) const noexcept {
+        return probe_failures_[static_cast<std::size_t>(why)].load(kRelaxed);
+    }
     /// Second questions that went here because another endpoint took long, and those that were
     /// answered first.
     std::uint64_t hedges_sent() const noexcept { return hedges_sent_.load(kRelaxed); }
@@ -83,6 +87,9 @@ public:
         if (why == Trouble::count) return;
         failures_[static_cast<std::size_t>(why)].fetch_add(1, kRelaxed);
     }
+    void note_probe_failure(Trouble why) noexcept {
+        probe_failures_[static_cast<std::size_t>(why)].fetch_add(1, kRelaxed);
+    }
     /// True for one caller per 100 ms: write what went wrong with note_error.
     bool wants_error(Time now) noexcept;
     void note_error(std::string text, WallTime at);
@@ -96,6 +103,8 @@ private:
     std::atomic<std::uint64_t> hedges_sent_{0};
     std::atomic<std::uint64_t> hedges_won_{0};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Trouble::count)> failures_{};
+    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Trouble::count)>
+        probe_failures_{};
     std::atomic<Duration::rep> error_wanted_from_{Duration::min().count()};
     mutable std::mutex mutex_;
     std::optional<LastError> last_error_;  // mutex_

@@ -18,8 +18,12 @@ namespace peerzone::upstream {
 
 /// src/README.md, "Partition".
 enum class UpstreamState : std::uint8_t {
-    healthy,
-    suspect,      ///< no endpoint replied lately; nothing has confirmed that all are gone
+    unknown,     ///< nothing has been heard yet
+    healthy,     ///< at least one endpoint is usable
+    unusable,    ///< endpoints reply, and none of them with anything of use: they are asked all the
+                 ///< same
+    unresolved,  ///< there are no endpoints
+    suspect,     ///< no endpoint replied lately; nothing has confirmed that all are gone
     partitioned,  ///< confirmed: what is known is answered from memory at once, what is not fails
                   ///< at once
     recovering    ///< a good reply came after a partition: fresh answers again, without a stampede
@@ -27,7 +31,10 @@ enum class UpstreamState : std::uint8_t {
 
 inline std::string_view state_text(UpstreamState state) noexcept {
     switch (state) {
+        case UpstreamState::unknown: return "unknown";
         case UpstreamState::healthy: return "healthy";
+        case UpstreamState::unusable: return "unusable";
+        case UpstreamState::unresolved: return "unresolved";
         case UpstreamState::suspect: return "suspect";
         case UpstreamState::partitioned: return "partitioned";
         case UpstreamState::recovering: return "recovering";
@@ -76,10 +83,15 @@ public:
     /// Nobody waits for it.
     bool is_away() const noexcept { return is_held() || state() == UpstreamState::partitioned; }
 
-    /// A reply would change the state: whoever gets one rings.
+    /// A reply would change the state: whoever gets one rings. Of use or not …
     bool waits_for_reply() const noexcept {
         const UpstreamState now = state();
         return now == UpstreamState::suspect || now == UpstreamState::partitioned;
+    }
+    /// … or of use.
+    bool waits_for_answer() const noexcept {
+        const UpstreamState now = state();
+        return now != UpstreamState::healthy && now != UpstreamState::recovering;
     }
     /// Wakes control: an endpoint became suspect, or one has replied that nobody expected to.
     void ring() const noexcept {
@@ -123,7 +135,7 @@ private:
     std::shared_ptr<Bell> bell_;
     std::atomic<Duration::rep> wanted_at_{kLongAgo.time_since_epoch().count()};
     std::atomic<Duration::rep> nudge_from_{Duration::min().count()};
-    std::atomic<UpstreamState> state_{UpstreamState::healthy};
+    std::atomic<UpstreamState> state_{UpstreamState::unknown};
     std::atomic<bool> held_{false};
     std::atomic<Duration::rep> since_{0};
     std::atomic<WallTime::duration::rep> since_wall_{0};

@@ -11,6 +11,7 @@
 
 #include "peerzone/upstream/client.hpp"
 #include "support/upstream_fake_server.hpp"
+#include "support/upstream_letter_case.hpp"
 
 namespace peerzone::upstream {
 

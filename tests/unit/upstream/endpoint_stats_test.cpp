@@ -100,6 +100,42 @@ TEST_F(EndpointStatsTest, WhoRepliesWithNothingOfUseIsPoor) {
     }
 }
 
+TEST_F(EndpointStatsTest, WhoseClientsAreAnsweredIsUsableWhateverProbesSay) {
+    EXPECT_FALSE(endpoint.is_usable()) << "nothing is known";
+    endpoint.note_probe(ProbeResult::refused);
+    endpoint.note_client_answer();
+    EXPECT_TRUE(endpoint.is_usable());
+    EXPECT_FALSE(endpoint.is_poor());
+    endpoint.note_probe(ProbeResult::silent);
+    EXPECT_FALSE(endpoint.is_usable());
+    endpoint.note_probe(ProbeResult::refused);
+    EXPECT_TRUE(endpoint.is_usable()) << "it says what it said beside clients' answers";
+    endpoint.note_probe(ProbeResult::servfail);
+    EXPECT_TRUE(endpoint.is_poor()) << "that is another thing";
+}
+
+TEST_F(EndpointStatsTest, ThreeFailuresOfClientsInARowMakeProbesCountAgain) {
+    endpoint.note_probe(ProbeResult::refused);
+    endpoint.note_client_answer();
+    endpoint.note_client_failure();
+    endpoint.note_client_failure();
+    endpoint.note_client_answer();
+    endpoint.note_client_failure();
+    endpoint.note_client_failure();
+    EXPECT_TRUE(endpoint.is_usable());
+    endpoint.note_client_failure();
+    EXPECT_TRUE(endpoint.is_poor());
+    endpoint.note_probe(ProbeResult::healthy);
+    EXPECT_TRUE(endpoint.is_usable()) << "a name that cannot be resolved is not the endpoint";
+}
+
+TEST_F(EndpointStatsTest, FailuresOfProbesAreCountedApart) {
+    note_probe_trouble(endpoint, Fault::timeout, Wire::udp, Millis(200), nullptr, kNow);
+    EXPECT_EQ(failures(Trouble::timeout), 0u);
+    EXPECT_EQ(endpoint.stats().probe_failures(Trouble::timeout), 1u);
+    EXPECT_EQ(endpoint.stats().last_error()->text, "udp timeout 200ms");
+}
+
 TEST_F(EndpointStatsTest, TheP99IsAtLeastFiftyMilliseconds) {
     EXPECT_EQ(endpoint.p95(), Duration::zero());
     for (int i = 0; i < 100; ++i) endpoint.note_reply(Millis(2));

@@ -8,11 +8,26 @@ namespace {
 using enum UpstreamState;
 using Facts = Partition::Facts;
 
-constexpr Facts kAllUp{.endpoints = 2, .up = 2, .heard = 0, .silence_confirmed = false};
-constexpr Facts kOneUp{.endpoints = 2, .up = 1, .heard = 0, .silence_confirmed = false};
-constexpr Facts kSuspects{.endpoints = 2, .up = 0, .heard = 0, .silence_confirmed = false};
-constexpr Facts kSilent{.endpoints = 2, .up = 0, .heard = 0, .silence_confirmed = true};
-constexpr Facts kHeard{.endpoints = 2, .up = 1, .heard = 1, .silence_confirmed = false};
+Facts facts(std::size_t up, std::size_t usable, std::size_t poor, std::size_t heard = 0) {
+    return {.endpoints = 2,
+            .up = up,
+            .usable = usable,
+            .poor = poor,
+            .heard = heard,
+            .silence_confirmed = false,
+            .deaf_since = {}};
+}
+const Facts kAllUp = facts(2, 2, 0);
+const Facts kOneUp = facts(1, 1, 0);
+const Facts kNew = facts(2, 0, 0);
+const Facts kPoor = facts(2, 0, 2);
+const Facts kSuspects = facts(0, 0, 0);
+const Facts kHeard = facts(1, 1, 0, 1);
+const Facts kSilent = [] {
+    Facts silent = kSuspects;
+    silent.silence_confirmed = true;
+    return silent;
+}();
 
 struct PartitionTest : testing::Test {
     Time now{Seconds(7000)};
@@ -36,17 +51,39 @@ struct PartitionTest : testing::Test {
     }
 };
 
-TEST_F(PartitionTest, BeginsHealthyAndStaysSoWhileOneEndpointIsUp) {
-    EXPECT_EQ(partition.state(), healthy);
-    EXPECT_EQ(look(kAllUp), healthy);
+TEST_F(PartitionTest, NothingIsKnownUntilAnEndpointIsFoundUsable) {
+    EXPECT_EQ(partition.state(), unknown);
+    EXPECT_EQ(look(kNew), unknown);
     EXPECT_EQ(look(kOneUp), healthy);
+    EXPECT_EQ(look(kAllUp), healthy);
     EXPECT_FALSE(partition.due());
 }
 
-TEST_F(PartitionTest, WithoutEndpointsNothingIsKnown) {
-    EXPECT_EQ(look({}), healthy);
+TEST_F(PartitionTest, WithoutEndpointsItIsUnresolvedWhateverItWas) {
+    EXPECT_EQ(look({}), unresolved);
+    EXPECT_EQ(look(kNew), unknown);
+    EXPECT_EQ(look({}), unresolved);
+    EXPECT_EQ(look(kAllUp), healthy);
     cut_off();
-    EXPECT_EQ(look({}), partitioned) << "an empty list is no reply";
+    EXPECT_EQ(look({}), unresolved);
+    EXPECT_EQ(look(kNew), unknown);
+    EXPECT_EQ(look(kAllUp), recovering) << "it was away";
+}
+
+TEST_F(PartitionTest, RepliesOfNoUseAreNotHealth) {
+    EXPECT_EQ(look(kPoor), unusable);
+    EXPECT_EQ(look(kAllUp), healthy);
+    EXPECT_EQ(look(facts(1, 0, 1)), unusable) << "the good one is suspect";
+    EXPECT_EQ(look(facts(2, 1, 1)), healthy);
+    look(kPoor);
+    EXPECT_EQ(look(kSuspects), suspect);
+    EXPECT_EQ(look(kPoor), unusable);
+}
+
+TEST_F(PartitionTest, ANewEndpointOrAMissedProbeIsNoNews) {
+    look(kAllUp);
+    EXPECT_EQ(look(kNew), healthy);
+    EXPECT_EQ(look(facts(2, 0, 1)), healthy) << "the other one is not known yet";
 }
 
 TEST_F(PartitionTest, AllSuspectIsNotYetAPartition) {
@@ -70,10 +107,39 @@ TEST_F(PartitionTest, AnyReplyEndsSuspicion) {
     EXPECT_EQ(look(kOneUp), healthy);
 }
 
-TEST_F(PartitionTest, OnlyAUsableReplyEndsAPartition) {
+TEST_F(PartitionTest, ANewEndpointDoesNotEndAPartitionItsFirstReplyDoes) {
     cut_off();
-    EXPECT_EQ(look(kAllUp), partitioned) << "up without a reply: new endpoints, or SERVFAIL";
+    EXPECT_EQ(look(kNew), partitioned);
     EXPECT_EQ(look(kHeard), recovering);
+}
+
+TEST_F(PartitionTest, RepliesOfNoUseMeanThatItIsThere) {
+    cut_off();
+    EXPECT_EQ(look(facts(1, 0, 1)), unusable) << "it may answer clients, so they ask";
+    EXPECT_EQ(look(kHeard), recovering);
+    EXPECT_EQ(look(kPoor), unusable);
+    EXPECT_EQ(look(kHeard), recovering) << "not healthy all at once";
+    EXPECT_EQ(look(kHeard, Seconds(1)), healthy);
+}
+
+TEST_F(PartitionTest, AReplyAsThoseBesideWhichClientsWereAnsweredIsEnough) {
+    cut_off();
+    EXPECT_EQ(look(facts(1, 1, 0)), recovering) << "usable, though nothing usable was heard yet";
+}
+
+TEST_F(PartitionTest, WhereProbesCannotTellAClientMayTryAfterAWhile) {
+    cut_off();
+    Facts deaf = kSilent;
+    deaf.deaf_since = now - Seconds(1);
+    EXPECT_EQ(look(deaf), partitioned);
+    EXPECT_EQ(partition.due(), *deaf.deaf_since + Seconds(5));
+    deaf.deaf_since = now;
+    EXPECT_EQ(look(deaf, Seconds(4)), partitioned) << "another loss puts it off";
+    deaf.silence_confirmed = false;
+    EXPECT_EQ(look(deaf, Seconds(1)), suspect);
+    EXPECT_FALSE(partition.due());
+    deaf.silence_confirmed = true;
+    EXPECT_EQ(look(deaf), partitioned) << "the client's question was lost";
 }
 
 TEST_F(PartitionTest, RecoversForASecond) {
@@ -101,7 +167,7 @@ TEST_F(PartitionTest, EachRelapseHasToHoldOutLonger) {
 TEST_F(PartitionTest, ARelapseSoonAfterHealthCountsToo) {
     cut_off();
     look(kHeard);
-    EXPECT_EQ(look(kAllUp, Seconds(1)), healthy);
+    EXPECT_EQ(look(kHeard, Seconds(1)), healthy);
     now += Seconds(59);
     cut_off();
     EXPECT_EQ(hold(), Seconds(2));
@@ -112,7 +178,7 @@ TEST_F(PartitionTest, AMinuteOfHealthIsForgiven) {
     look(kHeard);
     look(kSuspects);
     look(kHeard);
-    EXPECT_EQ(look(kAllUp, Seconds(2)), healthy);
+    EXPECT_EQ(look(kHeard, Seconds(2)), healthy);
     now += Seconds(60);
     cut_off();
     EXPECT_EQ(hold(), Seconds(1));

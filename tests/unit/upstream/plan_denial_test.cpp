@@ -28,7 +28,7 @@ struct PlanDenial : testing::Test {
     void next() { step = plan->next(now, 0); }
     bool reply(const CheckedReply& checked) {
         now += Millis(1);
-        return plan->on_reply(checked, Millis(1), now);
+        return plan->on_reply(step, checked, Millis(1), now);
     }
     static CheckedReply bare(dns::Rcode rcode = dns::Rcode::nxdomain) {
         CheckedReply checked;
@@ -53,7 +53,7 @@ struct PlanDenial : testing::Test {
         return checked;
     }
     std::string failure() const {
-        const Failure f = plan->failure();
+        const Failure f = plan->failure(now);
         return std::to_string(f.code) + " " + f.text;
     }
     Endpoint& asked() { return *upstream.endpoints[step.endpoint]; }
@@ -106,7 +106,7 @@ TEST_F(PlanDenial, WhatTheOtherEndpointSaysWins) {
 TEST_F(PlanDenial, WhereTheOtherEndpointIsOfNoHelpTheDenialStands) {
     const auto timeout = [this] {
         now += step.timeout;
-        plan->on_fault(Fault::timeout, now);
+        plan->on_fault(step, Fault::timeout, now);
     };
     const auto servfail = [this] {
         CheckedReply checked;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "peerzone/upstream/hedge_budget.hpp"
+#include "support/upstream_letter_case.hpp"
 #include "upstream/attempt_plan.hpp"
 
 namespace peerzone::upstream {
@@ -21,6 +22,7 @@ struct HedgeTest : testing::Test {
         const auto ip =
             IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(upstream.endpoints.size()));
         upstream.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
+        test::trust_case(*upstream.endpoints.back(), now);
         for (int i = 1; rtt_ms > 0 && i <= 400; ++i) {
             const bool slow = slow_share > 0 && i % static_cast<int>(1 / slow_share) == 0;
             upstream.endpoints.back()->note_reply(Millis(slow ? rtt_ms + 300 : rtt_ms));

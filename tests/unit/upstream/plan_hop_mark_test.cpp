@@ -1,6 +1,7 @@
 // The hop mark in the plan: left out where it is not understood, and for how long.
 #include <gtest/gtest.h>
 
+#include "support/upstream_letter_case.hpp"
 #include "upstream/attempt_plan.hpp"
 
 namespace peerzone::upstream {
@@ -16,6 +17,7 @@ struct HopMarkTest : testing::Test {
         upstream.label = "peer=westus";
         upstream.endpoints.push_back(
             std::make_shared<Endpoint>(SocketAddress::parse("10.2.0.10", 53).value()));
+        test::trust_case(endpoint(), now);
     }
     Endpoint& endpoint() { return *upstream.endpoints[0]; }
     void begin(bool marks_hops = true) {

@@ -69,7 +69,7 @@ TEST_F(ProberTest, AsksForTheZoneFromTheStartAndSaysThatAllIsWell) {
     EXPECT_GT(endpoint().smoothed_rtt(), Duration::zero());
     EXPECT_EQ(endpoint().stats().questions(), 0u) << "nobody has asked";
     EXPECT_GE(endpoint().stats().probes(), 1u);
-    EXPECT_EQ(state(), UpstreamState::healthy);
+    EXPECT_TRUE(until(UpstreamState::healthy));
 }
 
 TEST_F(ProberTest, AZoneThatDoesNotExistYetIsAbsentAndUsable) {
@@ -77,7 +77,7 @@ TEST_F(ProberTest, AZoneThatDoesNotExistYetIsAbsentAndUsable) {
     follow();
     ASSERT_TRUE(until(ProbeResult::zone_absent));
     EXPECT_FALSE(endpoint().is_poor());
-    EXPECT_EQ(state(), UpstreamState::healthy);
+    EXPECT_TRUE(until(UpstreamState::healthy));
 }
 
 TEST_F(ProberTest, AResolverOfTheInternetIsNoPeer) {
@@ -86,6 +86,7 @@ TEST_F(ProberTest, AResolverOfTheInternetIsNoPeer) {
     ASSERT_TRUE(until(ProbeResult::wrong_zone));
     EXPECT_TRUE(endpoint().is_poor());
     EXPECT_EQ(endpoint().stats().last_error()->text, "lame reply: NXDOMAIN with the SOA of .");
+    EXPECT_TRUE(until(UpstreamState::unusable)) << "it is there, and not healthy";
 }
 
 TEST_F(ProberTest, AnEndpointThatRefusesIsAskedOnlyWhenThereIsNoBetterOne) {
@@ -126,7 +127,8 @@ TEST_F(ProberTest, FindsADeadPeerWithoutAnyClient) {
     ASSERT_TRUE(until(UpstreamState::partitioned));
     EXPECT_LT(since(start), Seconds(3));
     EXPECT_EQ(endpoint().probe_result(), ProbeResult::silent);
-    EXPECT_GE(endpoint().stats().failures(Trouble::timeout), 3u);
+    EXPECT_GE(endpoint().stats().probe_failures(Trouble::timeout), 3u);
+    EXPECT_EQ(endpoint().stats().failures(Trouble::timeout), 0u) << "no question has failed";
 }
 
 TEST_F(ProberTest, AClosedPortIsKnownSooner) {
@@ -227,8 +229,9 @@ TEST_F(ProberTest, AForwarderThatNeverAnswersProbesIsNotCutOffForThat) {
     follow();
     ASSERT_TRUE(until(ProbeResult::silent));
     run_for(Seconds(2));
-    EXPECT_EQ(state(), UpstreamState::healthy);
+    EXPECT_EQ(state(), UpstreamState::unknown) << "nobody has asked it anything that it answers";
     EXPECT_TRUE(ask().asked.ok);
+    EXPECT_TRUE(until(UpstreamState::healthy));
 }
 
 TEST_F(ProberTest, ADeadForwarderIsFoundByItsClients) {
@@ -239,6 +242,139 @@ TEST_F(ProberTest, ADeadForwarderIsFoundByItsClients) {
     ASSERT_TRUE(until(ProbeResult::silent));
     for (int i = 0; i < 3; ++i) EXPECT_FALSE(ask().asked.ok);
     EXPECT_TRUE(until(UpstreamState::partitioned, Seconds(2)));
+}
+
+// Some servers refuse NS and answer clients' names.
+struct RefusingNs : ProberTest {
+    FakeServer* server = nullptr;
+
+    RefusingNs() {
+        server = &serve([this](const Received& q) {
+            if (silence) return Reaction{};
+            return Reaction{.messages = {is_probe(q) ? q.empty(5) : q.answer()}};
+        });
+        follow();
+    }
+};
+
+TEST_F(RefusingNs, IsUnusableUntilAClientIsAnswered) {
+    ASSERT_TRUE(until(UpstreamState::unusable));
+    EXPECT_FALSE(health().is_away()) << "clients may ask";
+    EXPECT_TRUE(ask().asked.ok);
+    EXPECT_TRUE(until(UpstreamState::healthy));
+    EXPECT_FALSE(endpoint().is_poor());
+    run_for(Seconds(2));
+    EXPECT_EQ(state(), UpstreamState::healthy) << "probes say no news";
+}
+
+TEST_F(RefusingNs, IsBackWithoutAnyClient) {
+    ASSERT_TRUE(until(UpstreamState::unusable));
+    ASSERT_TRUE(ask().asked.ok);
+    ASSERT_TRUE(until(UpstreamState::healthy));
+    silence = true;
+    for (int i = 0; i < 3; ++i) ask();
+    ASSERT_TRUE(until(UpstreamState::partitioned));
+    silence = false;
+    ASSERT_TRUE(until(UpstreamState::recovering)) << "it says again what it said to probes before";
+    EXPECT_TRUE(ask().asked.ok);
+}
+
+TEST_F(ProberTest, AServerThatStillFailsAfterAPartitionIsThereAndNotHealthy) {
+    bool starting = false;
+    serve([&](const Received& q) {
+        if (silence) return Reaction{};
+        return starting ? Reaction{{q.empty(2)}} : well(q);
+    });
+    follow();
+    ASSERT_TRUE(until(UpstreamState::healthy));
+    ASSERT_TRUE(ask().asked.ok);
+    silence = true;
+    for (int i = 0; i < 3; ++i) ask();
+    ASSERT_TRUE(until(UpstreamState::partitioned));
+    starting = true;
+    silence = false;
+    health().note_wanted(Clock::now());
+    ASSERT_TRUE(until(UpstreamState::unusable));
+    EXPECT_FALSE(ask().asked.ok);
+    starting = false;
+    health().note_wanted(Clock::now());
+    EXPECT_TRUE(until(UpstreamState::recovering));
+}
+
+// It answers clients and drops every question for NS.
+TEST_F(ProberTest, AfterAQuietTimeAClientMayTryAnEndpointThatIsDeafToProbes) {
+    serve([&](const Received& q) { return silence || is_probe(q) ? Reaction{} : well(q); });
+    follow();
+    ASSERT_TRUE(ask().asked.ok);
+    ASSERT_TRUE(until(UpstreamState::healthy));
+    silence = true;
+    for (int i = 0; i < 4 && state() != UpstreamState::partitioned; ++i) ask();
+    ASSERT_TRUE(until(UpstreamState::partitioned));
+    silence = false;
+    ASSERT_TRUE(until(UpstreamState::suspect)) << "nobody has asked for 5 s";
+    EXPECT_TRUE(ask().asked.ok);
+}
+
+TEST_F(ProberTest, WithoutEndpointsItIsUnresolved) {
+    follow();
+    ASSERT_TRUE(until(UpstreamState::unresolved));
+    serve(well);
+    follow();
+    EXPECT_TRUE(until(UpstreamState::healthy));
+}
+
+TEST_F(ProberTest, SlowIsNotPartitioned) {
+    for (const Duration slow : {Millis(500), Millis(1100), Millis(1600)}) {
+        prober.reset();
+        upstream.endpoints.clear();
+        upstream.health = std::make_shared<UpstreamHealth>();
+        std::vector<std::pair<Time, Received>> held;
+        FakeServer& server = serve([&](const Received& q) {
+            held.emplace_back(Clock::now() + slow, q);
+            return Reaction{};
+        });
+        follow();
+        bool was_away = false;
+        const auto reply = [&] {
+            while (!held.empty() && held.front().first <= Clock::now()) {
+                server.send_to(held.front().second, held.front().second.empty());
+                held.erase(held.begin());
+            }
+            was_away |= state() == UpstreamState::partitioned || state() == UpstreamState::suspect;
+            return false;
+        };
+        run_until(reply, 2 * slow + Seconds(6));
+        EXPECT_FALSE(was_away);
+        EXPECT_EQ(state(), UpstreamState::healthy);
+        EXPECT_EQ(endpoint().probe_result(), ProbeResult::healthy);
+        EXPECT_LE(server.udp.size(), 12u) << "one each 5 s, once it is known";
+        prober->shut_down();
+    }
+}
+
+TEST_F(ProberTest, AServerThatComparesLetterCaseIsHealthy) {
+    const auto compare = [](const Received& q) {
+        const bool plain = test::lower_case(q.message) == q.message;
+        if (!plain) return Reaction{{no_such_name(q, "westus.example")}};
+        return well(q);
+    };
+    const FakeServer& server = serve(compare);
+    follow();
+    ASSERT_TRUE(until(ProbeResult::healthy));
+    for (int i = 0; i < 3; ++i)
+        EXPECT_TRUE(ask(question("n" + std::to_string(i) + ".westus.example")).asked.ok);
+    EXPECT_FALSE(endpoint().case_works(Clock::now()));
+    const std::size_t before = server.udp.size();
+    EXPECT_TRUE(ask().asked.ok);
+    EXPECT_EQ(server.udp.size(), before + 1) << "once, from now on";
+}
+
+TEST_F(ProberTest, AMixedProbeThatIsAnsweredShowsThatCaseIsTaken) {
+    serve(well);
+    follow();
+    ASSERT_TRUE(until(ProbeResult::healthy));
+    EXPECT_TRUE(endpoint().letter_case().is_taken());
+    EXPECT_LE(endpoint().stats().probes(), 2u);
 }
 
 TEST_F(ProberTest, ALongWayIsNoOutage) {
