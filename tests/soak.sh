@@ -22,6 +22,7 @@ trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev
 export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=8:detect_leaks=1
 export TSAN_OPTIONS=halt_on_error=0:exitcode=66
 port=${PEERZONE_SOAK_PORT:-5390}
+net=127.$((64 + RANDOM % 187)).$((RANDOM % 256)) # one of its own, whoever else runs now
 tls_port=$((port + 463))
 command -v openssl > /dev/null || { echo "soak: openssl is not installed"; exit 2; }
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=soak -addext subjectAltName=DNS:soak.test \
@@ -30,7 +31,7 @@ for i in 1 2; do
     cat > "$work/peer$i.yaml" <<YAML
 cluster: {name: peer$i}
 workers: 1
-listen: {dns: ["127.78.0.1$i:$port"]}
+listen: {dns: ["$net.1$i:$port"]}
 zones:
   westus.svc.cluster.local: {records: ["* 5 A 10.2.9.9", "only.nx 5 A 10.2.9.8"]}
 YAML
@@ -38,7 +39,7 @@ done
 cat > "$work/peer3.yaml" <<YAML
 cluster: {name: peer3}
 workers: 1
-listen: {dns: ["127.78.0.13:$port"], tls: ["127.78.0.13:$tls_port"]}
+listen: {dns: ["$net.13:$port"], tls: ["$net.13:$tls_port"]}
 tls: {certificate: $work/tls.crt, key: $work/tls.key}
 zones:
   northeurope.svc.cluster.local: {records: ["* 5 A 10.2.9.9", "only.nx 5 A 10.2.9.8"]}
@@ -46,14 +47,14 @@ YAML
 cat > "$work/server.yaml" <<YAML
 cluster: {name: soak}
 workers: 2
-listen: {dns: ["127.78.0.1:$port"], tls: ["127.78.0.1:$tls_port"]}
+listen: {dns: ["$net.1:$port"], tls: ["$net.1:$tls_port"]}
 tls: {certificate: $work/tls.crt, key: $work/tls.key}
 cache: {size: 4MiB}
 peers:
-  westus: {zones: [westus.svc.cluster.local], endpoints: ["127.78.0.11:$port", "127.78.0.12:$port"]}
+  westus: {zones: [westus.svc.cluster.local], endpoints: ["$net.11:$port", "$net.12:$port"]}
   northeurope:
     zones: [northeurope.svc.cluster.local]
-    endpoints: ["127.78.0.13:$tls_port"]
+    endpoints: ["$net.13:$tls_port"]
     transport: tls
     tls: {server_name: soak.test, ca: $work/tls.crt}
 YAML
@@ -68,7 +69,7 @@ resident() { awk '/^VmRSS/ {print $2}' "/proc/$server/status"; }
 
 load=$build/tests/soak_load
 [ -x "$load" ] || load=build/dev/tests/soak_load # the release preset builds no tests
-ask=("$load" 127.78.0.1 "$port" "$tls_port" westus.svc.cluster.local,northeurope.svc.cluster.local)
+ask=("$load" $net.1 "$port" "$tls_port" westus.svc.cluster.local,northeurope.svc.cluster.local)
 "${ask[@]}" --questions 60000 # warm: the cache is full, pools and buffers have grown
 before=$(resident)
 failed=0

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -13,8 +14,10 @@
 #include <thread>
 #include <vector>
 
+#include "app/config_follower.hpp"
 #include "app/cpu_count.hpp"
 #include "app/discovery.hpp"
+#include "app/file_stamps.hpp"
 #include "app/operations.hpp"
 #include "app/snapshot_builder.hpp"
 #include "peerzone/base/log.hpp"
@@ -24,6 +27,7 @@
 #include "peerzone/server/query_log.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
+#include "peerzone/upstream/hop_mark.hpp"
 #include "peerzone/upstream/prober.hpp"
 
 namespace peerzone::app {
@@ -31,28 +35,36 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr Seconds kTlsLook{5};          // how often the certificate's files are looked at
+constexpr Seconds kTlsLook{60};  // how often it is looked whether session tickets' keys are old
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
 
-// Who we are in hop marks: nobody else has the same, and a restart is somebody new.
-std::uint64_t make_node_id() {
-    std::uint64_t id = 0;
-    // The kernel gives eight octets whole, or none before it has any randomness at boot.
-    if (getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id)
-        id = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
-    return id;
+// Who we are in hop marks: of the same cluster the same, and a restart is somebody new.
+std::uint64_t new_node_id(const std::string& cluster_name) {
+    std::uint32_t process = 0;
+    // The kernel gives a few octets whole, or none before it has any randomness at boot.
+    if (getrandom(&process, sizeof process, GRND_NONBLOCK) != sizeof process)
+        process = static_cast<std::uint32_t>(Clock::now().time_since_epoch().count());
+    return upstream::make_node_id(cluster_name, process);
+}
+
+void log_warnings(const std::vector<config::Problem>& warnings) {
+    for (const config::Problem& warning : warnings)
+        log::warning("configuration", {{"problem", warning.to_text()}});
 }
 
 // Everything that runs. Control thread only.
 class Program {
 public:
-    Program(std::string file, config::Config config)
+    /// `stamps`: of the files that it was read from, as they were before.
+    Program(std::string file, config::Config config, FileStamps stamps)
         : file_(std::move(file)),
           config_(std::move(config)),
+          stamps_(std::move(stamps)),
           cache_(config_.cache),
           shared_(cache_, config_.server_limits),
           operations_(io_, cache_),
-          discovery_(io_, [this] { publish(); }) {}
+          discovery_(io_, [this] { publish(); }),
+          follower_(io_, file_, [this](Reading reading) { reload(std::move(reading)); }) {}
 
     Result<void> open();
     void run();
@@ -67,12 +79,14 @@ private:
     void start();
     void publish();
     void wait_for_signal();
-    void reload();
+    void reload(Reading reading);
+    void refuse(const std::vector<config::Problem>& problems, const std::string& why);
     void stop();
     void log_counters() const;
 
     std::string file_;
     config::Config config_;
+    FileStamps stamps_;
     asio::io_context io_{1};
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
     cache::Cache cache_;
@@ -85,11 +99,12 @@ private:
     Operations operations_;
     std::optional<server::AdminServer> admin_;
     std::thread ender_;  // waits for the workers' end
-    SnapshotBuilder builder_{make_node_id()};
+    SnapshotBuilder builder_{new_node_id(config_.cluster_name)};
     server::TlsFiles tls_files_;
     asio::steady_timer tls_timer_{io_};
     bool serves_tls_ = false;
     Discovery discovery_;
+    ConfigFollower follower_;
 };
 
 // Upstream sockets take descriptors: as many as the hard limit allows (src/README.md, "The
@@ -203,12 +218,14 @@ void Program::set_query_log() {
         workers_[i]->observe(on ? observers_[i] : nullptr);
 }
 
-// Certificates are replaced while we run, by whoever mounts them.
+// Session tickets' keys are made anew with the context. (Certificates that were replaced come with
+// a reload.)
 void Program::watch_tls() {
     tls_timer_.expires_after(kTlsLook);
     tls_timer_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
-        if (tls_files_.look(config_.tls, Clock::now())) publish_tls();
+        const Time now = Clock::now();
+        if (tls_files_.is_old(now) && tls_files_.look(config_.tls, now)) publish_tls();
         watch_tls();
     });
 }
@@ -248,7 +265,7 @@ void Program::wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
         if (error) return;
         if (signal == SIGHUP) {
-            reload();
+            follower_.request();
         } else if (signal == SIGUSR1) {
             log_counters();
         } else {
@@ -260,30 +277,29 @@ void Program::wait_for_signal() {
     });
 }
 
-void Program::reload() {
-    config::Loaded loaded = config::load(file_);
-    if (!loaded.config) {
-        for (const config::Problem& problem : loaded.problems)
-            log::error("configuration refused", {{"problem", problem.to_text()}});
-        log::error("still serving the old configuration",
-                   {{"problems", std::to_string(loaded.problems.size())}});
-        operations_.config_refused(loaded.problems.front().to_text());
-        return;
-    }
-    if (const auto files = builder_.load_files(*loaded.config); !files) {
-        log::error("still serving the old configuration", {{"why", files.error().message}});
-        operations_.config_refused(files.error().message);
-        return;
-    }
-    if (loaded.config->listen.dns != config_.listen.dns)
+void Program::refuse(const std::vector<config::Problem>& problems, const std::string& why) {
+    for (const config::Problem& problem : problems)
+        log::error("configuration refused", {{"problem", problem.to_text()}});
+    log::error("still serving the old configuration",
+               {{"problems", std::to_string(problems.size())}, {"why", why}});
+    operations_.config_refused(problems.front().to_text());
+}
+
+void Program::reload(Reading reading) {
+    if (!reading.config) return refuse(reading.problems, reading.why);
+    if (const auto files = builder_.take_files(*reading.config, std::move(reading.zones)); !files)
+        return refuse({{file_, 0, 0, "", files.error().message, ""}}, reading.why);
+    log_warnings(reading.warnings);
+    config::Config& loaded = *reading.config;
+    if (loaded.listen.dns != config_.listen.dns)
         log::warning("listen.dns changed", {{"what", "takes effect after a restart"}});
-    if (loaded.config->listen.tls != config_.listen.tls)
+    if (loaded.listen.tls != config_.listen.tls)
         log::warning("listen.tls changed", {{"what", "takes effect after a restart"}});
-    if (loaded.config->listen.admin != config_.listen.admin)
+    if (loaded.listen.admin != config_.listen.admin)
         log::warning("listen.admin changed", {{"what", "takes effect after a restart"}});
-    if (loaded.config->workers != config_.workers)
+    if (loaded.workers != config_.workers)
         log::warning("workers changed", {{"what", "takes effect after a restart"}});
-    config_ = std::move(*loaded.config);
+    config_ = std::move(loaded);
     log::configure(config_.log);
     set_query_log();
     cache_.configure(config_.cache);
@@ -293,12 +309,13 @@ void Program::reload() {
     if (serves_tls_ && config_.tls.certificate.empty()) config_.tls = tls_files_.options();
     if (serves_tls_ && tls_files_.look(config_.tls, Clock::now())) publish_tls();
     operations_.config_loaded(file_, config_.cluster_name);
-    log::info("configuration reloaded", {{"file", file_}});
+    log::info("configuration reloaded", {{"file", file_}, {"why", reading.why}});
 }
 
 // Until the workers have ended, /readyz says that we are draining.
 void Program::stop() {
     operations_.enter(Operations::Phase::draining);
+    follower_.stop();
     prober_->shut_down();
     for (const auto& worker : workers_) worker->drain(kDrainDeadline);
     ender_ = std::thread([this] {
@@ -334,6 +351,7 @@ void Program::run() {
     signals_.add(SIGUSR1);
     wait_for_signal();
     start();
+    follower_.start(std::move(stamps_));
     if (!config_.listen.admin_is_given) open_admin();  // it has no errors then
     io_.run();
     if (ender_.joinable()) ender_.join();
@@ -342,17 +360,28 @@ void Program::run() {
 
 }  // namespace
 
+int exit_status(const std::vector<config::Problem>& problems) noexcept {
+    const bool wrong = std::ranges::any_of(problems, [](const config::Problem& problem) {
+        return problem.kind == config::Problem::Kind::wrong;
+    });
+    return wrong ? kExitConfiguration : kExitUnavailable;
+}
+
 int serve(const std::string& config_file) {
     std::signal(SIGPIPE, SIG_IGN);  // whoever reads our log may go away
+    // Stamps are taken before what they stand for is read: open() builds the zones that are served.
+    FileStamps stamps = stamps_of({config_file});
     config::Loaded loaded = config::load(config_file);
     for (const config::Problem& problem : loaded.problems)
         log::error("configuration refused", {{"problem", problem.to_text()}});
-    if (!loaded.config) return 1;
+    if (!loaded.config) return exit_status(loaded.problems);
     log::configure(loaded.config->log);
-    Program program(config_file, std::move(*loaded.config));
+    log_warnings(loaded.warnings);
+    stamps.merge(stamps_of(loaded.files));
+    Program program(config_file, std::move(*loaded.config), std::move(stamps));
     if (const auto opened = program.open(); !opened) {
         log::error("cannot start", {{"why", opened.error().message}});
-        return 1;
+        return kExitUnavailable;
     }
     program.run();
     log::info("stopped");

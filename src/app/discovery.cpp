@@ -1,14 +1,9 @@
-// Files are looked at each second instead of being watched with inotify: a stat() follows whatever
-// leads to the file. A ConfigMap swaps a link two steps away (..data), systemd-resolved's file lies
-// behind a link into another folder, and a file that is mounted alone is written in place: each of
-// them would need watches of its own, and all of it costs two microseconds.
 #include "app/discovery.hpp"
-
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <set>
 
+#include "app/file_stamps.hpp"
 #include "app/snapshot_builder.hpp"
 #include "peerzone/base/log.hpp"
 #include "peerzone/upstream/resolv_conf.hpp"
@@ -20,18 +15,6 @@ constexpr Seconds kLookupDeadline{2};
 constexpr Seconds kLook{1};           // how often files and upstreams are looked at
 constexpr Millis kTellInterval{200};  // building a snapshot costs something
 constexpr std::size_t kListedMax = 16;
-
-// Equal as long as nobody has written or exchanged the file.
-std::string stamp_of(const std::string& path) {
-    struct stat found {};
-    if (::stat(path.c_str(), &found) != 0) return "";
-    std::string stamp;
-    for (const long value : {static_cast<long>(found.st_dev), static_cast<long>(found.st_ino),
-                             static_cast<long>(found.st_size), found.st_mtim.tv_sec,
-                             found.st_mtim.tv_nsec, found.st_ctim.tv_sec, found.st_ctim.tv_nsec})
-        stamp += std::to_string(value) + " ";
-    return stamp;
-}
 
 std::string listed(const std::vector<SocketAddress>& addresses) {
     std::string text;

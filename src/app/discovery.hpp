@@ -56,7 +56,7 @@ private:
     std::map<std::string, std::string> stamps_;  // file → what it looked like when it was read
     std::mt19937 random_{std::random_device{}()};
     boost::asio::steady_timer due_, look_timer_, tell_;
-    Time told_{};
+    Time told_ = kLongAgo;
     bool telling_ = false;
     upstream::Lookups lookups_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // handlers of a gone object see it

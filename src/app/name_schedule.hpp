@@ -81,7 +81,7 @@ private:
         NameAnswer answer;
         std::size_t failures = 0;
         Time due{};
-        Time asked{};  // when the last reply came
+        Time asked = kLongAgo;  // when the last reply came
         bool under_way = false;
     };
 

@@ -54,8 +54,8 @@ std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
 
 }  // namespace
 
-Result<void> SnapshotBuilder::load_files(const config::Config& config) {
-    std::vector<std::shared_ptr<const zone::Zone>> zones;
+Result<ZoneList> load_zones(const config::Config& config) {
+    ZoneList zones;
     for (const zone::Options& options : config.zones) {
         zone::LoadResult loaded = zone::load(options);
         if (!loaded.zone) {
@@ -65,6 +65,16 @@ Result<void> SnapshotBuilder::load_files(const config::Config& config) {
         }
         zones.push_back(std::move(loaded.zone));
     }
+    return zones;
+}
+
+Result<void> SnapshotBuilder::load_files(const config::Config& config) {
+    auto zones = load_zones(config);
+    if (!zones) return zones.error();
+    return take_files(config, std::move(*zones));
+}
+
+Result<void> SnapshotBuilder::take_files(const config::Config& config, ZoneList zones) {
     std::vector<upstream::TlsOptions> wanted;
     each_upstream(config, [&](const upstream::Options& upstream) {
         if (upstream.transport == upstream::Transport::tls) wanted.push_back(upstream.tls);
@@ -79,6 +89,7 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     auto snapshot = std::make_shared<resolver::Snapshot>();
     snapshot->limits = config.resolver_limits;
     snapshot->node_id = node_id_;
+    snapshot->cluster_zone = config.cluster_zone;
     for (const view::Options& options : config.views) {
         const auto id = static_cast<view::ViewId>(snapshot->views.size());
         snapshot->views.push_back(
@@ -99,7 +110,37 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
         });
     });
     tls_.drop_unused();
+    note_moved(*snapshot);
+    snapshot->moved = moved_;
     return snapshot;
+}
+
+// Which suffixes have another owner than in the snapshot before. All views have the same routes.
+void SnapshotBuilder::note_moved(const resolver::Snapshot& snapshot) {
+    constexpr std::size_t kMovedMax = 64;
+    std::map<std::string, std::string> owners;
+    for (const view::Route& route : snapshot.views.front().routes.routes()) {
+        if (route.suffix.is_root()) continue;  // the names of "." are nobody's own
+        const bool asked = route.kind == view::Route::Kind::upstream;
+        owners[route.suffix.folded().to_text()] = asked ? snapshot.upstreams[route.index]->label
+                                                  : route.built_in ? "built-in"
+                                                                   : "zone";
+    }
+    const std::map<std::string, std::string> before = std::exchange(owners_, std::move(owners));
+    if (before.empty()) return;
+    const Time now = Clock::now();
+    const auto note = [&](const auto& from, const auto& to) {
+        for (const auto& [suffix, owner] : from) {
+            const auto found = to.find(suffix);
+            if (found != to.end() && found->second == owner) continue;
+            const dns::Name name = dns::Name::from_text(suffix).value();
+            std::erase_if(moved_, [&](const auto& moved) { return moved.suffix == name; });
+            moved_.push_back({name, now});
+        }
+    };
+    note(before, owners_);
+    note(owners_, before);
+    if (moved_.size() > kMovedMax) moved_ = {{dns::Name(), now}};
 }
 
 void SnapshotBuilder::add_zones(resolver::Snapshot& snapshot, const config::Config& config) {
@@ -189,10 +230,20 @@ void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress&
         return;
     }
     const auto known = endpoints_.find(key);
-    auto endpoint =
-        known != endpoints_.end() ? known->second : std::make_shared<upstream::Endpoint>(address);
+    const bool forwarder = made.options.kind == upstream::Kind::forward;
+    const upstream::EndpointRole role{
+        .forwarder = forwarder, .has_root = forwarder && made.options.zones.front().is_root()};
+    auto endpoint = known != endpoints_.end() ? known->second
+                                              : std::make_shared<upstream::Endpoint>(address, role);
     kept_.emplace(key, endpoint);
     made.endpoints.push_back(std::move(endpoint));
+    // The servers of a resolv.conf file have an order, too; the addresses of a name have none.
+    if (made.options.order == upstream::Order::listed) {
+        const bool same = spec.resolv_conf.empty() && !made.sources.empty() &&
+                          made.sources.back() == upstream::source_text(spec);
+        const int last = made.places.empty() ? -1 : made.places.back();
+        made.places.push_back(static_cast<std::uint8_t>(same ? last : last + 1));
+    }
     made.sources.push_back(upstream::source_text(spec));
     if (made.options.transport != upstream::Transport::tls) return;
     const upstream::TlsOptions& tls = made.options.tls;

@@ -18,18 +18,26 @@
 
 namespace peerzone::app {
 
+using ZoneList = std::vector<std::shared_ptr<const zone::Zone>>;
+
+/// Reads and builds the zones of a configuration that was checked; an error when a file has changed
+/// since. Any thread.
+Result<ZoneList> load_zones(const config::Config& config);
+
 class SnapshotBuilder {
 public:
     /// `node_id`: who we are in hop marks.
     explicit SnapshotBuilder(std::uint64_t node_id = 0) noexcept : node_id_(node_id) {}
     std::uint64_t node_id() const noexcept { return node_id_; }
 
-    /// Reads the zones of a configuration, and the certificates and keys for its upstreams over
-    /// TLS, to be used from the next build on. All or none: an error (a file that changed since the
-    /// configuration was checked) leaves the former ones.
+    /// Reads the certificates and keys for a configuration's upstreams over TLS, to be used from
+    /// the next build on together with `zones`. All or none: an error (a file that changed since
+    /// the configuration was checked) leaves the former ones.
+    Result<void> take_files(const config::Config& config, ZoneList zones);
+    /// The same with the zones read here.
     Result<void> load_files(const config::Config& config);
 
-    /// Zones and certificates are those of the last load_files, which must have been for this
+    /// Zones and certificates are those of the last take_files, which must have been for this
     /// configuration. `sources`: what has become of the endpoints that are followed.
     std::shared_ptr<const resolver::Snapshot> build(const config::Config& config,
                                                     const upstream::SourceTable& sources);
@@ -52,13 +60,17 @@ private:
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
                      const config::Config& config);
 
+    void note_moved(const resolver::Snapshot& snapshot);
+
     std::uint64_t node_id_;
-    std::vector<std::shared_ptr<const zone::Zone>> zones_;
+    ZoneList zones_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> kept_;  // those of the build under way
     upstream::TlsIdentities tls_;
     std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
     std::map<std::string, std::shared_ptr<upstream::UpstreamHealth>> health_;  // by label, as ids_
+    std::map<std::string, std::string> owners_;  // folded suffix → whose its names are
+    std::vector<resolver::MovedSuffix> moved_;
     std::set<std::string> told_;
     std::vector<std::string> notices_;
 };

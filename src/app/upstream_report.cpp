@@ -104,6 +104,7 @@ metrics::UpstreamReport report_on(const Upstream& upstream, const upstream::Sour
     report.kind = kind_text(upstream.options.kind);
     for (const dns::Name& zone : upstream.options.zones) report.zones.push_back(zone.to_text());
     report.state = upstream::state_text(health.state());
+    report.order = upstream.options.order == upstream::Order::listed ? "listed" : "fastest";
     report.held = health.is_held();
     report.since = health.since_wall();
     report.pending = printable(upstream.pending);

@@ -120,6 +120,13 @@ bool Cache::find_last_known(const Key& key, Time now, const Stale& stale, Mutabl
     return place.shard.find_last_known(key, place.tag, moment_of(now), stale, out, hit);
 }
 
+Held Cache::holds(const Key& key, Time now, Duration max_age) const noexcept {
+    Key data = key;
+    data.kind = Kind::answer;
+    const Place place = place_of(data);
+    return place.shard.holds(data, place.tag, moment_of(now), max_age);
+}
+
 bool Cache::claim_refresh(const Key& key, Time now) noexcept {
     const Place place = place_of(key);
     return place.shard.claim_refresh(key, place.tag, moment_of(now));

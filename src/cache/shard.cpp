@@ -25,6 +25,11 @@ std::uint32_t failure_lifetime(std::uint32_t row) noexcept {
     return static_cast<std::uint32_t>(std::min(doubled, kFailureMaxMs));
 }
 
+std::uint64_t milliseconds(Duration duration) noexcept {
+    const auto count = std::chrono::floor<Millis>(duration).count();
+    return static_cast<std::uint64_t>(std::max<Millis::rep>(count, 0));
+}
+
 }  // namespace
 
 Shard::Removed::~Removed() {
@@ -71,8 +76,7 @@ bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out
 
 bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
                             MutableBytes out, Hit& hit) noexcept {
-    const auto max_age_ms = static_cast<std::uint64_t>(
-        std::max<Millis::rep>(std::chrono::floor<Millis>(stale.max_age).count(), 0));
+    const std::uint64_t max_age_ms = milliseconds(stale.max_age);
     const std::lock_guard lock(mutex_);
     hit.stale = false;
     Entry* entry = lookup(key, tag);
@@ -88,6 +92,19 @@ bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const
     }
     entry->count_use();
     return true;
+}
+
+Held Shard::holds(Key key, std::uint32_t tag, Moment now, Duration max_age) const noexcept {
+    Held best = Held::nothing;
+    const std::lock_guard lock(mutex_);
+    for (const Kind kind : {Kind::answer, Kind::chain}) {
+        key.kind = kind;
+        const Entry* entry = lookup(key, tag);
+        if (entry == nullptr || entry->is_negative()) continue;
+        if (!entry->expired(now)) return Held::fresh;
+        if (entry->usable(now, milliseconds(max_age))) best = Held::last_known;
+    }
+    return best;
 }
 
 bool Shard::claim_refresh(const Key& key, std::uint32_t tag, Moment now) noexcept {

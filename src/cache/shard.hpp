@@ -22,6 +22,7 @@ public:
     bool find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out, Hit& hit) noexcept;
     bool find_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
                          MutableBytes out, Hit& hit) noexcept;
+    Held holds(Key key, std::uint32_t tag, Moment now, Duration max_age) const noexcept;
     bool claim_refresh(const Key& key, std::uint32_t tag, Moment now) noexcept;
     void store(const Key& key, EntryPtr fresh, Moment now) noexcept;
     /// Decides how long this failure lives from the row it continues; returns that time in

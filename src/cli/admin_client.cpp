@@ -43,6 +43,7 @@ public:
         stream_.expires_after(kPatience);
         stream_.async_connect(endpoint_, [this](beast::error_code error) {
             if (ended(error)) return;
+            connected_ = true;
             http::async_write(stream_, request_, [this](beast::error_code failed, std::size_t) {
                 if (ended(failed)) return;
                 http::async_read(stream_, buffer_, parser_,
@@ -50,11 +51,44 @@ public:
             });
         });
         io_.run();
-        if (error_) return fail(error_.message());
-        return AdminReply{parser_.get().result_int(), parser_.get().body()};
+        if (error_) return fail(why());
+        const auto& reply = parser_.get();
+        if (!reply[http::field::server].starts_with("peerzone/")) return fail(who(reply));
+        return AdminReply{reply.result_int(), reply.body()};
     }
 
 private:
+    using Reply = http::response<http::string_body>;
+
+    std::string why() const {
+        const std::string at = endpoint_text();
+        if (!connected_) return "no answer from " + at + ": " + error_.message();
+        if (error_ == beast::error::timeout)
+            return at + " takes connections, but did not answer within " +
+                   std::to_string(kPatience.count()) + " s: is it another program's port?";
+        if (error_.category() == beast::error_code(http::error::bad_version).category())
+            return at + " is another program's port: what listens there does not speak HTTP (" +
+                   error_.message() + ")";
+        return "no answer from " + at + ": " + error_.message();
+    }
+
+    // For a terminal: whatever a stranger calls itself.
+    std::string who(const Reply& reply) const {
+        constexpr std::size_t kNameMax = 60;
+        std::string name;
+        for (const char c : reply[http::field::server].substr(0, kNameMax))
+            name += c >= ' ' && c <= '~' ? c : '?';
+        return endpoint_text() + " is another program's port: it answers HTTP " +
+               std::to_string(reply.result_int()) +
+               (name.empty() ? "" : " and calls itself '" + name + "'") + ", but is no peerzone";
+    }
+
+    std::string endpoint_text() const {
+        const std::string ip = endpoint_.address().to_string();
+        return (endpoint_.address().is_v6() ? "[" + ip + "]" : ip) + ":" +
+               std::to_string(endpoint_.port());
+    }
+
     bool ended(beast::error_code error) {
         error_ = error;
         return error.failed();
@@ -67,15 +101,14 @@ private:
     http::response_parser<http::string_body> parser_;
     beast::flat_buffer buffer_;
     beast::error_code error_;
+    bool connected_ = false;
 };
 
 }  // namespace
 
 Result<AdminReply> ask_admin(const SocketAddress& server, const std::string& method,
                              const std::string& target, const std::string& accept) {
-    Result<AdminReply> reply = Exchange(server, method, target, accept).run();
-    if (reply) return reply;
-    return fail("no answer from " + server.to_text() + ": " + reply.error().message);
+    return Exchange(server, method, target, accept).run();
 }
 
 }  // namespace peerzone::cli

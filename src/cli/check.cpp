@@ -1,9 +1,15 @@
 #include "cli/check.hpp"
 
 #include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <iomanip>
+#include <istream>
 #include <ostream>
 #include <vector>
+
+#include "peerzone/app/app.hpp"
 
 namespace peerzone::cli {
 namespace {
@@ -51,6 +57,56 @@ void write_section(std::ostream& out, const char* heading, const std::vector<std
             << "and " << lines.size() - kLinesPerSectionMax << " more\n";
 }
 
+std::string name_of(const std::string& file) {
+    return file == "-" ? "<stdin>" : file;
+}
+
+config::Loaded load(const std::string& file, std::istream& in) {
+    if (file != "-") return config::load(file);
+    // One octet more than allowed is enough to be refused.
+    std::string text(config::kFileBytesMax + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    return config::load_text(text, name_of(file));
+}
+
+const char* severity(config::Problem::Kind kind) {
+    return kind == config::Problem::Kind::warning ? "warning" : "error";
+}
+
+boost::json::object to_json(const std::string& file, const config::Loaded& loaded) {
+    boost::json::array problems;
+    for (const auto* list : {&loaded.problems, &loaded.warnings})
+        for (const config::Problem& problem : *list)
+            problems.push_back(boost::json::object{{"severity", severity(problem.kind)},
+                                                   {"file", problem.file},
+                                                   {"line", problem.line},
+                                                   {"column", problem.column},
+                                                   {"path", problem.path},
+                                                   {"message", problem.message},
+                                                   {"hint", problem.hint}});
+    return {{"file", name_of(file)}, {"ok", loaded.config.has_value()}, {"problems", problems}};
+}
+
+std::string counted(std::size_t count, const char* what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+void tell(const std::string& file, const config::Loaded& loaded, const Streams& streams) {
+    for (const auto* list : {&loaded.problems, &loaded.warnings})
+        for (const config::Problem& problem : *list)
+            streams.complaints << problem.to_text() << '\n';
+    if (!loaded.config) {
+        streams.complaints << name_of(file) << ": " << counted(loaded.problems.size(), "problem")
+                           << '\n';
+        return;
+    }
+    streams.out << name_of(file) << ": ok";
+    if (!loaded.warnings.empty()) streams.out << ", " << counted(loaded.warnings.size(), "warning");
+    streams.out << '\n';
+    write_summary(*loaded.config, streams.out);
+}
+
 }  // namespace
 
 void write_summary(const config::Config& config, std::ostream& out) {
@@ -85,17 +141,22 @@ void write_summary(const config::Config& config, std::ostream& out) {
         out << "  note: no peers, zones, local or forward: every ordinary name is refused\n";
 }
 
-int check(const std::string& file, std::ostream& out, std::ostream& complaints) {
-    const config::Loaded loaded = config::load(file);
-    for (const config::Problem& problem : loaded.problems) complaints << problem.to_text() << '\n';
-    if (!loaded.config) {
-        const std::size_t count = loaded.problems.size();
-        complaints << file << ": " << count << (count == 1 ? " problem" : " problems") << '\n';
-        return 1;
+int check(const CheckOptions& options, const Streams& streams) {
+    std::vector<config::Problem> problems;
+    boost::json::array told;
+    for (const std::string& file : options.files) {
+        const config::Loaded loaded = load(file, streams.in);
+        problems.insert(problems.end(), loaded.problems.begin(), loaded.problems.end());
+        if (options.as_json)
+            told.push_back(to_json(file, loaded));
+        else
+            tell(file, loaded, streams);
     }
-    out << file << ": ok\n";
-    write_summary(*loaded.config, out);
-    return 0;
+    const bool ok = problems.empty();
+    if (options.as_json)
+        streams.out << boost::json::serialize(boost::json::object{{"ok", ok}, {"files", told}})
+                    << '\n';
+    return ok ? 0 : app::exit_status(problems);
 }
 
 }  // namespace peerzone::cli

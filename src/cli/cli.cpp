@@ -4,13 +4,16 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/check.hpp"
+#include "cli/misspelt.hpp"
 #include "cli/operate.hpp"
 #include "peerzone/app/app.hpp"
 #include "peerzone/base/version.hpp"
@@ -31,6 +34,9 @@ constexpr const char* kExample =
     "  peerzone serve --config peerzone.yaml\n"
     "  dig @127.0.0.1 -p 5300 cockroachdb-0.cockroachdb.westus.svc.cluster.local\n"
     "  peerzone status\n"
+    "\n"
+    "Exit status: 0 done; 1 the configuration is wrong, or a running server refuses or is not\n"
+    "there; 2 a wrong command line; 3 an address or a file cannot be had.\n"
     "\n"
     "config/peerzone.example.yaml documents every option.";
 
@@ -91,6 +97,26 @@ private:
     CLI::App* release_;
 };
 
+KnownCommand known(const CLI::App& app, const std::string& name) {
+    KnownCommand command{name, {}, false};
+    for (const CLI::Option* option : app.get_options()) {
+        command.takes_words = command.takes_words || option->get_positional();
+        const bool takes_value = option->get_expected_max() > 0;
+        for (const std::string& word : option->get_lnames())
+            command.options.push_back({"--" + word, takes_value});
+        for (const std::string& word : option->get_snames())
+            command.options.push_back({"-" + word, takes_value});
+    }
+    return command;
+}
+
+std::string find_misspelt(const CLI::App& program, int argc, char** argv) {
+    std::vector<KnownCommand> commands{known(program, "")};
+    for (const CLI::App* command : program.get_subcommands({}))
+        commands.push_back(known(*command, command->get_name()));
+    return find_misspelt(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), commands);
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -103,20 +129,29 @@ int run(int argc, char** argv) {
 
         std::string config_file;
         CLI::App* serve = program.add_subcommand(
-            "serve", "Answer until SIGTERM or SIGINT; SIGHUP reads the configuration again");
+            "serve",
+            "Answer until SIGTERM or SIGINT; a changed configuration is taken over by itself, and "
+            "on SIGHUP");
         serve->add_option("--config,-c", config_file, "The configuration, YAML")
             ->required()
             ->type_name("FILE");
-        CLI::App* check_command = program.add_subcommand(
-            "check", "Say every problem of a configuration, or what it does; exit 1 or 0");
-        check_command->add_option("file", config_file, "The configuration, YAML")
+        CheckOptions checked;
+        CLI::App* check_command =
+            program.add_subcommand("check", "Say every problem of configurations, or what they do");
+        check_command
+            ->add_option("file", checked.files, "Configurations, YAML; - is standard input")
             ->required()
             ->type_name("FILE");
+        check_command->add_flag("--json", checked.as_json, "As JSON, on standard output");
 
         const Operating operating(program);
 
         program.footer(kExample);  // behind add_subcommand, which would hand it on
 
+        if (const std::string misspelt = find_misspelt(program, argc, argv); !misspelt.empty()) {
+            std::cerr << "peerzone: " << misspelt << '\n';
+            return kUsageError;
+        }
         try {
             program.parse(argc, argv);
         } catch (const CLI::ParseError& error) {
@@ -125,7 +160,7 @@ int run(int argc, char** argv) {
         }
         if (serve->parsed()) return app::serve(config_file);
         if (const auto done = operating.run()) return *done;
-        return check(config_file, std::cout, std::cerr);
+        return check(checked, {std::cin, std::cout, std::cerr});
     } catch (const std::exception& error) {
         std::cerr << "peerzone: " << error.what() << '\n';
         return 1;

@@ -1,7 +1,10 @@
 // Addresses, prefixes and endpoints of the configuration.
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
+#include "config/keys.hpp"
 #include "config/values.hpp"
 
 namespace peerzone::config {
@@ -18,6 +21,63 @@ bool looks_like_address(std::string_view text) {
     const bool numeric = text.find_first_not_of("0123456789.:/") == std::string_view::npos;
     return numeric || text.find('[') != std::string_view::npos ||
            std::count(text.begin(), text.end(), ':') > 1;
+}
+
+// Ports that DNS servers and their metrics have.
+bool looks_like_port(std::string_view text) {
+    static constexpr auto kPorts =
+        std::to_array<std::string_view>({"53", "853", "1053", "8053", "9053", "9153"});
+    const bool number = text.find_first_not_of("0123456789") == std::string_view::npos;
+    return std::ranges::find(kPorts, text) != kPorts.end() ||
+           (number && text.size() == 4 && text[0] == '5');
+}
+
+// "fd00::1:53" is an IPv6 address, but hardly the one that was meant; "fd00:1:2:3:4:5:6:7:53" is
+// none. Nothing when the text is neither.
+std::optional<Wrong> unbracketed(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    if (text.starts_with('[') || std::count(text.begin(), text.end(), ':') < 2) return {};
+    const std::string_view host = text == "::53" ? "::" : text.substr(0, colon);
+    const std::string port(text.substr(colon + 1));
+    const auto ip = IpAddress::parse(host);
+    if (!ip || port.empty() || !parse_count(port, 1, 65535)) return {};
+    const std::string meant = "\"[" + std::string(host) + "]:" + port + "\"";
+    if (!IpAddress::parse(text))
+        return Wrong{in_quotes(text) + " is an IPv6 address with a port, but without brackets",
+                     "write " + meant};
+    const bool own = ip->is_unspecified() || host == "::1";
+    if (!own && !looks_like_port(port)) return {};
+    return Wrong{
+        in_quotes(text) + " can be read in two ways: address and port need brackets",
+        "write " + meant + ", or \"[" + std::string(text) + "]\" if all of it is the address"};
+}
+
+// How others write what is an address and a port here: 10.2.0.10#53 (dnsmasq), 10.2.0.10@53
+// (Unbound), tls://10.2.0.10 (CoreDNS). Empty: none of these.
+std::string respelled(std::string_view text) {
+    constexpr std::string_view kScheme = "://";
+    if (const std::size_t scheme = text.find(kScheme); scheme != std::string_view::npos) {
+        const std::string rest(text.substr(scheme + kScheme.size()));
+        const std::string name(text.substr(0, scheme));
+        return "write '" + rest + "'" +
+               (name == "tls" || name == "tcp" || name == "udp" ? " and transport: " + name : "");
+    }
+    const std::size_t at = text.find_first_of("#@");
+    if (at == std::string_view::npos) return "";
+    const std::string host(text.substr(0, at));
+    const bool six = host.find(':') != std::string::npos;
+    return "write '" + (six ? "[" + host + "]" : host) + ":" + std::string(text.substr(at + 1)) +
+           "'";
+}
+
+// "/etc/resolv.conf", "reslov.conf:/etc/resolv.conf".
+std::string meant_resolv_conf(std::string_view text) {
+    static constexpr auto kWord = std::to_array<std::string_view>({"resolv.conf"});
+    const std::size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return "";
+    if (slash > 0 && (text[slash - 1] != ':' || nearest(text.substr(0, slash - 1), kWord).empty()))
+        return "";
+    return "did you mean '" + std::string(kResolvConf) + std::string(text.substr(slash)) + "'?";
 }
 
 // The prefix that was meant, with the bits behind its length cleared.
@@ -63,6 +123,7 @@ Parsed<IpPrefix> parse_prefix(std::string_view text) {
 }
 
 Parsed<SocketAddress> parse_listen_address(std::string_view text, std::uint16_t port) {
+    if (auto wrong = unbracketed(text)) return *std::move(wrong);
     const auto address = SocketAddress::parse(text, port);
     const std::string sample = std::to_string(port);
     if (!address)
@@ -90,8 +151,13 @@ Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
         spec.resolv_conf = resolve_path(path, folder);
         return spec;
     }
+    if (auto wrong = unbracketed(text)) return *std::move(wrong);
     const auto address = SocketAddress::parse(text, kinds.port);
     if (!address) {
+        std::string meant = respelled(text);
+        if (meant.empty()) meant = meant_resolv_conf(text);
+        if (!meant.empty())
+            return Wrong{in_quotes(text) + " is not an address or host name", std::move(meant)};
         if (looks_like_address(text) || text.empty())
             return Wrong{address.error().message,
                          "such as 10.2.0.10, 10.2.0.10:5353 or \"[fd00::1]:53\""};

@@ -16,16 +16,24 @@ struct Choice {
     T value;
 };
 
+/// What others call a choice: for hints only.
+struct OtherWord {
+    std::string_view word;
+    std::string_view meant;
+};
+
 template <class T>
-Parsed<T> parse_choice(std::string_view text, std::span<const Choice<T>> choices) {
+Parsed<T> parse_choice(std::string_view text, std::span<const Choice<T>> choices,
+                       std::span<const OtherWord> others = {}) {
     std::vector<std::string_view> words;
     for (const Choice<T>& choice : choices) {
         if (choice.word == text) return choice.value;
         words.push_back(choice.word);
     }
-    const std::string_view near = nearest(text, words);
-    return Wrong{in_quotes(text) + " is not one of " + listed(words),
-                 near.empty() ? "" : "did you mean '" + std::string(near) + "'?"};
+    std::string_view near = nearest(text, words);
+    for (const OtherWord& other : others)  // "no" is not "on"
+        if (other.word == text) near = other.meant;
+    return Wrong{in_quotes(text) + " is not one of " + listed(words), did_you_mean(near)};
 }
 
 }  // namespace peerzone::config

@@ -1,5 +1,6 @@
 #include "peerzone/config/config.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "config/draft.hpp"
 #include "config/reader.hpp"
 #include "config/tree.hpp"
+#include "peerzone/upstream/resolv_conf.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -46,18 +48,71 @@ void set_defaults(Config& config) {
     config.views = {view::Options{"default", view::default_clients()}};
 }
 
+// A Kubernetes object around the configuration: of all its keys none is ours.
+bool is_manifest(const Value& whole) {
+    if (whole.node().kind != TreeNode::Kind::map) return false;
+    std::string kind;
+    std::string hint = "give the configuration as a file of its own";
+    bool has_version = false;
+    const TreeNode& root = whole.node();
+    for (std::size_t i = 0; i < root.keys.size(); ++i) {
+        const TreeNode& value = *root.items[i];
+        if (root.keys[i]->text == "apiVersion") has_version = true;
+        if (root.keys[i]->text == "kind") kind = value.text;
+        if (root.keys[i]->text == "data" && !value.keys.empty())
+            hint = "the configuration is what stands below data." + in_quotes(value.keys[0]->text) +
+                   " (line " + std::to_string(value.keys[0]->mark.line) +
+                   "): give that as a file of its own";
+    }
+    if (!has_version || kind.empty()) return false;
+    whole.problem(
+        "this is a Kubernetes object (kind " + in_quotes(kind) + "), not the configuration in it",
+        hint);
+    return true;
+}
+
+bool needs_bootstrap(const upstream::Options& upstream) {
+    return std::ranges::any_of(upstream.endpoints, [](const upstream::EndpointSpec& spec) {
+        return !spec.host.empty() || !spec.srv.empty();
+    });
+}
+
+// The servers that resolve endpoints' host names, where the file leaves them to the system.
+void check_default_bootstrap(Draft& draft) {
+    const Config& config = draft.config;
+    if (!std::ranges::any_of(config.peers, needs_bootstrap) &&
+        !std::ranges::any_of(config.forwards, needs_bootstrap) &&
+        !(config.local && needs_bootstrap(*config.local)))
+        return;
+    const auto read = upstream::read_resolv_conf(config.bootstrap.front().resolv_conf);
+    if (!read)
+        draft.problems.add({}, "bootstrap", read.error().message,
+                           "host names of endpoints cannot be resolved without: bootstrap: "
+                           "[ADDRESS] names a server",
+                           Problem::Kind::warning);
+}
+
 void read_document(const TreeNode& root, Draft& draft) {
     set_defaults(draft.config);
-    const Map map(Value(root, root.mark, "", draft.problems), "");
+    const Value whole(root, root.mark, "", draft.problems);
+    if (is_manifest(whole)) return;
+    const Map map(whole, "");
     for (const Reader& reader : kReaders)
-        if (const Value* value = map.get(reader.key)) reader.read(*value, draft);
+        if (const Value* value = map.get(reader.key))
+            if (reader.key == "workers" || !value->is_left_out()) reader.read(*value, draft);
     check(draft);
     check_tls(draft);
+    if (map.get("bootstrap") == nullptr) check_default_bootstrap(draft);
 }
 
 Loaded failed(const std::string& file, std::string message) {
+    std::error_code ignored;
+    std::string hint;
+    if (std::filesystem::path(file).is_relative())
+        hint = "looked for in " + std::filesystem::current_path(ignored).string();
     Loaded loaded;
-    loaded.problems.push_back(Problem{file, 0, 0, "", std::move(message), ""});
+    loaded.problems.push_back(
+        Problem{file, 0, 0, "", std::move(message), std::move(hint), Problem::Kind::unavailable});
     return loaded;
 }
 
@@ -67,6 +122,7 @@ std::string Problem::to_text() const {
     std::string text = file;
     if (line > 0) text += ":" + std::to_string(line);
     if (line > 0 && column > 0) text += ":" + std::to_string(column);
+    if (kind == Kind::warning) text += ": warning";
     if (!path.empty()) text += ": " + path;
     text += ": " + message;
     if (!hint.empty()) text += " (hint: " + hint + ")";
@@ -80,7 +136,8 @@ Loaded load_text(const std::string& text, const std::string& file) {
         if (const auto root = parse_tree(text, problems)) read_document(*root, draft);
         Loaded loaded;
         if (problems.empty()) loaded.config = std::move(draft.config);
-        loaded.problems = std::move(problems).take_sorted();
+        loaded.files = std::move(draft.files);
+        std::move(problems).take_sorted(loaded.problems, loaded.warnings);
         return loaded;
     } catch (const std::exception& error) {  // memory, or a file system that refuses a path
         return failed(file, std::string("cannot be loaded: ") + error.what());

@@ -30,6 +30,8 @@ struct Draft {
     Problems& problems;
     std::filesystem::path folder;  ///< what relative paths are relative to
 
+    std::vector<std::string> files;  ///< Loaded::files
+
     std::vector<Placed<dns::Name>> zones;       ///< of peers, local, forward and ourselves
     std::vector<Placed<IpPrefix>> reverse;      ///< of peers and local
     std::vector<Placed<SocketAddress>> listen;  ///< listen.dns and listen.tls

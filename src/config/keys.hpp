@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "peerzone/base/nearest.hpp"
+
 namespace peerzone::config {
 
 /// The keys of one mapping. `path` has "*" for a name that the user chooses and "[]" for an item of
@@ -22,9 +24,6 @@ struct Section {
 std::span<const Section> all_sections();
 /// The section with this path, which must exist.
 const Section& section(std::string_view path);
-
-/// The candidate that differs from `word` by the fewest edits; empty when none is near.
-std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 /// "a, b and c".
 std::string listed(std::span<const std::string_view> words);

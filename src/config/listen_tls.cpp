@@ -40,14 +40,19 @@ void check_tls(Draft& draft) {
         return;
     }
     const server::TlsOptions& tls = draft.config.tls;
+    for (const std::string& file : {tls.certificate, tls.key, tls.client_ca})
+        if (!file.empty()) draft.files.push_back(file);
     if (tls.certificate.empty() || tls.key.empty()) return;  // complained about already
     const server::TlsLoad loaded = server::load_tls(tls);
     if (loaded.context != nullptr) return;
     using Part = server::TlsLoad::Part;
-    const Value& place = loaded.part == Part::certificate ? *draft.tls_certificate
-                         : loaded.part == Part::key       ? *draft.tls_key
-                                                          : *draft.tls_client_ca;
-    place.problem(loaded.problem);
+    const bool of_certificate = loaded.part == Part::certificate;
+    const bool of_key = loaded.part == Part::key;
+    const Value& place = of_certificate ? *draft.tls_certificate
+                         : of_key       ? *draft.tls_key
+                                        : *draft.tls_client_ca;
+    const std::string& file = of_certificate ? tls.certificate : of_key ? tls.key : tls.client_ca;
+    place.problem(loaded.problem, "", kind_of_trouble(file));
 }
 
 }  // namespace peerzone::config

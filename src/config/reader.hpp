@@ -20,17 +20,22 @@ class Problems {
 public:
     explicit Problems(std::string file) : file_(std::move(file)) {}
 
-    void add(const Mark& mark, std::string path, std::string message, std::string hint = {});
+    void add(const Mark& mark, std::string path, std::string message, std::string hint = {},
+             Problem::Kind kind = Problem::Kind::wrong);
     /// A problem inside another file (a zone file) that `mark` of the configuration names.
     void add_foreign(const Mark& mark, Problem problem);
-    bool empty() const noexcept { return found_.empty(); }
-    std::size_t size() const noexcept { return found_.size(); }
-    std::vector<Problem> take_sorted() &&;
+    /// Warnings do not count.
+    bool empty() const noexcept { return size() == 0; }
+    std::size_t size() const noexcept;
+    void take_sorted(std::vector<Problem>& problems, std::vector<Problem>& warnings) &&;
 
 private:
     std::string file_;
     std::vector<std::pair<Mark, Problem>> found_;
 };
+
+/// Of a problem with `file`: one that cannot be read is not the same as one with mistakes in it.
+Problem::Kind kind_of_trouble(const std::string& file);
 
 /// One value of the file. References the tree and the problems, which outlive it.
 class Value {
@@ -46,9 +51,12 @@ public:
     Problems& problems() const noexcept { return *problems_; }
 
     /// A complaint about the value …
-    void problem(std::string message, std::string hint = {}) const;
+    void problem(std::string message, std::string hint = {},
+                 Problem::Kind kind = Problem::Kind::wrong) const;
     /// … or about the mapping as a whole: at its key.
     void problem_at_key(std::string message, std::string hint = {}) const;
+    /// Something that is served all the same.
+    void warn(std::string message, std::string hint = {}) const;
 
     /// The text with its ${NAME}s replaced. Complains and gives nothing when it is no text or a
     /// variable is not set.
@@ -58,6 +66,15 @@ public:
     /// Key and value of each entry; null is an empty mapping. Complains about anything else, and
     /// about keys given twice (which are left out).
     std::vector<std::pair<std::string, Value>> entries() const;
+
+    /// entries() of a mapping from names to mappings with the keys of a section ("peers.*", "a
+    /// peer", a name such as "westus"). Complains once when those keys stand beside the name that
+    /// they belong to, and leaves both out.
+    std::vector<std::pair<std::string, Value>> named_entries(std::string_view section_path,
+                                                             const char* kind,
+                                                             const char* sample) const;
+    /// Warns and gives true when there is nothing behind the key, or a mapping without keys.
+    bool is_left_out() const;
 
     /// Replaces `out` by what `parse` makes of the text. Complains and gives false when it makes
     /// nothing of it.

@@ -74,7 +74,14 @@ void read_admin(const Value& value, Draft& draft) {
     }
     const auto address = parse_listen_address(*given, server::kAdminPort);
     if (!address) {
-        value.problem(address.error().message, "off, or one address such as 127.0.0.1:9153");
+        static constexpr auto kWords =
+            std::to_array<std::string_view>({"off", "false", "none", "no", "disabled"});
+        const bool off = !nearest(*given, kWords).empty();
+        const bool meant = address.error().hint.starts_with("write ");
+        value.problem(address.error().message, off ? did_you_mean("off")
+                                               : meant
+                                                   ? address.error().hint
+                                                   : "off, or one address such as 127.0.0.1:9153");
         return;
     }
     listen.admin = *address;
@@ -95,7 +102,10 @@ void read_workers(const Value& value, Draft& draft) {
     constexpr std::size_t kWorkersMax = 64;
     value.read(draft.config.workers, [](std::string_view text) -> Parsed<std::size_t> {
         if (text == "auto") return std::size_t{0};
+        static constexpr auto kWords = std::to_array<std::string_view>({"auto"});
         auto count = parse_count(text, 1, kWorkersMax);
+        if (const std::string_view near = nearest(text, kWords); !near.empty())
+            return Wrong{count.error().message, did_you_mean(near)};
         if (!count)
             return Wrong{count.error().message, "auto, or a number of threads from 1 to 64"};
         return count;
@@ -109,9 +119,9 @@ void read_listen(const Value& value, Draft& draft) {
     if (const Value* dns = map.get("dns")) {
         if (dns->node().kind == TreeNode::Kind::list && dns->node().items.empty())
             dns->problem("the list is empty", "leave the key out for 0.0.0.0:53 and [::]:53");
-        read_addresses(*dns, kDnsPort, draft.config.listen.dns, draft);
+        if (!dns->is_left_out()) read_addresses(*dns, kDnsPort, draft.config.listen.dns, draft);
     }
-    if (const Value* tls = map.get("tls")) {
+    if (const Value* tls = map.get("tls"); tls != nullptr && !tls->is_left_out()) {
         read_addresses(*tls, kTlsPort, draft.config.listen.tls, draft);
         if (!tls->node().items.empty()) draft.listen_tls = *tls;
     }
@@ -119,7 +129,6 @@ void read_listen(const Value& value, Draft& draft) {
 }
 
 void read_views(const Value& value, Draft& draft) {
-    if (value.node().kind == TreeNode::Kind::null) return;
     const auto items = value.list();
     if (value.node().kind == TreeNode::Kind::list && items.empty())
         value.problem("the list is empty", "leave the key out to serve private addresses only");

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "config/reader.hpp"
+#include "config/syntax.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -33,6 +34,10 @@ struct Refused : std::runtime_error {
     std::string hint;
 };
 
+struct SecondDocument {
+    Mark mark;
+};
+
 class TreeBuilder final : public YAML::EventHandler {
 public:
     explicit TreeBuilder(std::string_view text) : text_(text) {}
@@ -40,9 +45,7 @@ public:
     NodePtr root() const { return root_; }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
-        if (started_)
-            throw Refused(mark, "a second YAML document starts here",
-                          "one file holds one configuration");
+        if (started_) throw SecondDocument{mark_of(mark)};
         started_ = true;
     }
     void OnDocumentEnd() override {}
@@ -148,85 +151,6 @@ private:
     bool started_ = false;
 };
 
-// The length of the UTF-8 sequence at `at` (RFC 3629), or 0 when it is broken or a control
-// character that YAML forbids.
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-    const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned first = octet(at);
-    if (first < 0x20) return first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
-    if (first < 0x7f) return 1;
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || at + length > text.size()) return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((octet(at + i) & 0xc0) != 0x80) return 0;
-    const unsigned second = octet(at + 1);
-    const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-    const bool beyond = (first == 0xed && second >= 0xa0) || (first == 0xf4 && second >= 0x90);
-    return overlong || beyond ? 0 : length;
-}
-
-// yaml-cpp would guess other encodings; we take UTF-8 only, so that what was checked is what is
-// parsed.
-bool check_encoding(std::string_view text, Problems& problems) {
-    Mark mark{1, 1};
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t length = sequence_length(text, at);
-        if (length == 0) {
-            problems.add(mark, "", "this is not UTF-8 text", "save the file as UTF-8");
-            return false;
-        }
-        if (text[at] == '\n') {
-            ++mark.line;
-            mark.column = 1;
-        } else {
-            mark.column += length;  // octets, as yaml-cpp counts
-        }
-        at += length;
-    }
-    return true;
-}
-
-std::string_view line_at(std::string_view text, std::size_t number) {
-    std::size_t at = 0;
-    for (std::size_t line = 1; line < number && at < text.size(); ++line) {
-        const std::size_t end = text.find('\n', at);
-        if (end == std::string_view::npos) return {};
-        at = end + 1;
-    }
-    return text.substr(at, text.find('\n', at) - at);
-}
-
-// [::1]:53 without quotes is a list with something behind it.
-bool has_bare_bracketed_address(std::string_view line) {
-    const std::size_t close = line.find("]:");
-    return close != std::string_view::npos && close + 2 < line.size() && line[close + 2] >= '0' &&
-           line[close + 2] <= '9' && line.find_first_of("\"'") == std::string_view::npos;
-}
-
-bool is_tab_indented(std::string_view text, std::size_t line_max) {
-    std::size_t at = 0;
-    for (std::size_t line = 1; line <= line_max && at < text.size(); ++line) {
-        const std::size_t word = std::min(text.find_first_not_of(" \t", at), text.size());
-        if (text.substr(at, word - at).find('\t') != std::string_view::npos) return true;
-        const std::size_t end = text.find('\n', at);
-        if (end == std::string_view::npos) return false;
-        at = end + 1;
-    }
-    return false;
-}
-
-std::string syntax_hint(std::string_view text, const Mark& mark, std::string_view message) {
-    if (is_tab_indented(text, mark.line)) return "indent with spaces; YAML allows no tabs there";
-    if (has_bare_bracketed_address(line_at(text, mark.line)))
-        return "an IPv6 address with a port needs quotes: \"[::1]:53\"";
-    if (message.find("anchor") != std::string_view::npos)
-        return "a text that starts with '*' or '&' needs quotes";
-    if (message.find("illegal map value") != std::string_view::npos)
-        return "put a text that holds ': ' into quotes, and check the indentation";
-    if (message.find("flow") != std::string_view::npos) return "a '[' or '{' is not closed";
-    return "check the indentation and the quotes of this line and the one before";
-}
-
 }  // namespace
 
 const char* kind_name(TreeNode::Kind kind) noexcept {
@@ -247,27 +171,30 @@ std::shared_ptr<const TreeNode> parse_tree(const std::string& text, Problems& pr
     }
     constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
     const bool marked = text.starts_with(kByteOrderMark);
-    const std::string body = marked ? text.substr(kByteOrderMark.size()) : text;
+    std::string body = marked ? text.substr(kByteOrderMark.size()) : text;
     if (!check_encoding(body, problems)) return nullptr;
+    replace_odd_spaces(body, problems);
     TreeBuilder builder(body);
+    const auto add = [&](const SyntaxProblem& problem) {
+        problems.add(problem.mark, "", problem.message, problem.hint);
+        return nullptr;
+    };
     try {
         std::istringstream stream(body);
         YAML::Parser parser(stream);
         while (parser.HandleNextDocument(builder)) {
         }
+    } catch (const SecondDocument& second) {
+        return add(explain_second_document(body, second.mark));
     } catch (const Refused& refused) {
-        problems.add(refused.mark, "", refused.what(), refused.hint);
-        return nullptr;
+        return add({refused.mark, refused.what(), refused.hint});
     } catch (const YAML::Exception& error) {
-        const Mark mark = mark_of(error.mark);
-        problems.add(mark, "", "this is not YAML: " + error.msg,
-                     syntax_hint(body, mark, error.msg));
-        return nullptr;
+        return add(explain_syntax(body, mark_of(error.mark), error.msg));
     }
-    if (builder.root() == nullptr || builder.root()->kind == TreeNode::Kind::null) {
-        problems.add({1, 1}, "", "the file is empty", "start from config/peerzone.example.yaml");
-        return nullptr;
-    }
+    if (builder.root() == nullptr || builder.root()->kind == TreeNode::Kind::null)
+        return add({{1, 1}, "the file is empty", "start from config/peerzone.example.yaml"});
+    if (builder.root()->kind == TreeNode::Kind::text && is_corefile(body))
+        return add(corefile_problem());
     return builder.root();
 }
 

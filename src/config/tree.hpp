@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "peerzone/config/config.hpp"
+
 namespace peerzone::config {
 
 class Problems;
 
-inline constexpr std::size_t kFileBytesMax = 1u << 20;
 inline constexpr std::size_t kNodesMax = 100'000;  ///< aliases counted as often as they are used
 inline constexpr std::size_t kDepthMax = 32;
 
@@ -37,7 +38,7 @@ struct TreeNode {
 /// "nothing", "a text", "a list", "a mapping": for messages.
 const char* kind_name(TreeNode::Kind kind) noexcept;
 
-/// Parses exactly one document. Null when there is a problem, which has then been added. Throws
+/// Parses exactly one document. Null when it cannot be read; every problem has been added. Throws
 /// nothing of yaml-cpp's.
 std::shared_ptr<const TreeNode> parse_tree(const std::string& text, Problems& problems);
 

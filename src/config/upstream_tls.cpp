@@ -30,7 +30,7 @@ std::array<File, 3> files_of(upstream::TlsOptions& tls) {
     return {{{"ca", tls.ca}, {"certificate", tls.certificate}, {"key", tls.key}}};
 }
 
-bool read_files(const Map& map, upstream::TlsOptions& tls, const Draft& draft) {
+bool read_files(const Map& map, upstream::TlsOptions& tls, Draft& draft) {
     bool complete = true;
     for (const File& file : files_of(tls)) {
         const bool read = map.read(file.key, file.path, [&](std::string_view text) {
@@ -38,6 +38,7 @@ bool read_files(const Map& map, upstream::TlsOptions& tls, const Draft& draft) {
                                 : Parsed<std::string>(boost::system::in_place_value,
                                                       resolve_path(text, draft.folder));
         });
+        if (read) draft.files.push_back(file.path);
         complete = complete && (read || map.get(file.key) == nullptr);
     }
     return complete;
@@ -66,7 +67,10 @@ void read_upstream_tls(const Map& upstream, std::string_view section_path,
     }
     if (!complete) return;
     for (const upstream::TlsProblem& problem : upstream::check_tls(tls))
-        if (const Value* place = map.get(problem.key)) place->problem(problem.message);
+        for (const File& file : files_of(tls))
+            if (const Value* place = map.get(problem.key);
+                place != nullptr && file.key == problem.key)
+                place->problem(problem.message, "", kind_of_trouble(file.path));
 }
 
 }  // namespace peerzone::config

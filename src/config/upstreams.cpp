@@ -5,6 +5,7 @@
 
 #include "config/choice.hpp"
 #include "config/draft.hpp"
+#include "peerzone/upstream/resolv_conf.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -20,12 +21,22 @@ Parsed<upstream::Transport> parse_transport(std::string_view text) {
                                                     {"udp", upstream::Transport::udp},
                                                     {"tcp", upstream::Transport::tcp},
                                                     {"tls", upstream::Transport::tls}});
-    return parse_choice<upstream::Transport>(text, kTransports);
+    static constexpr auto kOthers = std::to_array<OtherWord>(
+        {{"dot", "tls"}, {"ssl", "tls"}, {"any", "auto"}, {"both", "auto"}});
+    return parse_choice<upstream::Transport>(text, kTransports, kOthers);
+}
+
+Parsed<upstream::Order> parse_order(std::string_view text) {
+    static constexpr auto kOrders = std::to_array<Choice<upstream::Order>>(
+        {{"fastest", upstream::Order::fastest}, {"listed", upstream::Order::listed}});
+    return parse_choice<upstream::Order>(text, kOrders);
 }
 
 Parsed<bool> parse_switch(std::string_view text) {
     static constexpr auto kPositions = std::to_array<Choice<bool>>({{"on", true}, {"off", false}});
-    return parse_choice<bool>(text, kPositions);
+    static constexpr auto kOthers = std::to_array<OtherWord>(
+        {{"true", "on"}, {"yes", "on"}, {"false", "off"}, {"no", "off"}, {"never", "off"}});
+    return parse_choice<bool>(text, kPositions, kOthers);
 }
 
 // `- srv: NAME`. `- kubernetes: {…}` is designed and comes later; every other mapping is a slip of
@@ -45,9 +56,12 @@ bool read_mapping(const Value& item, EndpointKinds kinds, upstream::EndpointSpec
         entries.front().second.problem_at_key("unknown kind of endpoint " + in_quotes(kind),
                                               "not supported yet");
     } else {
+        static constexpr auto kKinds = std::to_array<std::string_view>({"srv"});
+        const std::string_view near = nearest(kind, kKinds);
         item.problem("a text or srv is expected, not a mapping",
-                     "an address or a host name, each with an optional port, or srv: "
-                     "_dns._udp.example.com");
+                     !near.empty() ? did_you_mean(near)
+                                   : "an address or a host name, each with an optional port, or "
+                                     "srv: _dns._udp.example.com");
     }
     return false;
 }
@@ -89,6 +103,10 @@ void read_endpoints(const Value& value, EndpointKinds kinds,
             item.problem(in_quotes(upstream::source_text(endpoint)) + " is listed twice");
             continue;
         }
+        if (!endpoint.resolv_conf.empty())
+            if (const auto read = upstream::read_resolv_conf(endpoint.resolv_conf); !read)
+                item.warn(read.error().message,
+                          "it is looked at each second, and used as soon as it is there");
         if (endpoint.address)
             draft.endpoints.push_back({*endpoint.address, item.mark(), item.path()});
         out.push_back(std::move(endpoint));
@@ -106,6 +124,7 @@ void read_negative_ttl(const Map& map, upstream::Options& options) {
 void read_stale(const Map& map, std::string_view section, upstream::StaleOptions& stale) {
     const Value* value = map.get("stale");
     if (value == nullptr) return;
+    if (value->is_left_out()) return;
     const Map inner(*value, section);
     inner.read("max_age", stale.max_age, [](std::string_view text) {
         return parse_seconds(text, Seconds(0), std::chrono::hours(7 * 24));  // RFC 8767 section 4
@@ -117,7 +136,7 @@ void read_stale(const Map& map, std::string_view section, upstream::StaleOptions
 
 void read_reverse(const Map& map, upstream::Options& options, Draft& draft) {
     const Value* reverse = map.get("reverse");
-    if (reverse == nullptr || reverse->node().kind == TreeNode::Kind::null) return;
+    if (reverse == nullptr || reverse->is_left_out()) return;
     read_prefixes(*reverse, options.reverse, &draft.reverse);
 }
 
@@ -140,6 +159,7 @@ void read_common(const Map& map, const CommonSections& sections, EndpointKinds k
     map.read("deadline", options.deadline, [](std::string_view text) {
         return parse_duration(text, kDeadlineMin, kDeadlineMax);
     });
+    map.read("order", options.order, parse_order);
     map.read("hedge", options.hedge, parse_switch);
 }
 
@@ -207,7 +227,7 @@ void read_local(const Value& value, Draft& draft) {
 }
 
 void read_peers(const Value& value, Draft& draft) {
-    for (const auto& [name, peer] : value.entries()) {
+    for (const auto& [name, peer] : value.named_entries("peers.*", "a peer", "westus")) {
         if (const auto identifier = parse_identifier(name); !identifier)
             peer.problem_at_key(identifier.error().message, identifier.error().hint);
         else if (name == "local")
@@ -227,7 +247,7 @@ void read_peers(const Value& value, Draft& draft) {
 }
 
 void read_forward(const Value& value, Draft& draft) {
-    for (const auto& [suffix, forward] : value.entries()) {
+    for (const auto& [suffix, forward] : value.named_entries("forward.*", "a suffix", "\".\"")) {
         const Map map(forward, "forward.*");
         upstream::Options options;
         options.kind = upstream::Kind::forward;

@@ -9,6 +9,8 @@
 #include <limits>
 #include <utility>
 
+#include "config/keys.hpp"
+
 namespace peerzone::config {
 namespace {
 
@@ -60,6 +62,48 @@ std::string in_largest_unit(std::uint64_t number, const std::array<Unit, N>& uni
     return std::to_string(number / best->factor) + std::string(best->name);
 }
 
+struct Spelling {
+    std::string_view text;
+    std::string_view unit;
+};
+
+// "5 sec" is "5s". Nothing when it is no number with a unit of whatever spelling.
+template <std::size_t N>
+std::string respelled(std::string_view text, const std::array<Spelling, N>& spellings) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+    const std::string digits(text.begin(), end);
+    std::string unit;
+    for (auto at = end; at != text.end(); ++at)
+        if (*at != ' ') unit += static_cast<char>(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+    const auto found = std::ranges::find(spellings, std::string_view(unit), &Spelling::text);
+    if (digits.empty() || found == spellings.end()) return "";
+    return digits + std::string(found->unit);
+}
+
+constexpr std::array<Spelling, 20> kDurationSpellings = {
+    {{"ms", "ms"},  {"msec", "ms"}, {"millis", "ms"}, {"milliseconds", "ms"}, {"s", "s"},
+     {"sec", "s"},  {"secs", "s"},  {"second", "s"},  {"seconds", "s"},       {"m", "m"},
+     {"min", "m"},  {"mins", "m"},  {"minute", "m"},  {"minutes", "m"},       {"h", "h"},
+     {"hour", "h"}, {"hours", "h"}, {"d", "d"},       {"day", "d"},           {"days", "d"}}};
+constexpr std::array<Spelling, 14> kSizeSpellings = {{{"b", "B"},
+                                                      {"bytes", "B"},
+                                                      {"k", "KiB"},
+                                                      {"kb", "KiB"},
+                                                      {"ki", "KiB"},
+                                                      {"kib", "KiB"},
+                                                      {"m", "MiB"},
+                                                      {"mb", "MiB"},
+                                                      {"mi", "MiB"},
+                                                      {"mib", "MiB"},
+                                                      {"g", "GiB"},
+                                                      {"gb", "GiB"},
+                                                      {"gi", "GiB"},
+                                                      {"gib", "GiB"}}};
+
+std::string first_of(std::string hint, const char* otherwise) {
+    return hint.empty() ? otherwise : hint;
+}
+
 bool is_variable_name(std::string_view name) {
     return !name.empty() && !is_digit(name[0]) && std::all_of(name.begin(), name.end(), [](char c) {
         return is_letter(c) || is_digit(c) || c == '_';
@@ -109,7 +153,9 @@ Parsed<std::string> expand_environment(const std::string& text) {
                          "write $${ for a literal ${"};
         const char* value =
             std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-        if (value == nullptr) return Wrong{"the environment variable " + name + " is not set", ""};
+        if (value == nullptr)
+            return Wrong{"the environment variable " + name + " is not set",
+                         "set it for the process, or write $${ for a literal ${"};
         result += text.substr(at, found - at) + value;
         at = close + 1;
     }
@@ -119,7 +165,8 @@ Parsed<Millis> parse_duration(std::string_view text, Millis min, Millis max) {
     std::uint64_t number = 0;
     if (!scaled_number(text, kDurationUnits, number))
         return Wrong{in_quotes(text) + " is not a duration",
-                     "a whole number with its unit: 250ms, 5s, 1m, 1h or 1d"};
+                     first_of(did_you_mean(respelled(text, kDurationSpellings)),
+                              "a whole number with its unit: 250ms, 5s, 1m, 1h or 1d")};
     const auto given = static_cast<std::int64_t>(number);
     if (given < min.count() || given > max.count())
         return Wrong{in_quotes(text) + range_text(duration_text(min), duration_text(max)), ""};
@@ -143,7 +190,8 @@ Parsed<std::size_t> parse_size(std::string_view text, std::size_t min, std::size
     std::uint64_t number = 0;
     if (!scaled_number(text, kSizeUnits, number))
         return Wrong{in_quotes(text) + " is not a size",
-                     "a whole number with its unit: 512B, 64KiB, 64MiB or 1GiB"};
+                     first_of(did_you_mean(respelled(text, kSizeSpellings)),
+                              "a whole number with its unit: 512B, 64KiB, 64MiB or 1GiB")};
     if (number < min || number > max)
         return Wrong{in_quotes(text) + range_text(size_text(min), size_text(max)), ""};
     return static_cast<std::size_t>(number);

@@ -29,17 +29,20 @@ bool read_records(const std::vector<Value>& items, std::vector<std::string>& out
 }
 
 void add_zone_problem(const Source& source, const zone::Options& options,
-                      const zone::Problem& problem) {
+                      const zone::Problem& problem, Problem::Kind kind) {
     if (source.file != nullptr && problem.line > 0) {
         source.file->problems().add_foreign(
             source.file->mark(),
-            Problem{options.file, problem.line, 0, source.file->path(), problem.message, ""});
+            Problem{options.file, problem.line, 0, source.file->path(), problem.message, "", kind});
         return;
     }
-    if (problem.line > 0 && problem.line <= source.items.size())
-        source.items[problem.line - 1].problem(problem.message);
-    else
-        (source.file != nullptr ? *source.file : *source.records).problem(problem.message);
+    if (source.file != nullptr && kind == Problem::Kind::wrong)
+        kind = kind_of_trouble(options.file);
+    const bool is_item = problem.line > 0 && problem.line <= source.items.size();
+    const Value& place = is_item                  ? source.items[problem.line - 1]
+                         : source.file != nullptr ? *source.file
+                                                  : *source.records;
+    place.problem(problem.message, "", kind);
 }
 
 void read_zone(const std::string& origin, const Value& value, Draft& draft) {
@@ -72,17 +75,23 @@ void read_zone(const std::string& origin, const Value& value, Draft& draft) {
         if (file && file->empty()) source.file->problem("'' names no file");
         is_complete = is_complete && file && !file->empty();
         if (file) options.file = resolve_path(*file, draft.folder);
+        if (is_complete) draft.files.push_back(options.file);
     }
-    if (is_complete)
-        for (const zone::Problem& problem : zone::load(options).problems)
-            add_zone_problem(source, options, problem);
+    if (is_complete) {
+        const zone::LoadResult loaded = zone::load(options);
+        for (const zone::Problem& problem : loaded.problems)
+            add_zone_problem(source, options, problem, Problem::Kind::wrong);
+        for (const zone::Problem& warning : loaded.warnings)
+            add_zone_problem(source, options, warning, Problem::Kind::warning);
+    }
     draft.config.zones.push_back(std::move(options));
 }
 
 }  // namespace
 
 void read_zones(const Value& value, Draft& draft) {
-    for (const auto& [origin, zone] : value.entries()) read_zone(origin, zone, draft);
+    for (const auto& [origin, zone] : value.named_entries("zones.*", "a zone", "corp.internal"))
+        read_zone(origin, zone, draft);
 }
 
 }  // namespace peerzone::config

@@ -211,7 +211,9 @@ std::size_t finish_reply(MutableBytes message, const Query& query, BodyInfo info
     const std::size_t room = limit - std::min(limit, start + opt);
     if (info.truncated || info.size > room) info = cut_body(message, start, info, room);
     store_u16(&message[0], query.id);
-    const unsigned kept = query.flags & (kOpcodeMask | kFlagRd | kFlagCd);
+    // What RD and CD mean is not known for an opcode that is not; BIND sends none back, too.
+    const bool is_known = head.rcode != Rcode::notimp;
+    const unsigned kept = query.flags & (kOpcodeMask | (is_known ? kFlagRd | kFlagCd : 0u));
     store_u16(&message[2], kFlagQr | kept | head.flags | (info.truncated ? kFlagTc : 0) |
                                (static_cast<unsigned>(head.rcode) & 15));
     store_u16(&message[4], query.name_size ? 1 : 0);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "dns/escape.hpp"
+
 namespace peerzone::dns {
 namespace {
 
@@ -32,8 +34,8 @@ bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-// One octet of text: a plain character, \X or \DDD (RFC 1035 5.1). Moves `at` behind it; -1 for a
-// broken escape.
+}  // namespace
+
 int unescape(std::string_view text, std::size_t& at) {
     if (text[at] != '\\') return static_cast<unsigned char>(text[at++]);
     if (at + 1 >= text.size()) return -1;
@@ -46,8 +48,6 @@ int unescape(std::string_view text, std::size_t& at) {
     at += 4;
     return value > 255 ? -1 : value;
 }
-
-}  // namespace
 
 bool equal_folded(Bytes a, Bytes b) noexcept {
     if (a.size() != b.size()) return false;

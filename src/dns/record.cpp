@@ -1,7 +1,5 @@
-// ldns is lenient where a zone must not be: it wraps numbers that are too large, lets names grow
-// past 255 octets and takes any class. So owner, TTL, class and type are read here, each field of
-// the data is checked against ldns's own table of types, and ldns turns the data that is left into
-// wire form.
+// Owner, TTL, class and type are read here, the data in record_data.cpp. ldns knows the names of
+// the types and prints records; it does not read them, for it is lenient where a zone must not be.
 #include "peerzone/dns/record.hpp"
 
 #include <algorithm>
@@ -10,8 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "dns/record_tokens.hpp"
-#include "peerzone/base/ip.hpp"
+#include "dns/record_data.hpp"
 #include "peerzone/dns/types.hpp"
 
 #include <ldns/ldns.h>
@@ -34,8 +31,6 @@ using LdnsRecord = std::unique_ptr<ldns_rr, FreeRecord>;
 using LdnsText = std::unique_ptr<char, FreeText>;
 
 constexpr std::size_t kQuotedMax = 80;  // characters of a record that an error message repeats
-constexpr std::size_t kTextMax =
-    65000;  // characters of a record; ldns drops what lies behind 65535 without a word
 
 std::string quoted(std::string_view text) {
     std::string result = "'";
@@ -47,12 +42,6 @@ std::string quoted(std::string_view text) {
 
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
-}
-
-bool equal_word(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-        return kFold[static_cast<unsigned char>(x)] == kFold[static_cast<unsigned char>(y)];
-    });
 }
 
 // "CLASS3" or "TYPE65": the number behind the word (RFC 3597 5).
@@ -72,28 +61,6 @@ std::optional<std::uint16_t> class_number(std::string_view text) noexcept {
     for (const auto& [name, number] : kClasses)
         if (equal_word(text, name)) return number;
     return numbered(text, "CLASS");
-}
-
-std::uint16_t type_number(std::string_view text) {
-    if (const auto number = numbered(text, "TYPE")) return *number;
-    if (text.size() > 4 && equal_word(text.substr(0, 4), "TYPE"))
-        return 0;  // ldns would wrap the number
-    return static_cast<std::uint16_t>(ldns_get_rr_type_by_name(std::string(text).c_str()));
-}
-
-Result<Name> absolute_name(const Token& token, const Name& origin) {
-    if (token.text == "@") return origin;
-    if (token.is_quoted()) return fail(std::string(token.text) + " is in quotes, a name is not");
-    Result<Name> name = Name::from_text(token.text);
-    if (!name) return name;
-    std::size_t slashes = 0;
-    while (slashes + 1 < token.text.size() && token.text[token.text.size() - 2 - slashes] == '\\')
-        ++slashes;
-    if (token.text.back() == '.' && slashes % 2 == 0) return name;
-    const std::optional<Name> whole = name->with_suffix(Name{}, origin);
-    if (!whole)
-        return fail("'" + std::string(token.text) + "' is longer than 255 octets with its origin");
-    return *whole;
 }
 
 // The fields in front of the data.
@@ -134,90 +101,11 @@ Result<Front> parse_front(const Tokens& tokens, const Name& origin, std::uint32_
     }
     if (front.used == tokens.items.size()) return fail("no type");
     const std::string word{tokens.items[front.used++].text};
-    front.type = type_number(word);
-    if (front.type == 0 && !equal_word(word, "TYPE0")) return fail("unknown type '" + word + "'");
+    const Result<std::uint16_t> type = parse_type(word);
+    if (!type) return type.error();
+    front.type = *type;
     if (is_meta_type(front.type)) return fail("a zone cannot hold type " + word);
     return front;
-}
-
-// The data as ldns is to read it, with "." for each name: ldns's own reading of names is not used,
-// for it lets them grow too long and takes some escaped characters for their plain meaning.
-struct Data {
-    std::string text;
-    std::vector<Name> names;
-};
-
-// Checks one field of the data and appends it.
-Result<void> append_field(Data& data, ldns_rdf_type field, const Token& token, const Name& origin) {
-    const std::string word{token.text};
-    const auto number = [&](std::uint64_t most) -> Result<void> {
-        if (!std::all_of(word.begin(), word.end(), is_digit))
-            return fail("'" + word + "' is not a number");
-        std::uint64_t value = 0;
-        const auto status = std::from_chars(word.data(), word.data() + word.size(), value).ec;
-        if (status != std::errc{} || value > most)
-            return fail("'" + word + "' is above " + std::to_string(most));
-        data.text += word;
-        return {};
-    };
-    data.text += ' ';
-    switch (field) {
-        case LDNS_RDF_TYPE_INT8: return number(0xff);
-        case LDNS_RDF_TYPE_INT16: return number(0xffff);
-        case LDNS_RDF_TYPE_INT32: return number(0xffffffff);
-        case LDNS_RDF_TYPE_PERIOD:
-            if (const auto period = parse_ttl(word)) {
-                data.text += std::to_string(*period);
-                return {};
-            } else {
-                return period.error();
-            }
-        case LDNS_RDF_TYPE_DNAME:
-            if (const auto name = absolute_name(token, origin)) {
-                data.names.push_back(*name);
-                data.text += '.';
-                return {};
-            } else {
-                return name.error();
-            }
-        case LDNS_RDF_TYPE_A:
-        case LDNS_RDF_TYPE_AAAA: {
-            const bool v4 = field == LDNS_RDF_TYPE_A;
-            const Result<IpAddress> address = IpAddress::parse(word);
-            if (!address || (v4 ? word.find(':') != word.npos : word.find(':') == word.npos))
-                return fail("'" + word + "' is not an " + (v4 ? "IPv4" : "IPv6") + " address");
-            data.text += word;
-            return {};
-        }
-        default: data.text += word; return {};
-    }
-}
-
-// Data of the form "\# 4 0a000005" (RFC 3597 5) goes through as it is.
-Result<Data> data_of(const Front& front, const Tokens& tokens, const Name& origin) {
-    const std::size_t count = tokens.items.size() - front.used;
-    Data data;
-    data.text = ". " + std::to_string(front.ttl) + " IN TYPE" + std::to_string(front.type);
-    const ldns_rr_descriptor* fields = ldns_rr_descript(front.type);
-    const bool is_generic = count != 0 && tokens.items[front.used].text == "\\#";
-    if (!is_generic) {
-        const std::size_t least = ldns_rr_descriptor_minimum(fields);
-        if (count < least)
-            return fail("data missing: " + std::to_string(count) + " of " + std::to_string(least) +
-                        " fields");
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        const Token& token = tokens.items[front.used + i];
-        // Past the last field there may be more of it: hexadecimal and base64 may be written in
-        // pieces.
-        const bool is_plain = is_generic || i >= ldns_rr_descriptor_maximum(fields);
-        const auto field = is_plain ? LDNS_RDF_TYPE_NONE : ldns_rr_descriptor_field_type(fields, i);
-        if (const Result<void> done = append_field(data, field, token, origin); !done)
-            return done.error();
-    }
-    if (data.text.size() > kTextMax)
-        return fail("the record is longer than " + std::to_string(kTextMax) + " characters");
-    return data;
 }
 
 Result<ResourceRecord> parse(std::string_view text, const Name& origin, std::uint32_t default_ttl,
@@ -227,31 +115,10 @@ Result<ResourceRecord> parse(std::string_view text, const Name& origin, std::uin
     if (tokens->items.empty()) return fail("no record");
     const Result<Front> front = parse_front(*tokens, origin, default_ttl, previous_owner);
     if (!front) return front.error();
-    const Result<Data> data = data_of(*front, *tokens, origin);
-    if (!data) return data.error();
-
-    ldns_rr* parsed = nullptr;
-    const ldns_status status =
-        ldns_rr_new_frm_str(&parsed, data->text.c_str(), front->ttl, nullptr, nullptr);
-    const LdnsRecord owned{parsed};
-    if (status == LDNS_STATUS_SYNTAX_SUPERFLUOUS_TEXT_ERR) return fail("text behind the data");
-    if (status != LDNS_STATUS_OK)
-        return fail("this is not the data of type " + type_text(front->type));
-
-    ResourceRecord record{
-        .owner = front->owner, .type = front->type, .ttl = front->ttl, .rdata = {}};
-    std::size_t names = 0;
-    for (std::size_t i = 0; i < ldns_rr_rd_count(parsed); ++i) {
-        const ldns_rdf* field = ldns_rr_rdf(parsed, i);
-        const bool is_name =
-            ldns_rdf_get_type(field) == LDNS_RDF_TYPE_DNAME && names < data->names.size();
-        const Bytes octets = is_name ? data->names[names++].wire()
-                                     : Bytes{ldns_rdf_data(field), ldns_rdf_size(field)};
-        record.rdata.insert(record.rdata.end(), octets.begin(), octets.end());
-    }
-    if (!is_sound_rdata(record.type, record.rdata))
-        return fail("this is not the data of type " + type_text(front->type));
-    return record;
+    auto rdata = parse_rdata(front->type, std::span(tokens->items).subspan(front->used), origin);
+    if (!rdata) return rdata.error();
+    return ResourceRecord{
+        .owner = front->owner, .type = front->type, .ttl = front->ttl, .rdata = *std::move(rdata)};
 }
 
 std::string generic_data(Bytes rdata) {
@@ -265,6 +132,15 @@ std::string generic_data(Bytes rdata) {
 }
 
 }  // namespace
+
+Result<std::uint16_t> parse_type(std::string_view word) {
+    if (const auto number = numbered(word, "TYPE")) return *number;
+    // ldns would wrap a number that is too large, and gives 0 for what it does not know.
+    const bool is_number = word.size() > 4 && equal_word(word.substr(0, 4), "TYPE");
+    const auto known = is_number ? 0 : ldns_get_rr_type_by_name(std::string(word).c_str());
+    if (known == 0) return fail("unknown type '" + std::string(word) + "'");
+    return static_cast<std::uint16_t>(known);
+}
 
 Result<ResourceRecord> parse_record(std::string_view text, const Name& origin,
                                     std::uint32_t default_ttl, const Name* previous_owner) {

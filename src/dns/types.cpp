@@ -9,7 +9,7 @@ std::string type_text(std::uint16_t type) {
         {type::a, "A"},         {type::ns, "NS"},       {type::cname, "CNAME"},
         {type::soa, "SOA"},     {type::ptr, "PTR"},     {type::mx, "MX"},
         {type::txt, "TXT"},     {type::aaaa, "AAAA"},   {type::srv, "SRV"},
-        {35, "NAPTR"},          {type::dname, "DNAME"}, {43, "DS"},
+        {35, "NAPTR"},          {type::dname, "DNAME"}, {type::ds, "DS"},
         {type::rrsig, "RRSIG"}, {type::nsec, "NSEC"},   {48, "DNSKEY"},
         {type::svcb, "SVCB"},   {type::https, "HTTPS"}, {type::ixfr, "IXFR"},
         {type::axfr, "AXFR"},   {type::any, "ANY"},     {257, "CAA"}};
@@ -26,6 +26,7 @@ std::string rcode_text(Rcode rcode) {
         case Rcode::nxdomain: return "NXDOMAIN";
         case Rcode::notimp: return "NOTIMP";
         case Rcode::refused: return "REFUSED";
+        case Rcode::yxdomain: return "YXDOMAIN";
         case Rcode::badvers: return "BADVERS";
     }
     return "RCODE" + std::to_string(static_cast<unsigned>(rcode));

@@ -30,9 +30,28 @@ void Resolver::Impl::fail_away(Walk& walk, const upstream::Upstream& upstream) {
     upstream.health->stats().note_failed_at_once();
 }
 
-void Resolver::Impl::fail_chain(Walk& walk) {
+void Resolver::Impl::fail_chain(Walk& walk, upstream::ChainFault fault) {
     counters.add(Count::chain_too_long);
-    fail(walk, dns::ede::other, "more than 8 aliases, the last ones at " + walk.name.to_text());
+    fail(walk, dns::ede::other, upstream::chain_text(fault, walk.name));
+}
+
+bool ends_in_loop(MutableBytes message, Bytes name, const dns::BodyInfo& info) noexcept {
+    const std::size_t start = body_offset(name);
+    std::memcpy(&message[dns::kHeaderSize], name.data(), name.size());
+    const Bytes whole = message.first(start + info.size);
+    const auto each_alias = [&](const auto& visit) {
+        dns::Reader reader(whole, start);
+        dns::Record record;
+        for (unsigned i = 0; i < info.counts[0] && reader.read_record(record); ++i)
+            if (record.type == dns::type::cname) visit(record);
+    };
+    dns::Name last;
+    each_alias([&](const dns::Record& record) {
+        dns::Reader(whole, record.rdata_offset).read_name(last);
+    });
+    bool found = false;
+    each_alias([&](const dns::Record& record) { found = found || record.owner == last; });
+    return found;
 }
 
 // Copies records of the current stop out of the scratch, before a wait or before the parts are put
@@ -67,7 +86,7 @@ void Resolver::Impl::assemble(Walk& walk) {
         return p.section == dns::Section::answer && p.record.type == dns::type::cname;
     });
     if (aliases > static_cast<std::ptrdiff_t>(kLinksMax) && !walk.answer.failed) {
-        fail_chain(walk);
+        fail_chain(walk, upstream::ChainFault::too_long);
         return;
     }
     dns::BodyWriter writer(scratch, scratch.size(), walk.flight->question().query.name());

@@ -1,10 +1,11 @@
 // What the parts of a Resolver share: resolver.cpp (answers at once), later.cpp (who waits),
 // loops.cpp (who asks in a circle), walk.cpp (the way of a question that waits), learn.cpp (what
-// upstreams said), finish.cpp (its end).
+// upstreams said), known.cpp (what the cache says of it), finish.cpp (its end).
 #pragma once
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,7 @@
 
 namespace peerzone::resolver {
 
-/// Aliases followed over all zones and upstreams together (src/README.md, "Order of things", step
-/// 8).
-inline constexpr unsigned kLinksMax = 8;
+using upstream::kLinksMax;
 
 /// An answer before it is put behind one client's question: the body stands in Impl::scratch.
 struct Answer {
@@ -48,6 +47,8 @@ struct Walk {
     dns::Name name;      ///< folded; what is asked for now
     unsigned stops = 0;  ///< zones and upstreams passed
     unsigned links = 0;
+    Time until{};               ///< the deadline of all questions together, once somebody is asked
+    bool deadline_cut = false;  ///< the question has less time than its upstream would give it
     bool first_is_upstream = false;
     std::uint16_t first_source = 0;
     std::vector<PassedRecord> passed{};  ///< aliases of earlier stops
@@ -82,6 +83,27 @@ private:
     const view::RouteTable& routes_;
     const view::Route& here_;
 };
+
+/// Whose a question is: the longest suffix's. The DS of a zone of ours is its parent's to answer
+/// where that is ours, too, and delegates it (RFC 4035 3.1.4.1).
+inline const view::Route* find_route(const Snapshot& snapshot, const view::View& view, Bytes name,
+                                     std::uint16_t type) noexcept {
+    const view::Route* route = view.routes.find(name);
+    if (type != dns::type::ds || route == nullptr || name.size() <= 1) return route;
+    const dns::Name asked = dns::Name::from_checked(name);
+    if (route->kind != view::Route::Kind::zone || !(route->suffix == asked)) return route;
+    const view::Route* parent = view.routes.find(name.subspan(name[0] + 1u));
+    const bool is_ours = parent != nullptr && parent->kind == view::Route::Kind::zone &&
+                         snapshot.zones[parent->index]->delegates(asked);
+    return is_ours ? parent : route;
+}
+
+/// The RCODE of what a zone of ours says.
+inline dns::Rcode rcode_of(zone::Outcome outcome) noexcept {
+    return outcome == zone::Outcome::nxdomain   ? dns::Rcode::nxdomain
+           : outcome == zone::Outcome::overlong ? dns::Rcode::yxdomain
+                                                : dns::Rcode::noerror;
+}
 
 struct Resolver::Impl {
     cache::Cache& cache;
@@ -122,11 +144,22 @@ struct Resolver::Impl {
                     Time now, MutableBytes out, std::size_t& size) noexcept;
     Now reply_kept(const view::View& view, const Request& request, const cache::Hit& hit,
                    MutableBytes out, std::size_t& size, const dns::ExtendedError* why) noexcept;
-    bool last_known(Bytes name, std::uint64_t hash, const Request& request,
-                    const upstream::Upstream& upstream, Time now, MutableBytes body,
-                    cache::Hit& hit) noexcept;
     bool stale_from_cache(Request& request, const upstream::Upstream& upstream, Time now,
-                          MutableBytes body, cache::Hit& hit) noexcept;
+                          MutableBytes message, cache::Hit& hit) noexcept;
+
+    // known.cpp
+    bool find_fresh(const Snapshot& its, const cache::Key& key, Time now, MutableBytes message,
+                    cache::Hit& hit) noexcept;
+    bool last_known(Bytes name, std::uint64_t hash, const Request& request,
+                    const upstream::Upstream& upstream, Time now, MutableBytes message,
+                    cache::Hit& hit) noexcept;
+    bool find_known(cache::Kind kind, Bytes name, std::uint64_t hash, const Request& request,
+                    const upstream::Upstream& upstream, Time now, MutableBytes message,
+                    cache::Hit& hit) noexcept;
+    void drop_proofs(Bytes name, std::uint16_t type, MutableBytes message,
+                     cache::Hit& hit) noexcept;
+    cache::Held other_types(const Walk& walk, std::span<const std::uint16_t> types,
+                            const upstream::Upstream& upstream, Time now) const noexcept;
 
     // later.cpp
     void answer_later(const Request& request, const ReplyTo& to, Time now);
@@ -161,6 +194,7 @@ struct Resolver::Impl {
 
     // loops.cpp
     bool cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
+    void deny_handed_back(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
 
     // walk.cpp
     upstream::Detached run(Flight& flight, Time now);
@@ -171,8 +205,11 @@ struct Resolver::Impl {
     bool visit_cache(Walk& walk, const upstream::Upstream& upstream, Time now);
     Visit visit_last_known(Walk& walk, const upstream::Upstream& upstream, const std::string& why,
                            Time now);
+    enum class End : std::uint8_t { any, known };
     bool visit_chain(Walk& walk, const upstream::Upstream& upstream, const std::string* stale_why,
-                     Time now);
+                     End end, Time now);
+    void follow_passed(Walk& walk, const upstream::Upstream& upstream, std::size_t first);
+    bool may_end_at(const Walk& walk, const dns::Name& target, Time now) const noexcept;
     void end_with(Walk& walk, const cache::Hit& hit);
     void rest_on_stale(Walk& walk, const upstream::Upstream& upstream, const cache::Hit& hit,
                        std::string_view why);
@@ -187,13 +224,20 @@ struct Resolver::Impl {
     void take_end(Walk& walk, const upstream::Upstream& upstream,
                   const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                   std::uint32_t negative_max, Time now);
+    void pass_on_error(Walk& walk, const upstream::Upstream& upstream,
+                       const upstream::CheckedReply& checked);
+    void keep_end(Walk& walk, const upstream::Upstream& upstream,
+                  const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
+                  Duration lifetime, Time now);
+    Seconds negative_max(const Walk& walk, const upstream::Upstream& upstream,
+                         const upstream::CheckedReply& checked, Time now) const noexcept;
+    cache::Key failed_key(const Walk& walk) const;
     cache::Key key_here(const Walk& walk, cache::Kind kind) const;
-    void erase_other_address(cache::Key key) noexcept;
 
     // finish.cpp
     void fail(Walk& walk, std::uint16_t code, std::string text);
     void fail_away(Walk& walk, const upstream::Upstream& upstream);
-    void fail_chain(Walk& walk);
+    void fail_chain(Walk& walk, upstream::ChainFault fault);
     void pass(Walk& walk, const dns::BodyInfo& info, bool answers_only);
     void assemble(Walk& walk);
     void finish(const Flight& flight, Walk& walk, Time now);
@@ -205,6 +249,10 @@ struct Resolver::Impl {
 inline std::size_t body_offset(Bytes name) noexcept {
     return dns::kHeaderSize + name.size() + 4;
 }
+
+/// Whether the last alias of a body, behind a question of this name, leads back to an earlier one.
+/// `message` gets the name.
+bool ends_in_loop(MutableBytes message, Bytes name, const dns::BodyInfo& info) noexcept;
 
 inline cache::Key key_of(Bytes name, std::uint64_t hash, const Request& request,
                          cache::Kind kind) noexcept {

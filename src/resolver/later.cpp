@@ -158,7 +158,9 @@ const upstream::Upstream* Resolver::Impl::first_upstream(const Request& request)
     const view::View& view = snapshot->views[request.view];
     dns::Name name = dns::Name::from_checked(request.query.name());
     for (unsigned stop = 0; stop <= kLinksMax; ++stop) {
-        const view::Route* route = stop == 0 ? request.route : view.routes.find(name.wire());
+        const view::Route* route =
+            stop == 0 ? request.route
+                      : find_route(*snapshot, view, name.wire(), request.query.type);
         if (route == nullptr) return nullptr;
         if (route->kind == view::Route::Kind::upstream)
             return snapshot->upstreams[route->index].get();

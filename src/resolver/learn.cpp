@@ -2,7 +2,9 @@
 // step 8).
 #include <algorithm>
 
+#include "peerzone/upstream/passed_error.hpp"
 #include "resolver/impl.hpp"
+#include "resolver/owners.hpp"
 
 namespace peerzone::resolver {
 namespace {
@@ -10,17 +12,27 @@ namespace {
 using dns::Rcode;
 using upstream::ReplyKind;
 
-// Whether the chain of an answer that ends without data goes on through our own routes: always
-// where somebody else answers for its end; with the same upstream, or where nobody answers, when it
-// was not said that the end has nothing.
-bool goes_on(const view::View& view, const Snapshot& snapshot, const upstream::Upstream& upstream,
-             const upstream::CheckedReply& checked) {
+// How long "no such type" may be kept while the name has data of another one.
+constexpr Seconds kHotNodata{30};
+
+constexpr std::uint16_t kAddressTypes[] = {dns::type::a, dns::type::aaaa};
+constexpr std::uint16_t kUsualTypes[] = {
+    dns::type::a,  dns::type::aaaa, dns::type::srv, dns::type::txt,  dns::type::mx,
+    dns::type::ns, dns::type::ptr,  dns::type::soa, dns::type::svcb, dns::type::https};
+
+const char* denial_text(const upstream::CheckedReply& checked) noexcept {
+    return checked.kind == ReplyKind::nxdomain ? "NXDOMAIN" : "no data";
+}
+
+// Whether the chain of a reply goes on at its end: where somebody else answers for that, and where
+// the reply does not show that the end has nothing.
+bool goes_on(const view::View& view, const upstream::CheckedReply& checked) {
     if (checked.kind == ReplyKind::data || checked.links == 0) return false;
-    const view::Route* route = view.routes.find(checked.target.folded().wire());
-    const bool elsewhere =
-        route != nullptr && (route->kind == view::Route::Kind::zone ||
-                             snapshot.upstreams[route->index].get() != &upstream);
-    return elsewhere || (checked.kind == ReplyKind::nodata && !checked.has_soa);
+    if (checked.leads_away) return true;
+    if (checked.has_soa) return false;
+    // Nobody can be asked: the client gets the chain, or that its end does not exist.
+    return checked.kind == ReplyKind::nodata ||
+           view.routes.find(checked.target.folded().wire()) != nullptr;
 }
 
 }  // namespace
@@ -30,12 +42,14 @@ bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
                           const upstream::Asked& asked, Time now) {
     if (!asked.ok) return take_failure(walk, upstream, asked, now);
     const upstream::CheckedReply& checked = asked.checked;
-    const bool on = goes_on(*walk.view, *walk.flight->snapshot, upstream, checked);
-    const Seconds cap = negative_cap(upstream, cache);
+    const bool on = goes_on(*walk.view, checked);
+    const Seconds cap = negative_max(walk, upstream, checked, now);
     const upstream::TtlCaps caps{.positive = static_cast<std::uint32_t>(cache.max_ttl().count()),
                                  .negative = static_cast<std::uint32_t>(cap.count())};
     dns::BodyWriter writer(scratch, scratch.size(), walk.name.wire());
-    if (!upstream::write_kept(*asked.index, walk.name.wire(), walk.type(), checked, caps, !on,
+    // Of a bare denial without SOA there is nothing to write, and its message may be gone.
+    if (!upstream::is_doubtful(checked) &&
+        !upstream::write_kept(*asked.index, walk.name.wire(), walk.type(), checked, caps, !on,
                               writer)) {
         fail(walk, dns::ede::invalid_data, upstream.label + " reply too large to be kept");
         return true;
@@ -58,12 +72,22 @@ cache::Key Resolver::Impl::key_here(const Walk& walk, cache::Kind kind) const {
     return key_of(walk.name.wire(), hash, request, kind);
 }
 
-// A name that does not exist has no address of the other family either: it must not come back as
-// the last one known.
-void Resolver::Impl::erase_other_address(cache::Key key) noexcept {
-    if (key.type != dns::type::a && key.type != dns::type::aaaa) return;
-    key.type = key.type == dns::type::a ? dns::type::aaaa : dns::type::a;
-    cache.erase(key);
+// A question that had only what was left of its chase's deadline says nothing of the name where it
+// stood.
+cache::Key Resolver::Impl::failed_key(const Walk& walk) const {
+    const Request& request = walk.flight->question();
+    if (!walk.deadline_cut) return key_here(walk, cache::Kind::failure);
+    return key_of(request.query.name(), request.query.name_hash, request, cache::Kind::failure);
+}
+
+// A pod's AAAA is asked for with its A: it need not be each second.
+Seconds Resolver::Impl::negative_max(const Walk& walk, const upstream::Upstream& upstream,
+                                     const upstream::CheckedReply& checked,
+                                     Time now) const noexcept {
+    const Seconds cap = negative_cap(upstream, cache);
+    const bool is_hot = checked.kind == ReplyKind::nodata && checked.has_soa &&
+                        other_types(walk, kUsualTypes, upstream, now) == cache::Held::fresh;
+    return is_hot ? std::max(cap, std::min(kHotNodata, cache.negative_max_ttl())) : cap;
 }
 
 bool Resolver::Impl::take_failure(Walk& walk, const upstream::Upstream& upstream,
@@ -74,8 +98,7 @@ bool Resolver::Impl::take_failure(Walk& walk, const upstream::Upstream& upstream
     // hops, which anybody can write into a question, and others ask without them.
     if (asked.cacheable && !upstream.endpoints.empty() && !upstream.health->is_away() &&
         walk.flight->question().query.hops == 0)
-        cache.store_failure(key_here(walk, cache::Kind::failure), asked.error_text, Rcode::servfail,
-                            upstream.id, now);
+        cache.store_failure(failed_key(walk), asked.error_text, Rcode::servfail, upstream.id, now);
     // RFC 8767 5: when the answer cannot be refreshed, the one known last is better than none.
     if (const Visit led = visit_last_known(walk, upstream, asked.error_text, now);
         led != Visit::ask)
@@ -103,6 +126,16 @@ void Resolver::Impl::take_chain(Walk& walk, const upstream::Upstream& upstream,
     walk.last_known = false;
 }
 
+// Why the upstream denies a name, or that its own answer is old: it said so with its reply.
+void Resolver::Impl::pass_on_error(Walk& walk, const upstream::Upstream& upstream,
+                                   const upstream::CheckedReply& checked) {
+    if (!checked.error.present || !walk.answer.error_text.empty()) return;
+    std::string via = upstream.label;
+    if (checked.rcode != Rcode::noerror) via.append(" ").append(dns::rcode_text(checked.rcode));
+    walk.answer.error_code = checked.error.code;
+    walk.answer.error_text = upstream::pass_error(via, checked.error.text);
+}
+
 void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
                               const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                               std::uint32_t negative_max, Time now) {
@@ -112,15 +145,39 @@ void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
                                  upstream.options.kind == upstream::Kind::forward &&
                                  (walk.stops == 0 || walk.answer.authentic_data);
     walk.answer.info = writer.info();
-    // RFC 2308 5: without SOA a negative answer is not kept, nor what it denies.
-    const bool keep = !negative || checked.has_soa;
-    Duration lifetime =
-        Seconds(negative ? std::min(checked.soa_ttl, negative_max) : checked.least_ttl);
-    if (negative && checked.links != 0)
-        lifetime = std::min<Duration>(lifetime, Seconds(checked.least_ttl));
-    walk.lifetime = std::min(walk.lifetime, lifetime);
-    if (!keep) walk.cacheable = false;
-    const bool bare_nxdomain = checked.kind == ReplyKind::nxdomain && checked.links == 0;
+    pass_on_error(walk, upstream, checked);
+    if (negative && !checked.has_soa) {
+        // RFC 2308 5: not kept. What it denies may be known, and stays.
+        walk.cacheable = false;
+        if (walk.answer.error_text.empty()) {
+            walk.answer.error_code = dns::ede::other;
+            walk.answer.error_text = upstream.label + " " + denial_text(checked) + " without SOA";
+        }
+    } else {
+        Duration lifetime =
+            Seconds(negative ? std::min(checked.soa_ttl, negative_max) : checked.least_ttl);
+        if (negative && checked.links != 0)
+            lifetime = std::min<Duration>(lifetime, Seconds(checked.least_ttl));
+        walk.lifetime = std::min(walk.lifetime, lifetime);
+        keep_end(walk, upstream, checked, writer, lifetime, now);
+        const OtherOwners others(*walk.view, *walk.flight->snapshot, upstream);
+        if (walk.answer.error_text.empty() && checked.links != 0 &&
+            others.is_replier_cluster(checked.target)) {
+            walk.answer.error_code = dns::ede::other;
+            walk.answer.error_text =
+                checked.target.to_text() + " as " + upstream.label + " sees it";
+        }
+    }
+    assemble(walk);
+}
+
+// An NXDOMAIN stands for the whole name, unless data of another type is known: some servers deny
+// the name for the family that it does not have.
+void Resolver::Impl::keep_end(Walk& walk, const upstream::Upstream& upstream,
+                              const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
+                              Duration lifetime, Time now) {
+    const bool of_name = checked.kind == ReplyKind::nxdomain && checked.links == 0 &&
+                         other_types(walk, kAddressTypes, upstream, now) == cache::Held::nothing;
     const cache::Key answer = key_here(walk, cache::Kind::answer);
     const cache::Key nxdomain = key_here(walk, cache::Kind::nxdomain);
     const cache::Value value{.body = writer.body(),
@@ -129,16 +186,14 @@ void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
                              .authentic_data = walk.answer.authentic_data,
                              .source = upstream.id,
                              .lifetime = lifetime};
-    const bool kept = keep && cache.store(bare_nxdomain ? nxdomain : answer, value, now);
-    if (bare_nxdomain || !kept) cache.forget_failure(answer);
-    if (bare_nxdomain || !kept) cache.erase(answer);
-    if (bare_nxdomain) erase_other_address(answer);
-    if (!bare_nxdomain || !kept) cache.erase(nxdomain);
+    const bool kept = cache.store(of_name ? nxdomain : answer, value, now);
+    if (of_name || !kept) cache.forget_failure(answer);
+    if (of_name || !kept) cache.erase(answer);
+    if (!of_name || !kept) cache.erase(nxdomain);
     // An alias that was known, and is none any more, must not be followed when this has expired.
     // The first stop of a client's question found none, or would not have been asked.
     if (walk.flight->is_refresh || walk.stops != 0 || walk.flight->question().kin)
         cache.erase(key_here(walk, cache::Kind::chain));
-    assemble(walk);
 }
 
 }  // namespace peerzone::resolver

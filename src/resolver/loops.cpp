@@ -1,8 +1,12 @@
 // Questions that go round in a circle (src/README.md, "Loops"): the edge that would close it is
 // not asked, and everything else goes on. Three signs: the hop mark or the letter case is our own;
 // it has come over too many servers; the server that we are asking asks us the same.
+//
+// What the cluster's own DNS does not have itself and hands back is no failure: there is no such
+// name. So it goes with every miss of a search list where CoreDNS falls through to us.
 #include <algorithm>
 
+#include "peerzone/upstream/hop_mark.hpp"
 #include "resolver/impl.hpp"
 
 namespace peerzone::resolver {
@@ -11,6 +15,7 @@ namespace {
 using metrics::Count;
 
 constexpr unsigned kHopsMax = 4;
+constexpr Seconds kHandedBackTtlMax{5};
 
 bool is_endpoint_of(const upstream::Upstream& upstream, const IpAddress& client) noexcept {
     return std::ranges::any_of(
@@ -31,7 +36,11 @@ Loop loop_of(const Request& request, const upstream::Upstream& upstream,
              const std::shared_ptr<const Snapshot>& snapshot, const InFlightTable& table,
              const upstream::SentNames& sent, Time now) noexcept {
     const dns::Query& query = request.query;
-    if (query.hops != 0 && query.hop_node == snapshot->node_id) return Loop::own_question;
+    const bool to_own_dns = upstream.options.kind == upstream::Kind::local;
+    if (query.hops != 0 &&
+        (upstream::is_own_mark(query.hop_node, snapshot->node_id) ||
+         (to_own_dns && upstream::is_mark_for_own_dns(query.hop_node, snapshot->node_id))))
+        return Loop::own_question;
     if (query.hops >= kHopsMax) return Loop::hops;
     const Bytes name = query.asked_name();
     const bool is_mixed = dns::has_mixed_case(name);
@@ -41,6 +50,12 @@ Loop loop_of(const Request& request, const upstream::Upstream& upstream,
     // time. What comes back to us carries a mark, or letter case that somebody mixed.
     const bool may_be = (query.hops != 0 || is_mixed) && is_endpoint_of(upstream, request.client);
     return may_be && table.asks(request, upstream.id, snapshot) ? Loop::same_question : Loop::none;
+}
+
+// A name of cluster.zone, or of the addresses that local.forward answers for.
+bool is_name_of_own_dns(const Request& request, const upstream::Upstream& upstream) noexcept {
+    return upstream.options.kind == upstream::Kind::local &&
+           request.route->kind == view::Route::Kind::upstream;
 }
 
 std::string path_of(Loop loop, const Request& request, const upstream::Upstream& upstream) {
@@ -62,6 +77,10 @@ bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& up
     const dns::Query& query = request.query;
     const Loop loop = loop_of(request, upstream, snapshot, table, client.sent(), now);
     if (loop == Loop::none) return false;
+    if (loop != Loop::hops && is_name_of_own_dns(request, upstream)) {
+        deny_handed_back(waiter, upstream, now);
+        return true;
+    }
     std::string text = path_of(loop, request, upstream);
     counters.add(Count::loops);
     std::uint64_t suppressed = 0;
@@ -72,6 +91,37 @@ bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& up
                               {"suppressed", std::to_string(suppressed)}});
     refuse(waiter, snapshot->views[request.view], upstream, std::move(text), now);
     return true;
+}
+
+// NXDOMAIN with a SOA, so that what asked us takes it for proven (RFC 2308 2.1), and for no longer
+// than what the cluster's own DNS says itself: the name may exist in a moment.
+void Resolver::Impl::deny_handed_back(const Waiter& waiter, const upstream::Upstream& upstream,
+                                      Time now) {
+    const Request& request = waiter.request;
+    const auto ttl = static_cast<std::uint32_t>(
+        std::min(negative_cap(upstream, cache), kHandedBackTtlMax).count());
+    const Bytes zone = request.route->suffix.wire();
+    std::array<std::uint8_t, 2 * dns::kNameMax + 20> soa;  // NOLINT: filled up to `size`
+    std::size_t size = 0;
+    for (int name = 0; name < 2; ++name) {  // the server, and the mailbox of who runs it
+        std::copy(zone.begin(), zone.end(), soa.begin() + static_cast<std::ptrdiff_t>(size));
+        size += zone.size();
+    }
+    for (const std::uint32_t number : {1u, 7200u, 1800u, 86400u, ttl}) {
+        store_u32(&soa[size], number);
+        size += 4;
+    }
+    dns::BodyWriter writer(scratch, scratch.size(), request.query.name());
+    writer.add(dns::Section::authority, zone, dns::type::soa, ttl, Bytes(soa).first(size));
+    Answer answer;
+    answer.rcode = dns::Rcode::nxdomain;
+    answer.upstream = &upstream;
+    answer.info = writer.info();
+    answer.error_code = dns::ede::other;
+    answer.error_text =
+        upstream.label + " does not have this name: it asked us, as " + request.client.to_text();
+    counters.add(Count::handed_back);
+    reply_to(waiter, snapshot->views[request.view], answer, now);
 }
 
 }  // namespace peerzone::resolver

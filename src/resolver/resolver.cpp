@@ -18,8 +18,8 @@ constexpr dns::ExtendedError kNoRoute{
     dns::ede::not_authoritative, "no zone, peer or forward for this name (peers, zones, forward)"};
 constexpr dns::ExtendedError kNoRecursion{dns::ede::not_authoritative,
                                           "not known here, and RD=0 forbids to ask upstream"};
-constexpr dns::ExtendedError kBrokenChain{dns::ede::other,
-                                          "aliases in this zone form a loop or more than 8 links"};
+constexpr dns::ExtendedError kLongChain{dns::ede::other, "alias chain longer than 16 links"};
+constexpr dns::ExtendedError kAliasLoop{dns::ede::other, "aliases form a loop"};
 
 std::size_t room_before_body(const dns::Query& query) noexcept {
     return dns::kHeaderSize + query.question_size();
@@ -102,7 +102,8 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
     if (query.type == dns::type::axfr || query.type == dns::type::ixfr) return refuse(kNoTransfer);
 
     // 4. and 5. The longest suffix in this view; names that must not leak have built-in zones.
-    const view::Route* route = request.route = view.routes.find(query.name());
+    const view::Route* route = request.route =
+        find_route(*snapshot, view, query.name(), query.type);
     if (route == nullptr) return refuse(kNoRoute);
 
     // 6. Our own zone answers; for the others the cache may.
@@ -155,21 +156,23 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
         const LongerRoutes elsewhere(view, *at);
         const zone::LookupResult found =
             snapshot->zones[at->index]->lookup(name, query.type, rotation++, writer, &elsewhere);
+        links += found.links;
         // AA speaks for the first owner name in the answer section (RFC 1035 4.1.1): that one is
         // ours, but not below a cut.
         if (found.outcome != zone::Outcome::delegation || links != 0) head.flags |= dns::kFlagAa;
-        if (found.outcome == zone::Outcome::nxdomain) head.rcode = Rcode::nxdomain;
-        links += found.links;
+        if (const Rcode rcode = rcode_of(found.outcome); rcode != Rcode::noerror)
+            head.rcode = rcode;
         if (found.outcome == zone::Outcome::broken || links > kLinksMax) {
             counters.add(Count::servfail);
-            return error(request, Rcode::servfail, buffer, size, &kBrokenChain,
+            const bool loops = ends_in_loop(buffer, query.name(), writer.info());
+            return error(request, Rcode::servfail, buffer, size, loops ? &kAliasLoop : &kLongChain,
                          view.recursion_available);
         }
         if (found.outcome != zone::Outcome::chain) break;
         // Aliases lead out of this zone: into another of ours, or to an upstream, which takes a
         // while.
         name = found.target.folded();
-        at = view.routes.find(name.wire());
+        at = find_route(*snapshot, view, name.wire(), query.type);
         if (at == nullptr) {
             head.error = &kNoRoute;
             break;
@@ -192,7 +195,6 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
 Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time now,
                                MutableBytes buffer, std::size_t& size) noexcept {
     const dns::Query& query = request.query;
-    const MutableBytes body = buffer.subspan(room_before_body(query));
     // Who said it is looked up only for those who want to know: a hit has no other use for it.
     const auto whose = [&]() noexcept -> const upstream::Upstream& {
         return *snapshot->upstreams[request.route->index];
@@ -203,7 +205,8 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     // A lookup probes name and type, then the NXDOMAIN of the name, then a failure that is still
     // fresh (RFC 9520).
     const auto found = [&](cache::Kind kind) noexcept {
-        return cache.find(key_of(query.name(), query.name_hash, request, kind), now, body, hit);
+        return find_fresh(*snapshot, key_of(query.name(), query.name_hash, request, kind), now,
+                          buffer, hit);
     };
     const auto reply_fresh = [&](cache::Kind kind) noexcept {
         reply_kept(view, request, hit, buffer, size, nullptr);
@@ -215,7 +218,9 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     request.kin = hit.kin;
     if (answered) return reply_fresh(cache::Kind::answer);
     request.last_known = hit.expired;
-    if (found(cache::Kind::nxdomain)) return reply_fresh(cache::Kind::nxdomain);
+    // An NXDOMAIN of this type would have replaced what has expired: it is another type's.
+    if (!request.last_known && found(cache::Kind::nxdomain))
+        return reply_fresh(cache::Kind::nxdomain);
     if (hit.expired) request.last_known = true;
     return from_memory(view, request, whose(), now, buffer, size);
 }
@@ -230,8 +235,14 @@ Now Resolver::Impl::from_memory(const view::View& view, Request& request,
     cache::Hit hit;
     if (upstream.health->is_away()) {
         client.nudge(upstream, copy_of(query, dns::Name::from_checked(query.name())), now);
+        // Aliases whose end somebody else knows, who may be there.
+        if (find_known(cache::Kind::chain, query.name(), query.name_hash, request, upstream, now,
+                       buffer, hit)) {
+            request.kin = true;
+            return Now::later;
+        }
         say_away(words.begin(), upstream);
-        return stale_from_cache(request, upstream, now, body, hit)
+        return stale_from_cache(request, upstream, now, buffer, hit)
                    ? reply_kept(view, request, hit, buffer, size, &extended)
                    : Now::later;
     }
@@ -241,7 +252,7 @@ Now Resolver::Impl::from_memory(const view::View& view, Request& request,
     if (!failed || is_outdated(upstream, hit, now)) return Now::later;
     const Rcode rcode = hit.rcode;
     say_cached_failure(words, hit.remaining, body.first(hit.info.size));
-    if (stale_from_cache(request, upstream, now, body, hit))
+    if (stale_from_cache(request, upstream, now, buffer, hit))
         return reply_kept(view, request, hit, buffer, size, &extended);
     counters.add(Count::answered_failure_cached);
     extended = {dns::ede::cached_error, words.text()};
@@ -250,10 +261,10 @@ Now Resolver::Impl::from_memory(const view::View& view, Request& request,
 
 // An answer past its TTL, if one may be used, with the words that stand for why as its reason.
 bool Resolver::Impl::stale_from_cache(Request& request, const upstream::Upstream& upstream,
-                                      Time now, MutableBytes body, cache::Hit& hit) noexcept {
+                                      Time now, MutableBytes message, cache::Hit& hit) noexcept {
     const dns::Query& query = request.query;
-    if (!request.last_known ||
-        !last_known(query.name(), query.name_hash, request, upstream, now, body, hit))
+    if ((!request.last_known && !upstream.health->is_away()) ||
+        !last_known(query.name(), query.name_hash, request, upstream, now, message, hit))
         return false;
     if (hit.stale) {
         upstream.health->stats().note_stale_answer();
@@ -261,20 +272,6 @@ bool Resolver::Impl::stale_from_cache(Request& request, const upstream::Upstream
         extended = {stale_code(hit), say_stale(words, hit.age)};
     }
     return true;
-}
-
-// The younger one of an answer and an NXDOMAIN: what was said last.
-bool Resolver::Impl::last_known(Bytes name, std::uint64_t hash, const Request& request,
-                                const upstream::Upstream& upstream, Time now, MutableBytes body,
-                                cache::Hit& hit) noexcept {
-    const cache::Stale stale = stale_of(upstream, cache);
-    const cache::Key nxdomain = key_of(name, hash, request, cache::Kind::nxdomain);
-    cache::Hit gone;
-    const bool is_gone = cache.find_last_known(nxdomain, now, stale, {}, gone);
-    const bool known = cache.find_last_known(key_of(name, hash, request, cache::Kind::answer), now,
-                                             stale, body, hit);
-    if (!is_gone || (known && hit.age <= gone.age)) return known;
-    return cache.find_last_known(nxdomain, now, stale, body, hit);
 }
 
 Now Resolver::Impl::reply_kept(const view::View& view, const Request& request,

@@ -9,17 +9,20 @@
 #include <cstring>
 
 #include "resolver/impl.hpp"
+#include "resolver/owners.hpp"
 
 namespace peerzone::resolver {
 
 using dns::Rcode;
 using metrics::Count;
+using upstream::ChainFault;
 
 upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
     Walk walk{.flight = &flight,
               .view = &flight.snapshot->views[flight.question().view],
               .name = dns::Name::from_checked(flight.question().query.name()),
               .last_known = flight.question().last_known};
+    const Time began = now;
     for (;;) {
         const upstream::Upstream* next = visit(walk, now);
         if (next == nullptr) break;
@@ -30,7 +33,12 @@ upstream::Detached Resolver::Impl::run(Flight& flight, Time now) {
         }
         const upstream::Question question = question_of(flight.question().query, walk.name);
         if (walk.last_known) watch(flight, *next, now);
-        upstream::Task<upstream::Asked> asking = client.ask(*next, question, now);
+        // One deadline, however many owners are asked: the longest of theirs.
+        walk.until = std::max<Time>(walk.until, began + next->options.deadline);
+        walk.deadline_cut = walk.until < now + next->options.deadline;
+        const OtherOwners others(*walk.view, *flight.snapshot, *next);
+        const upstream::Chase chase{.others = &others, .until = walk.until};
+        upstream::Task<upstream::Asked> asking = client.ask(*next, question, now, chase);
         const upstream::Asked asked = co_await asking;
         now = asked.ended_at;
         if (take(walk, *next, asked, now)) break;
@@ -55,12 +63,16 @@ Join Resolver::Impl::move(Flight& flight, const upstream::Upstream& upstream, Ti
 const upstream::Upstream* Resolver::Impl::visit(Walk& walk, Time now) {
     const Snapshot& snap = *walk.flight->snapshot;
     for (;;) {
-        if (walk.links > kLinksMax) {
-            fail_chain(walk);
+        const bool comes_back = std::ranges::any_of(walk.passed, [&](const PassedRecord& passed) {
+            return passed.record.type == dns::type::cname && passed.record.owner == walk.name;
+        });
+        if (comes_back || walk.links > kLinksMax) {
+            fail_chain(walk, comes_back ? ChainFault::loop : ChainFault::too_long);
             return nullptr;
         }
-        const view::Route* route = walk.stops == 0 ? walk.flight->question().route
-                                                   : walk.view->routes.find(walk.name.wire());
+        const view::Route* route =
+            walk.stops == 0 ? walk.flight->question().route
+                            : find_route(snap, *walk.view, walk.name.wire(), walk.type());
         if (route == nullptr) {  // the chain ends where nobody is known: the client gets the chain
             walk.cacheable = false;
             walk.answer.error_code = dns::ede::not_authoritative;
@@ -104,7 +116,7 @@ Visit Resolver::Impl::visit_upstream(Walk& walk, const upstream::Upstream& next,
         return Visit::over;
     }
     if (walk.stops != 0 && visit_cache(walk, next, now)) return Visit::over;
-    return visit_chain(walk, next, nullptr, now) ? Visit::on : Visit::ask;
+    return visit_chain(walk, next, nullptr, End::any, now) ? Visit::on : Visit::ask;
 }
 
 // Looks walk.name up in a zone of ours: the walk is over then, or it stands at another name and has
@@ -117,21 +129,22 @@ void Resolver::Impl::visit_zone(Walk& walk, const view::Route& route) {
         zone.lookup(walk.name, walk.type(), rotation++, writer, &elsewhere);
     walk.answer.source = Source::zone;
     walk.answer.upstream = nullptr;
-    if (walk.stops == 0 && found.outcome != zone::Outcome::delegation)
+    if (walk.stops == 0 && (found.outcome != zone::Outcome::delegation || found.links != 0))
         walk.answer.authoritative = true;
     walk.links += found.links;
     // An answer that rests on our own zone must change with it, so it is put together anew each
     // time.
     walk.cacheable = false;
     if (found.outcome == zone::Outcome::broken) {
-        fail(walk, dns::ede::other,
-             "aliases in zone " + zone.origin().to_text() + " form a loop or more than 8 links");
+        const bool loops = ends_in_loop(scratch, walk.name.wire(), writer.info());
+        fail_chain(walk, loops ? ChainFault::loop : ChainFault::too_long);
     } else if (found.outcome == zone::Outcome::chain) {
         pass(walk, writer.info(), true);
         walk.name = found.target.folded();
         ++walk.stops;
     } else {
-        if (found.outcome == zone::Outcome::nxdomain) walk.answer.rcode = Rcode::nxdomain;
+        if (const Rcode rcode = rcode_of(found.outcome); rcode != Rcode::noerror)
+            walk.answer.rcode = rcode;
         walk.answer.info = writer.info();
         assemble(walk);
     }
@@ -143,14 +156,15 @@ bool Resolver::Impl::visit_cache(Walk& walk, const upstream::Upstream& upstream,
     const MutableBytes body = MutableBytes(scratch).subspan(body_offset(walk.name.wire()));
     cache::Hit hit;
     const auto found = [&](cache::Kind kind) {
-        const bool fresh = cache.find(key_of(walk.name.wire(), hash, walk.flight->question(), kind),
-                                      now, body, hit);
+        const bool fresh = find_fresh(*walk.flight->snapshot,
+                                      key_of(walk.name.wire(), hash, walk.flight->question(), kind),
+                                      now, scratch, hit);
         if (kind != cache::Kind::failure && hit.expired) walk.last_known = true;
         return fresh;
     };
     walk.answer.source = Source::cache;
     walk.last_known = false;
-    if (found(cache::Kind::answer) || found(cache::Kind::nxdomain)) {
+    if (found(cache::Kind::answer) || (!walk.last_known && found(cache::Kind::nxdomain))) {
         // A refresh that ended with what is due itself would be none.
         if (walk.flight->is_refresh && hit.remaining <= refresh_window(hit.age + hit.remaining))
             return false;
@@ -181,12 +195,13 @@ void Resolver::Impl::end_with(Walk& walk, const cache::Hit& hit) {
 // asking came to. Visit::ask: nothing is known.
 Visit Resolver::Impl::visit_last_known(Walk& walk, const upstream::Upstream& upstream,
                                        const std::string& why, Time now) {
+    // What was put together under the first name may be older than what its end's owner says.
+    if (visit_chain(walk, upstream, &why, End::known, now)) return Visit::on;
     const Request& request = walk.flight->question();
     const std::uint64_t hash = dns::hash_folded(walk.name.wire());
-    const MutableBytes body = MutableBytes(scratch).subspan(body_offset(walk.name.wire()));
     cache::Hit hit;
-    if (!last_known(walk.name.wire(), hash, request, upstream, now, body, hit))
-        return visit_chain(walk, upstream, &why, now) ? Visit::on : Visit::ask;
+    if (!last_known(walk.name.wire(), hash, request, upstream, now, scratch, hit))
+        return visit_chain(walk, upstream, &why, End::any, now) ? Visit::on : Visit::ask;
     // Slow is not gone: a denial is believed no longer than negative_ttl while the upstream may
     // still answer, for the name may exist by now.
     if (hit.stale && is_denial(hit) && walk.memory_only && !upstream.health->is_away())
@@ -208,37 +223,65 @@ void Resolver::Impl::rest_on_stale(Walk& walk, const upstream::Upstream& upstrea
 }
 
 // Aliases that an upstream told before, whose end lies elsewhere; past their TTL only with a reason
-// (`stale_why`). True when the walk stands there now.
+// (`stale_why`), and with End::known only where that end is known or can be asked for. True when
+// the walk stands there now.
 bool Resolver::Impl::visit_chain(Walk& walk, const upstream::Upstream& upstream,
-                                 const std::string* stale_why, Time now) {
-    if (walk.stops == 0 && !walk.flight->question().kin) return false;
-    const std::uint64_t hash = dns::hash_folded(walk.name.wire());
-    const MutableBytes body = MutableBytes(scratch).subspan(body_offset(walk.name.wire()));
-    const cache::Key key =
-        key_of(walk.name.wire(), hash, walk.flight->question(), cache::Kind::chain);
+                                 const std::string* stale_why, End end, Time now) {
+    const Request& request = walk.flight->question();
+    if (walk.stops == 0 && !request.kin) return false;
+    const Bytes name = walk.name.wire();
+    const std::uint64_t hash = dns::hash_folded(name);
     cache::Hit hit;
     if (!(stale_why == nullptr
-              ? cache.find(key, now, body, hit)
-              : cache.find_last_known(key, now, stale_of(upstream, cache), body, hit)))
+              ? cache.find(key_of(name, hash, request, cache::Kind::chain), now,
+                           MutableBytes(scratch).subspan(body_offset(name)), hit)
+              : find_known(cache::Kind::chain, name, hash, request, upstream, now, scratch, hit)))
         return false;
-    std::memcpy(&scratch[dns::kHeaderSize], walk.name.wire().data(), walk.name.size());
-    const std::size_t before = walk.passed.size();
+    std::memcpy(&scratch[dns::kHeaderSize], name.data(), name.size());
+    const std::size_t first = walk.passed.size();
     const unsigned links = walk.links;
+    const dns::Name here = walk.name;
     pass(walk, hit.info, true);
-    for (std::size_t i = before; i < walk.passed.size(); ++i) {
-        const dns::ResourceRecord& record = walk.passed[i].record;
-        if (record.type != dns::type::cname) continue;
-        walk.name = dns::Name::from_checked(record.rdata).folded();
-        ++walk.links;
-    }
-    if (walk.links == links) {  // no alias in it: it leads nowhere
-        walk.passed.resize(before);
+    follow_passed(walk, upstream, first);
+    // Without an alias in it, it leads nowhere.
+    if (walk.links == links || (end == End::known && !may_end_at(walk, walk.name, now))) {
+        walk.passed.resize(first);
+        walk.links = links;
+        walk.name = here;
         return false;
     }
     if (hit.stale) rest_on_stale(walk, upstream, hit, *stale_why);
     walk.lifetime = std::min(walk.lifetime, hit.remaining);
     ++walk.stops;
     return true;
+}
+
+// Moves the walk along the aliases passed from `first` on, up to the first name that now belongs
+// to somebody else: since the upstream said it, a reload may have given that an owner.
+void Resolver::Impl::follow_passed(Walk& walk, const upstream::Upstream& upstream,
+                                   std::size_t first) {
+    const OtherOwners others(*walk.view, *walk.flight->snapshot, upstream);
+    bool away = false;
+    for (std::size_t i = first; i < walk.passed.size(); ++i) {
+        const dns::ResourceRecord& record = walk.passed[i].record;
+        if (away && record.type != dns::type::rrsig) return walk.passed.resize(i);
+        if (record.type != dns::type::cname) continue;
+        walk.name = dns::Name::from_checked(record.rdata).folded();
+        ++walk.links;
+        away = others.own(walk.name);
+    }
+}
+
+// Whether a walk that comes to this name will get further: it may be asked for, or is known.
+bool Resolver::Impl::may_end_at(const Walk& walk, const dns::Name& target,
+                                Time now) const noexcept {
+    const view::Route* route = walk.view->routes.find(target.wire());
+    if (route == nullptr || route->kind == view::Route::Kind::zone) return true;
+    const upstream::Upstream& owner = *walk.flight->snapshot->upstreams[route->index];
+    if (!walk.memory_only && !owner.health->is_away()) return true;
+    const cache::Key key = key_of(target.wire(), dns::hash_folded(target.wire()),
+                                  walk.flight->question(), cache::Kind::answer);
+    return cache.holds(key, now, owner.options.stale.max_age) != cache::Held::nothing;
 }
 
 }  // namespace peerzone::resolver

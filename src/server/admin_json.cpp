@@ -74,6 +74,7 @@ json::object upstream_object(const metrics::UpstreamReport& upstream) {
     object["state"] = upstream.state;
     object["since"] = time_value(upstream.since);
     object["up"] = upstream.up();
+    object["order"] = upstream.order;
     object["held"] = upstream.held;
     object["pending"] = text_or_null(upstream.pending);
     object["in_flight"] = upstream.in_flight;

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "peerzone/base/version.hpp"
+
 namespace peerzone::server {
 namespace {
 
@@ -131,6 +133,7 @@ void AdminSession::respond(const AdminAnswer& answer, bool keep_alive) {
                       parsed ? parser_->get().version() : 11u);
     response_->set(http::field::content_type,
                    beast::string_view(answer.content_type.data(), answer.content_type.size()));
+    response_->set(http::field::server, "peerzone/" + std::string(kVersion));
     response_->set(http::field::cache_control, "no-store");
     response_->set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
     if (!answer.allow.empty())

@@ -218,8 +218,7 @@ bool TlsFiles::look(const TlsOptions& options, Time now) {
     // Looked at before they are read: what changes meanwhile is seen the next time.
     std::vector<Stamp> stamps = {stamp_of(options.certificate), stamp_of(options.key),
                                  stamp_of(options.client_ca)};
-    const bool is_old = context_ != nullptr && now - made_at_ >= kAgeMax;
-    if (options == options_ && stamps == stamps_ && !is_old) return false;
+    if (options == options_ && stamps == stamps_ && !is_old(now)) return false;
     options_ = options;
     stamps_ = std::move(stamps);
     TlsLoad loaded = load_tls(options);

@@ -65,15 +65,19 @@ void Attempt::begin(Time now) noexcept {
     outcome = Outcome::waiting;
     reply = {};
     why.reset();
+    began_at = now;
     sent_at = now;
     ended_at = now;
     expires_at = now + timeout;
+    resend_at = Time::max();
+    flows_lost = 0;
     on_used_stream = false;
     moves = 0;
 }
 
 void Attempt::take_place_of(Attempt& other) noexcept {
-    begin(other.sent_at);
+    begin(other.began_at);
+    sent_at = other.sent_at;
     to = other.to;
     tls = other.tls;
     type = other.type;
@@ -83,7 +87,12 @@ void Attempt::take_place_of(Attempt& other) noexcept {
     hops = other.hops;
     node = other.node;
     timeout = other.timeout;
-    stats = other.stats;
+    endpoint = other.endpoint;
+    health = other.health;
+    flows_max = other.flows_max;
+    is_persistent = other.is_persistent;
+    flows_lost = other.flows_lost;
+    ending = other.ending;
     mixed_ = other.mixed_;
     name_size_ = other.name_size_;
     std::copy_n(other.name_.begin(), name_size_, name_.begin());
@@ -94,6 +103,8 @@ void Attempt::take_place_of(Attempt& other) noexcept {
     place = other.place;
     exchange = other.exchange;
     on_timeout = other.on_timeout;
+    resend_at = other.resend_at;
+    on_resend = other.on_resend;
     AttemptList* const list = other.list_;
     other.leave();
     if (list != nullptr) list->add(*this);
@@ -124,8 +135,15 @@ void Attempt::finish(Outcome how, Time now) {
 
 void Attempt::expired(TimerNode& node) {
     auto& attempt = static_cast<Attempt&>(node);
-    const auto late = std::exchange(attempt.on_late, nullptr);
-    (late != nullptr ? late : attempt.on_timeout)(attempt);
+    const Time late = attempt.late_at();
+    if (attempt.resend_at <= std::min(late, attempt.expires_at)) {
+        attempt.resend_at = Time::max();
+        attempt.on_resend(attempt);
+    } else if (late <= attempt.expires_at) {
+        std::exchange(attempt.on_late, nullptr)(attempt);
+    } else {
+        attempt.on_timeout(attempt);
+    }
 }
 
 }  // namespace peerzone::upstream

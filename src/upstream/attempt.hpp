@@ -37,8 +37,9 @@ enum class Outcome : std::uint8_t {
 };
 
 class Attempt;
-class EndpointStats;
+class Endpoint;
 class TlsIdentity;
+class UpstreamHealth;
 
 /// Attempts that wait at one place. `total` counts those of several lists together.
 class AttemptList {
@@ -79,11 +80,18 @@ public:
     std::uint8_t hops = 0;   ///< the hop mark (src/README.md, "Loops"); 0: none
     std::uint64_t node = 0;  ///< who we are in it
     Duration timeout{};
-    EndpointStats* stats = nullptr;  ///< where replies that are not ours are counted; may be null
+    Endpoint* endpoint = nullptr;  ///< where replies that are not ours, and ports that are refused,
+                                   ///< are counted; may be null
+    const UpstreamHealth* health = nullptr;  ///< rung when that makes the endpoint suspect
     /// Called once when there is no reply after `late_after`, though the wait goes on. It must file
-    /// the attempt in its timers again, for expires_at.
+    /// the attempt in its timers again, for wakes_at(). Called early when flows_max is reached.
     void (*on_late)(Attempt&) = nullptr;
     Duration late_after{};
+    /// Over UDP: an ICMP error speaks of one flow, so the question goes out again at once from
+    /// another port, over so many ports in all …
+    std::uint8_t flows_max = 8;
+    /// … and then, if this is set, from one more each 50 ms until it expires. Otherwise it ends.
+    bool is_persistent = false;
     /// Keeps `name` as it will be sent, with random letter case when `mix` is not null.
     void set_name(Bytes name, Random* mix) noexcept;
     Bytes name() const noexcept { return {name_.data(), name_size_}; }
@@ -94,8 +102,15 @@ public:
     Outcome outcome = Outcome::waiting;
     Bytes reply;  ///< outcome reply: in the exchange's buffer until the coroutine waits again
     std::shared_ptr<const std::string> why;  ///< outcome untrusted
-    Time sent_at{};                          ///< when the question left
+    Time began_at{};
+    Time sent_at{};  ///< when the question left, the last time
     Time ended_at{};
+    std::uint8_t flows_lost = 0;  ///< ports that an error closed
+    /// As many ports as may be tried at once led nowhere.
+    bool is_refused() const noexcept { return flows_lost >= flows_max; }
+    bool has_reply() const noexcept {
+        return outcome == Outcome::reply || outcome == Outcome::case_differs;
+    }
 
     // The exchange's own.
     std::uint16_t id = 0;
@@ -103,14 +118,18 @@ public:
         false;  ///< its connection had been used before: the server may just have closed it
     /// Connections that the server closed with this question unanswered: it moved to another one.
     std::uint8_t moves = 0;
-    Time expires_at{};  ///< when the exchange gives up
-    /// When the timer is to fire next.
-    Time wakes_at() const noexcept {
-        return on_late != nullptr ? std::min(sent_at + late_after, expires_at) : expires_at;
+    Outcome ending = Outcome::waiting;  ///< what went wrong with its port, the last time
+    Time expires_at{};                  ///< when the exchange gives up
+    Time resend_at{Time::max()};        ///< when it goes out from another port
+    Time late_at() const noexcept {
+        return on_late != nullptr ? began_at + late_after : Time::max();
     }
+    /// When the timer is to fire next.
+    Time wakes_at() const noexcept { return std::min({late_at(), resend_at, expires_at}); }
     void* place = nullptr;  ///< the socket or connection it waits on
     void* exchange = nullptr;
     void (*on_timeout)(Attempt&) = nullptr;
+    void (*on_resend)(Attempt&) = nullptr;
     void begin(Time now) noexcept;
     /// Waits from now on instead of `other`, which leaves. File it in the timers for expires_at.
     void take_place_of(Attempt& other) noexcept;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "upstream/trouble.hpp"
+
 namespace peerzone::upstream {
 namespace {
 
@@ -52,12 +54,12 @@ void AttemptPlan::State::set_tries(Wire wire, unsigned n) noexcept {
     }
 }
 
-AttemptPlan::AttemptPlan(const Upstream& upstream, Time now, bool marks_hops) noexcept
+AttemptPlan::AttemptPlan(const Upstream& upstream, Time now, bool marks_hops, Time until) noexcept
     : upstream_(upstream),
       marks_hops_(marks_hops),
       count_(std::min(upstream.endpoints.size(), kEndpointsMax)),
       start_(now),
-      deadline_(now + upstream.options.deadline) {}
+      deadline_(std::min<Time>(now + upstream.options.deadline, until)) {}
 
 AttemptPlan::Choice AttemptPlan::choose_automatic(const State& state, const Endpoint& endpoint,
                                                   Time now) const noexcept {
@@ -85,7 +87,7 @@ AttemptPlan::Choice AttemptPlan::choose_plain(const State& state, const Endpoint
 
 AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint& endpoint,
                                              Time now) const noexcept {
-    if (state.done) return {};
+    if (state.done || state.silences >= kSilencesMax) return {};
     const Choice udp{state.udp_tries < kTriesMax, Wire::udp};
     const Choice tcp{state.stream_tries < kTriesMax, Wire::tcp};
     const Transport transport = upstream_.options.transport;
@@ -98,6 +100,10 @@ AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint&
     return choose_automatic(state, endpoint, now);
 }
 
+unsigned AttemptPlan::place_of(std::size_t i) const noexcept {
+    return i < upstream_.places.size() ? upstream_.places[i] : 0u;
+}
+
 /// Lower is asked first. Repeating a question goes on to suspect endpoints after two tries of each
 /// good one.
 unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
@@ -106,8 +112,8 @@ unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
     const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
         endpoint.is_suspect() || (wire != Wire::udp && !endpoint.stream_works(now));
-    return (tries >= 2 ? 1u : 0u) << 9 | (demoted ? 1u : 0u) << 8 |
-           (endpoint.is_poor() ? 1u : 0u) << 7 | tries;
+    return (tries >= 2 ? 1u : 0u) << 18 | (demoted ? 1u : 0u) << 17 |
+           (endpoint.is_poor() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
 }
 
 /// The best there is, leaving out `but`.
@@ -138,20 +144,26 @@ std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) c
     return Step::kNone;
 }
 
-bool AttemptPlan::anything_left(Time now) const noexcept {
-    for (std::size_t i = 0; i < count_; ++i)
-        if (choose_wire(states_[i], *upstream_.endpoints[i], now).possible) return true;
-    return false;
+Duration AttemptPlan::timeout_of(const Endpoint& endpoint, Wire wire, unsigned tries_before,
+                                 Time now) const noexcept {
+    const Duration own = patience(endpoint, wire);
+    const Duration backed_off = std::min<Duration>(own * (1 << tries_before), kBackOffMax);
+    const Duration half = (deadline_ - start_) / 2;
+    return std::min({std::max(own, backed_off), half, deadline_ - now});
 }
 
-void AttemptPlan::set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept {
-    const Duration remaining = deadline_ - now;
-    const Duration own = endpoint.attempt_timeout();
-    const Duration wanted = step_.wire != Wire::udp
-                                ? patience(endpoint, step_.wire)
-                                : std::min<Duration>(own * (1 << tries_before), kTimeoutMax);
-    step_.timeout = anything_left(now) ? std::min(wanted, remaining) : remaining;
-    full_timeout_ = step_.timeout >= own;
+/// Somebody has said no, and this one would not even say that.
+bool AttemptPlan::is_pointless(std::size_t endpoint) const noexcept {
+    return telling_ >= Telling::lame && upstream_.endpoints[endpoint]->is_suspect();
+}
+
+bool AttemptPlan::may_wait_for(const Step& step, Time now) const noexcept {
+    return deadline_ - now >= kRemainingMin && !doubt_ && !states_[step.endpoint].done &&
+           !is_pointless(step.endpoint);
+}
+
+void AttemptPlan::force(std::size_t endpoint) noexcept {
+    if (forced_ == Step::kNone) forced_ = endpoint;
 }
 
 void AttemptPlan::find_copy(Time now) noexcept {
@@ -164,22 +176,44 @@ void AttemptPlan::find_copy(Time now) noexcept {
     }
 }
 
+/// One that is there and was not asked yet.
+std::size_t AttemptPlan::pick_unasked(Time now, std::uint32_t random) const noexcept {
+    const std::size_t chosen = pick(now, random);
+    if (chosen == Step::kNone || upstream_.endpoints[chosen]->is_suspect()) return Step::kNone;
+    return states_[chosen].udp_tries + states_[chosen].stream_tries == 0 ? chosen : Step::kNone;
+}
+
+/// A denial without SOA is worth one more question, if nobody has denied the name before.
+bool AttemptPlan::ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept {
+    const bool first = !doubt_ && telling_ != Telling::lame;
+    if (!is_doubtful(checked) || !first) return false;
+    states_[step.endpoint].done = true;
+    if (pick_unasked(now, 0) == Step::kNone) return false;
+    doubt_ = checked.rcode;
+    return true;
+}
+
 Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
     step_ = Step{};
     if (deadline_ - now < kRemainingMin) return step_;
     std::size_t chosen = forced_;
     forced_ = Step::kNone;
+    if (doubt_ && chosen == Step::kNone) {
+        if (!doubt_asked_) chosen = pick_unasked(now, random);
+        if (chosen == Step::kNone) return step_;
+        doubt_asked_ = true;
+    }
     if (chosen == Step::kNone ||
         !choose_wire(states_[chosen], *upstream_.endpoints[chosen], now).possible)
         chosen = pick(now, random);
-    if (chosen == Step::kNone) return step_;
+    if (chosen == Step::kNone || is_pointless(chosen)) return step_;
 
     const Endpoint& endpoint = *upstream_.endpoints[chosen];
     State& state = states_[chosen];
     fill(step_, chosen, now);
     const unsigned tries = state.tries(step_.wire);
     state.set_tries(step_.wire, tries + 1);
-    set_timeout(endpoint, tries, now);
+    step_.timeout = timeout_of(endpoint, step_.wire, tries, now);
     if (first_ && !endpoint.is_suspect()) {
         find_copy(now);
         step_.hedge_after = hedge_after(now);
@@ -193,10 +227,12 @@ void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept 
     const State& state = states_[chosen];
     step.give_up = false;
     step.endpoint = chosen;
+    step.asked_at = now;
     step.wire = choose_wire(state, endpoint, now).wire;
     step.edns = !state.without_edns && endpoint.edns_works(now);
     step.hop_mark = marks_hops_ && step.edns && !state.mark_silent && !state.mark_refused &&
                     endpoint.hop_mark_works(now);
+    step.kind = upstream_.options.kind;
     step.mix_case =
         step.wire == Wire::udp && !state.odd_case && !state.plain && endpoint.case_works(now);
     step.doubts_case = state.doubt != CaseDoubt::none;
@@ -214,6 +250,7 @@ Duration AttemptPlan::hedge_after(Time now) const noexcept {
         const Duration other = endpoint.p95();
         if (i == step_.endpoint || other == Duration::zero() || other >= best) continue;
         if (endpoint.is_suspect() || endpoint.is_poor()) continue;
+        if (place_of(i) != place_of(step_.endpoint)) continue;
         if (choose_wire(states_[i], endpoint, now).possible) best = other;
     }
     if (best == Duration::max()) return best;
@@ -223,71 +260,47 @@ Duration AttemptPlan::hedge_after(Time now) const noexcept {
 }
 
 Step AttemptPlan::hedge(Time now, std::uint32_t random) noexcept {
-    hedge_ = Step{};
-    if (deadline_ - now < kRemainingMin) return hedge_;
+    Step step;
+    if (deadline_ - now < kRemainingMin) return step;
     const std::size_t chosen = pick(now, random, step_.endpoint);
-    if (chosen == Step::kNone) return hedge_;
+    if (chosen == Step::kNone) return step;
     const Endpoint& endpoint = *upstream_.endpoints[chosen];
-    if (endpoint.is_suspect() || endpoint.is_poor()) return hedge_;
+    if (endpoint.is_suspect() || endpoint.is_poor()) return step;
+    // Slow is not failed: what another place in the list says may be another answer.
+    if (place_of(chosen) != place_of(step_.endpoint)) return step;
     State& state = states_[chosen];
-    fill(hedge_, chosen, now);
-    state.set_tries(hedge_.wire, state.tries(hedge_.wire) + 1);
-    const Duration own = patience(endpoint, hedge_.wire);
-    hedge_.timeout = std::min<Duration>(std::max<Duration>(own, kTimeoutMax), deadline_ - now);
-    hedge_full_timeout_ = hedge_.timeout >= own;
-    return hedge_;
+    fill(step, chosen, now);
+    const unsigned tries = state.tries(step.wire);
+    state.set_tries(step.wire, tries + 1);
+    step.timeout = timeout_of(endpoint, step.wire, tries, now);
+    return step;
 }
 
-void AttemptPlan::swap_steps() noexcept {
-    std::swap(step_, hedge_);
-    std::swap(full_timeout_, hedge_full_timeout_);
-}
-
-bool AttemptPlan::on_hedge_reply(const CheckedReply& checked, Duration rtt, Time now) {
-    const std::size_t forced = forced_;
-    swap_steps();
-    const bool answered = on_reply(checked, rtt, now);
-    swap_steps();
-    if (forced != Step::kNone) forced_ = forced;
-    return answered;
-}
-
-bool AttemptPlan::on_hedge_fault(Fault fault, Time now, const std::string* why) {
-    swap_steps();
-    const bool became_suspect = on_fault(fault, now, why);
-    swap_steps();
-    return became_suspect;
-}
-
-bool AttemptPlan::tell(Telling telling) noexcept {
+bool AttemptPlan::tell(Telling telling, const Step& step) noexcept {
     if (telling < telling_) return false;
     telling_ = telling;
-    told_ = step_;
+    told_ = step;
     return true;
 }
 
-void AttemptPlan::judge_failure(const CheckedReply& checked) {
-    Telling telling = Telling::failure;
-    if (checked.error.present) {
-        telling = Telling::explained;
-    } else if (checked.rcode == dns::Rcode::noerror) {
-        telling = Telling::lame;
-    }
-    if (!tell(telling)) return;
+void AttemptPlan::judge_failure(const Step& step, const CheckedReply& checked) {
+    if (!tell(checked.error.present ? Telling::explained : Telling::failure, step)) return;
     rcode_ = checked.rcode;
     explained_ = checked.error;
 }
 
 /// A usable reply. What the question was asked without is remembered only now that it has helped.
-void AttemptPlan::note_heard(Endpoint& endpoint, const State& state, Time now) const noexcept {
-    const bool other_wire = step_.wire == Wire::tcp && state.silent;
+void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
+    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    const State& state = states_[step.endpoint];
+    const bool other_wire = step.wire == Wire::tcp && state.silent;
     if (state.without_edns) endpoint.note_no_edns(now);
     if (other_wire && !state.cut && !state.odd_case) endpoint.note_no_datagrams(now);
-    if (step_.hop_mark) {
+    if (step.hop_mark) {
         endpoint.note_hop_mark();
-    } else if (state.mark_refused && step_.edns) {
+    } else if (state.mark_refused && step.edns) {
         endpoint.note_hop_mark_refused(now);
-    } else if (state.mark_silent && step_.edns && !other_wire) {
+    } else if (state.mark_silent && step.edns && !other_wire) {
         endpoint.note_hop_mark_silent(now);
     }
 }
@@ -312,7 +325,7 @@ bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Tim
     state.plain = true;
     state.doubt = doubt;
     state.set_tries(step.wire, state.tries(step.wire) - 1);
-    forced_ = step.endpoint;
+    force(step.endpoint);
     return true;
 }
 
@@ -330,20 +343,21 @@ void AttemptPlan::learn_from_clients(Endpoint& endpoint,
             break;
         }
         case ReplyKind::failure:
+        case ReplyKind::lame:
         case ReplyKind::invalid: endpoint.note_client_failure(); break;
         case ReplyKind::truncated:
         case ReplyKind::no_edns: break;
     }
 }
 
-bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) {
-    Endpoint& endpoint = *upstream_.endpoints[step_.endpoint];
-    State& state = states_[step_.endpoint];
+bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now) {
+    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    State& state = states_[step.endpoint];
     heard_ = true;
     state.heard = true;
-    if (doubts_case(step_, checked, now)) {
-        if (checked.kind == ReplyKind::failure) judge_failure(checked);
-        endpoint.note_reply(rtt, step_.wire);
+    if (doubts_case(step, checked, now)) {
+        if (checked.kind == ReplyKind::failure) judge_failure(step, checked);
+        endpoint.note_reply(rtt, step.wire);
         return false;
     }
     learn_from_clients(endpoint, checked);
@@ -351,83 +365,104 @@ bool AttemptPlan::on_reply(const CheckedReply& checked, Duration rtt, Time now) 
         case ReplyKind::data:
         case ReplyKind::nodata:
         case ReplyKind::nxdomain:
-            note_heard(endpoint, state, now);
-            endpoint.note_reply(rtt, step_.wire);
+            note_heard(step, now);
+            endpoint.note_reply(rtt, step.wire);
             endpoint.note_usable(now);
             endpoint.stats().note_reply();
-            return true;
+            note_zone(endpoint, checked);
+            if (checked.chain_fault == ChainFault::none) return !ask_another(step, checked, now);
+            state.done = true;
+            if (tell(Telling::chain, step))
+                explained_.text = chain_text(checked.chain_fault, checked.target);
+            return false;
         case ReplyKind::truncated:
-            if (step_.wire == Wire::udp) {
+            if (step.wire == Wire::udp) {
                 state.cut = true;
                 fault_known_ = false;
-                tell(Telling::cut);
-                if (endpoint.stream_works(now)) forced_ = step_.endpoint;
+                tell(Telling::cut, step);
+                if (endpoint.stream_works(now)) force(step.endpoint);
                 break;
             }
             state.done = true;  // cut on a stream means nothing
-            tell(Telling::invalid);
+            tell(Telling::invalid, step);
             break;
         case ReplyKind::no_edns:
-            if (step_.hop_mark) {
+            if (step.hop_mark) {
                 state.mark_refused = true;
-                state.set_tries(step_.wire, state.tries(step_.wire) - 1);
-                forced_ = step_.endpoint;
+                state.set_tries(step.wire, state.tries(step.wire) - 1);
+                force(step.endpoint);
                 break;
             }
-            if (step_.edns && !state.without_edns) {
+            if (step.edns && !state.without_edns) {
                 state.without_edns = true;
-                state.set_tries(step_.wire, state.tries(step_.wire) - 1);
-                forced_ = step_.endpoint;
+                state.set_tries(step.wire, state.tries(step.wire) - 1);
+                force(step.endpoint);
                 break;
             }
             [[fallthrough]];
         case ReplyKind::failure:
             state.done = true;
-            judge_failure(checked);
+            judge_failure(step, checked);
+            break;
+        case ReplyKind::lame:
+            state.done = true;
+            note_zone(endpoint, checked);
+            if (tell(Telling::lame, step)) explained_.text = lame_text(checked);
             break;
         case ReplyKind::invalid:
             state.done = true;
             // What came whole says more than that it was cut before.
             if (state.cut && telling_ == Telling::cut) telling_ = Telling::nothing;
-            tell(Telling::invalid);
+            tell(Telling::invalid, step);
             break;
     }
-    endpoint.note_reply(rtt, step_.wire);
+    endpoint.note_reply(rtt, step.wire);
     return false;
 }
 
-void AttemptPlan::on_case_differs(Time now) noexcept {
-    State& state = states_[step_.endpoint];
+void AttemptPlan::on_case_differs(const Step& step, Time now) noexcept {
+    State& state = states_[step.endpoint];
     heard_ = true;
     state.heard = true;
     state.odd_case = true;
-    upstream_.endpoints[step_.endpoint]->note_case_changed(now);
-    forced_ = step_.endpoint;
+    upstream_.endpoints[step.endpoint]->note_case_changed(now);
+    force(step.endpoint);
 }
 
-bool AttemptPlan::on_fault(Fault fault, Time now, const std::string* why) {
-    Endpoint& endpoint = *upstream_.endpoints[step_.endpoint];
-    State& state = states_[step_.endpoint];
-    const bool cut = state.cut && step_.wire == Wire::tcp;
+bool AttemptPlan::on_fault(const Step& step, Fault fault, Time now, const std::string* why) {
+    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    State& state = states_[step.endpoint];
+    const bool cut = state.cut && step.wire == Wire::tcp;
     if (fault == Fault::untrusted) {
-        if (tell(Telling::untrusted)) untrusted_ = why != nullptr ? *why : fault_text(fault);
-    } else if (tell(cut ? Telling::cut : Telling::fault)) {
+        if (tell(Telling::untrusted, step)) untrusted_ = why != nullptr ? *why : fault_text(fault);
+    } else if (tell(cut ? Telling::cut : Telling::fault, step)) {
         fault_ = fault;
         fault_known_ = true;
     }
-    if (step_.wire == Wire::udp && fault == Fault::timeout) state.silent = true;
-    if (step_.hop_mark && fault == Fault::timeout) state.mark_silent = true;
+    if (fault == Fault::timeout) {
+        if (step.wire == Wire::udp) state.silent = true;
+        if (step.hop_mark) state.mark_silent = true;
+        if (state.silences < kSilencesMax) ++state.silences;
+        return false;
+    }
     const bool said_no = fault == Fault::refused || fault == Fault::untrusted;
-    const bool is_there = fault == Fault::busy || fault == Fault::dropped;
-    if (step_.wire != Wire::udp && (said_no || fault == Fault::closed))
-        endpoint.note_no_stream(now);
+    if (step.wire != Wire::udp && (said_no || fault == Fault::closed)) endpoint.note_no_stream(now);
     // Asking again at once what has just said no would change nothing.
     if (said_no || fault == Fault::unreachable || fault == Fault::dropped)
-        state.set_tries(step_.wire, kTriesMax);
-    const bool counts = !is_there && (fault != Fault::timeout || full_timeout_);
-    if (!counts || state.lost || state.heard) return false;
+        state.set_tries(step.wire, kTriesMax);
+    // Over UDP each port that was refused has been counted (Endpoint::note_refused_port).
+    const bool counted = step.wire == Wire::udp && fault == Fault::refused;
+    const bool is_there = fault == Fault::busy || fault == Fault::dropped;
+    if (is_there || counted || state.lost || state.heard) return false;
     state.lost = true;
     return endpoint.note_loss(now);
+}
+
+bool AttemptPlan::on_silence(const Step& step, Time now) noexcept {
+    State& state = states_[step.endpoint];
+    if (state.lost || state.heard) return false;
+    state.lost = true;
+    return upstream_.endpoints[step.endpoint]->note_loss(now, step.asked_at);
 }
 
 }  // namespace peerzone::upstream

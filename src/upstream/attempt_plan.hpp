@@ -3,20 +3,27 @@
 // out to be is remembered in the Endpoint objects.
 //
 //   for (Step step = plan.next(now, random); !step.give_up; step = plan.next(now, random)) { ask;
-//   plan.on_…(…); } plan.failure()
+//   plan.on_…(step, …); } plan.failure()
+//
+// A time-out ends an attempt for the plan, not for its reply: the attempt listens on until the
+// deadline, and what comes is told with the step that it belongs to. So a plan may give up while
+// replies may still come (may_wait_for), and a late one may make it go on.
 //
 // Order: endpoints that are not suspect, then fewer tries, then RTT: within the best band one is
-// picked at random, and so is one that was never measured. With transport auto an endpoint is asked
-// over UDP twice, then over TCP, then over UDP again; with no reply from anybody TCP comes earlier
-// when most of the deadline is gone. No endpoint gets more than three tries per transport (RFC
-// 9520 3.1). The last try there is waits until the deadline: a forwarder may be slow over one name.
-// What a server seems not to understand is left out of the next question to it: mixed letter case
-// where that has not worked yet, then the hop mark, then EDNS. With transport tls everything goes
-// over TLS, whatever happens.
+// picked at random, and so is one that was never measured. Where servers are not equal (order:
+// listed) the place in the list comes before RTT, and no hedge goes to another place. With
+// transport auto an endpoint is asked over UDP twice, then over TCP, then over UDP again; with no
+// reply from anybody TCP comes earlier when most of the deadline is gone. No endpoint gets more
+// than three tries per transport (RFC 9520 3.1), nor more than three that are not answered in time:
+// a forwarder may be slow over one name. Where one endpoint has said no, suspect ones are not asked
+// and not waited for. What a server seems not to understand is left out of the next question to it:
+// mixed letter case where that has not worked yet, then the hop mark, then EDNS. With transport tls
+// everything goes over TLS, whatever happens.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "peerzone/base/clock.hpp"
@@ -52,9 +59,11 @@ struct Step {
     Wire wire = Wire::udp;
     bool edns = true;
     bool hop_mark = false;     ///< if the question has hops
+    Kind kind = Kind::peer;    ///< whose endpoint it is
     bool mix_case = false;     ///< randomise the letter case (0x20)
     bool doubts_case = false;  ///< the same was said no to in mixed case
-    Duration timeout{};
+    Time asked_at{};
+    Duration timeout{};                      ///< then the plan wants to know
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
     std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it
     Wire copy_wire = Wire::udp;
@@ -71,11 +80,14 @@ public:
     static constexpr std::size_t kEndpointsMax =
         128;                                  ///< an upstream's endpoints past this are not asked
     static constexpr unsigned kTriesMax = 3;  ///< per endpoint and transport
-    static constexpr Millis kTimeoutMax{400};
+    static constexpr unsigned kSilencesMax = 3;  ///< attempts per endpoint that time out
+    static constexpr Millis kBackOffMax{400};  ///< repeated tries double their time-out up to this
 
     /// `upstream` must outlive the plan. `marks_hops`: questions carry the hop mark, where it is
     /// understood.
-    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false) noexcept;
+    /// `until` bounds its deadline: that of all questions along a chain of aliases.
+    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false,
+                Time until = Time::max()) noexcept;
 
     Step next(Time now, std::uint32_t random) noexcept;
 
@@ -83,32 +95,40 @@ public:
     /// others, not suspect, at least as good as the first. Gives up when there is none. Once per
     /// question.
     Step hedge(Time now, std::uint32_t random) noexcept;
-    // What came of it, at any time until the question ends; as the functions below.
-    bool on_hedge_reply(const CheckedReply& checked, Duration rtt, Time now);
-    bool on_hedge_fault(Fault fault, Time now, const std::string* why = nullptr);
 
-    // What came of the last step: exactly one of these before the next call of next().
+    // What came of a step, of next() or hedge(); at any time until the question ends.
     /// True when this reply is the answer (data, nodata or nxdomain).
-    bool on_reply(const CheckedReply& checked, Duration rtt, Time now);
-    void on_case_differs(Time now) noexcept;
-    /// True when the endpoint became suspect by it.
+    bool on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now);
+    void on_case_differs(const Step& step, Time now) noexcept;
+    /// True when the endpoint became suspect by it. A time-out is no loss yet, see on_silence().
     /// `why`: the words of Fault::untrusted.
-    bool on_fault(Fault fault, Time now, const std::string* why = nullptr);
+    bool on_fault(const Step& step, Fault fault, Time now, const std::string* why = nullptr);
+    /// No reply within Endpoint::silent_after(): a loss, once per question and endpoint. True when
+    /// the endpoint became suspect by it.
+    bool on_silence(const Step& step, Time now) noexcept;
+
+    /// A reply to an attempt that has timed out is worth waiting for, though there is nothing to
+    /// ask.
+    bool may_wait_for(const Step& step, Time now) const noexcept;
+    /// A denial without SOA that would have been the answer, had another endpoint not been asked as
+    /// well: after next() gave up, it is.
+    std::optional<dns::Rcode> doubt() const noexcept { return doubt_; }
 
     Time deadline() const noexcept { return deadline_; }
     /// The most telling of all that went wrong. After next() gave up.
-    Failure failure() const;
+    Failure failure(Time now) const;
 
 private:
     struct State {  // small: a plan lives in the frame of each question
         std::uint8_t udp_tries : 2 = 0;
         std::uint8_t stream_tries : 2 = 0;
-        bool done : 1 = false;      // it answered, and the answer was no use
-        bool silent : 1 = false;    // a datagram got no reply
-        bool lost : 1 = false;      // a loss is noted, once per question
-        bool heard : 1 = false;     // any reply of its own
-        bool cut : 1 = false;       // its reply was truncated: only a stream will do
-        bool odd_case : 1 = false;  // it does not keep letter case
+        std::uint8_t silences : 2 = 0;  // attempts that timed out
+        bool done : 1 = false;          // it answered, and the answer was no use
+        bool silent : 1 = false;        // a datagram got no reply
+        bool lost : 1 = false;          // a loss is noted, once per question
+        bool heard : 1 = false;         // any reply of its own
+        bool cut : 1 = false;           // its reply was truncated: only a stream will do
+        bool odd_case : 1 = false;      // it does not keep letter case
         bool without_edns : 1 = false;
         bool mark_silent : 1 = false;  // a question with the hop mark got no reply
         bool mark_refused : 1 = false;
@@ -129,6 +149,7 @@ private:
         cut,
         lame,
         failure,
+        chain,
         explained
     };
     struct Choice {
@@ -139,21 +160,25 @@ private:
     Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_plain(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    std::size_t pick_unasked(Time now, std::uint32_t random) const noexcept;
+    bool ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept;
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
-    void swap_steps() noexcept;
+    unsigned place_of(std::size_t i) const noexcept;
     unsigned rank(std::size_t i, Wire wire, Time now) const noexcept;
-    bool anything_left(Time now) const noexcept;
-    void set_timeout(const Endpoint& endpoint, unsigned tries_before, Time now) noexcept;
+    Duration timeout_of(const Endpoint& endpoint, Wire wire, unsigned tries_before,
+                        Time now) const noexcept;
+    bool is_pointless(std::size_t endpoint) const noexcept;
+    void force(std::size_t endpoint) noexcept;
     void find_copy(Time now) noexcept;
     bool doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept;
     void learn_from_clients(Endpoint& endpoint, const CheckedReply& checked) const noexcept;
-    void judge_failure(const CheckedReply& checked);
-    void note_heard(Endpoint& endpoint, const State& state, Time now) const noexcept;
-    bool tell(Telling telling) noexcept;
+    void judge_failure(const Step& step, const CheckedReply& checked);
+    void note_heard(const Step& step, Time now) const noexcept;
+    bool tell(Telling telling, const Step& step) noexcept;
     std::string place(bool with_wire) const;
-    Failure fault_failure() const;
+    Failure fault_failure(Time now) const;
     Failure reply_failure() const;
 
     const Upstream& upstream_;
@@ -161,10 +186,7 @@ private:
     std::size_t count_;
     Time start_;
     Time deadline_;
-    Step step_;                 // the last one
-    Step hedge_;                // the second question, if there is one
-    bool full_timeout_ = true;  // it waits at least as long as the endpoint's own time-out
-    bool hedge_full_timeout_ = true;
+    Step step_;  // the last one of next()
     bool first_ = true;
     bool heard_ = false;                // from anybody
     std::size_t forced_ = Step::kNone;  // ask this endpoint again at once
@@ -174,7 +196,9 @@ private:
     Fault fault_ = Fault::timeout;
     bool fault_known_ = false;  // cut: the stream failed too
     dns::Rcode rcode_ = dns::Rcode::noerror;
-    Extended explained_;
+    Extended explained_;  // the endpoint's words; lame, chain: ours
+    std::optional<dns::Rcode> doubt_;
+    bool doubt_asked_ = false;  // another endpoint was asked for it
     std::string untrusted_;
     std::array<State, kEndpointsMax> states_;
 };

@@ -1,6 +1,7 @@
 // What a plan that gave up has to say.
 #include <algorithm>
 
+#include "peerzone/upstream/passed_error.hpp"
 #include "upstream/attempt_plan.hpp"
 
 namespace peerzone::upstream {
@@ -40,9 +41,9 @@ std::string AttemptPlan::place(bool with_wire) const {
     return text;
 }
 
-Failure AttemptPlan::fault_failure() const {
+Failure AttemptPlan::fault_failure(Time now) const {
     std::string last = place(true) + " " + fault_text(fault_);
-    if (fault_ == Fault::timeout) last += " " + millis_text(told_.timeout);
+    if (fault_ == Fault::timeout) last += " " + millis_text(now - told_.asked_at);
     const bool all_tried =
         std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
                     [](const State& s) { return s.udp_tries + s.stream_tries > 0; });
@@ -54,17 +55,15 @@ Failure AttemptPlan::fault_failure() const {
 }
 
 Failure AttemptPlan::reply_failure() const {
-    const bool wrong_zone = telling_ == Telling::lame || rcode_ == dns::Rcode::refused;
-    std::string text = upstream_.label + " " + place(false) + " ";
-    text += rcode_ == dns::Rcode::noerror ? "lame reply (no data, no authority)"
-                                          : dns::rcode_text(rcode_);
+    const bool wrong_zone = rcode_ == dns::Rcode::refused;
+    std::string text =
+        upstream_.label + " " + place(false) + " " + std::string(dns::rcode_text(rcode_));
     if (telling_ != Telling::explained)
         return {wrong_zone ? dns::ede::not_authoritative : dns::ede::other, std::move(text)};
-    if (!explained_.text.empty()) text += ": " + explained_.text;
-    return {explained_.code, std::move(text)};
+    return {explained_.code, pass_error(text, explained_.text)};
 }
 
-Failure AttemptPlan::failure() const {
+Failure AttemptPlan::failure(Time now) const {
     switch (telling_) {
         case Telling::nothing:
             if (count_ == 0)
@@ -72,7 +71,7 @@ Failure AttemptPlan::failure() const {
                         upstream_.label + " " +
                             (upstream_.pending.empty() ? "has no endpoints" : upstream_.pending)};
             return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
-        case Telling::fault: return fault_failure();
+        case Telling::fault: return fault_failure(now);
         case Telling::untrusted:
             return {dns::ede::network_error,
                     upstream_.label + " " + place(false) + " tls: " + untrusted_};
@@ -84,6 +83,10 @@ Failure AttemptPlan::failure() const {
             return {dns::ede::network_error, std::move(text)};
         }
         case Telling::lame:
+            return {dns::ede::not_authoritative,
+                    upstream_.label + " " + place(false) + " lame reply: " + explained_.text};
+        case Telling::chain:
+            return {dns::ede::other, upstream_.label + " " + place(false) + " " + explained_.text};
         case Telling::failure:
         case Telling::explained: return reply_failure();
     }

@@ -2,6 +2,10 @@
 // coroutine; nothing here is allocated for it.
 #include "peerzone/upstream/client.hpp"
 
+#include <algorithm>
+#include <utility>
+
+#include "peerzone/upstream/hop_mark.hpp"
 #include "upstream/client_impl.hpp"
 #include "upstream/trouble.hpp"
 
@@ -9,6 +13,9 @@ namespace peerzone::upstream {
 namespace {
 
 using metrics::Count;
+
+constexpr std::uint8_t kQuestionFlowsMax = 16;
+constexpr Duration kParkedLook = Millis(50);
 
 bool is_answer(ReplyKind kind) {
     return kind == ReplyKind::data || kind == ReplyKind::nodata || kind == ReplyKind::nxdomain;
@@ -62,9 +69,9 @@ void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question&
     attempt.checking_disabled = question.checking_disabled;
     attempt.edns = step.edns;
     attempt.hops = step.hop_mark ? question.hops : std::uint8_t{0};
-    attempt.node = node_id;
+    attempt.node = mark_for(step.kind, node_id);
     attempt.timeout = step.timeout;
-    attempt.stats = &endpoint.stats();
+    attempt.endpoint = &endpoint;
     endpoint.stats().note_question();
     attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
 }
@@ -86,9 +93,9 @@ void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Wire wire
     own.edns = endpoint->edns_works(now);
     own.hop_mark = question.hops != 0 && upstream.options.takes_hop_mark() && own.edns &&
                    endpoint->hop_mark_works(now);
+    own.kind = upstream.options.kind;
     own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
-    // With time for the handshakes of TCP and TLS: nobody waits.
-    own.timeout = own.wire == Wire::tls ? 3 * AttemptPlan::kTimeoutMax : AttemptPlan::kTimeoutMax;
+    own.timeout = upstream.options.deadline;
     auto tls = own.wire == Wire::tls ? upstream.tls[to] : nullptr;
     copy(endpoint, upstream.health, std::move(tls), question, own, now);
 }
@@ -101,23 +108,39 @@ Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint,
     Attempt attempt;
     prepare(attempt, *endpoint, question, step);
     attempt.tls = tls.get();
+    attempt.health = health.get();
     start(attempt, step.wire, now);
     co_await attempt;
     note_alone(*endpoint, *health, attempt, step.wire);
+    const bool over = attempt.outcome == Outcome::shut_down || attempt.outcome == Outcome::busy;
+    if (over || attempt.has_reply()) co_return;
+    fail_attempt(*endpoint, attempt, step.wire);
+    note_loss(endpoint->note_loss(attempt.ended_at, attempt.began_at), *health);
 }
 
-/// What came of an attempt that nobody waits for, or not any more.
+/// Judges a reply, with what is known of the endpoint that it came from.
+CheckedReply Client::Impl::check(const Attempt& attempt, const Endpoint& endpoint,
+                                 const OtherOwners* others) {
+    const Replier replier{.has_root = endpoint.role().has_root, .others = others};
+    CheckedReply checked =
+        check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index, replier);
+    const bool believed = endpoint.role().forwarder || checked.authoritative || endpoint.has_zone();
+    if (is_doubtful(checked) && !believed) checked.kind = ReplyKind::lame;
+    return checked;
+}
+
+/// How an attempt ended that nobody waits for, or not any more.
 void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
                               const Attempt& attempt, Wire wire) {
     const Time now = attempt.ended_at;
     if (attempt.outcome == Outcome::reply) {
-        const CheckedReply checked =
-            check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+        const CheckedReply checked = check(attempt, endpoint, nullptr);
         endpoint.note_reply(now - attempt.sent_at, wire);
         const bool answered = is_answer(checked.kind);
         if (answered) {
             endpoint.stats().note_reply();
             endpoint.note_usable(now);
+            note_zone(endpoint, checked);
             if (checked.kind == ReplyKind::data) endpoint.note_client_answer();
         } else if (checked.kind != ReplyKind::truncated) {
             endpoint.note_client_failure();
@@ -126,14 +149,18 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
         if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     } else if (attempt.outcome == Outcome::case_differs) {
         endpoint.note_case_changed(now);
-    } else if (attempt.outcome != Outcome::shut_down && attempt.outcome != Outcome::busy) {
-        fail_attempt(endpoint, attempt, wire);
-        note_loss(endpoint, health, now);
+    } else {
+        count_silence(endpoint, attempt);
     }
 }
 
-void Client::Impl::note_loss(Endpoint& endpoint, const UpstreamHealth& health, Time now) {
-    if (!endpoint.note_loss(now)) return;
+/// An attempt counts as failed when nothing has come until its end: a late reply is a reply.
+void Client::Impl::count_silence(Endpoint& endpoint, const Attempt& attempt) {
+    if (attempt.outcome == Outcome::timeout) endpoint.stats().note_failure(Trouble::timeout);
+}
+
+void Client::Impl::note_loss(bool became_suspect, const UpstreamHealth& health) {
+    if (!became_suspect) return;
     counters.add(Count::upstream_suspect);
     health.ring();
 }
@@ -141,50 +168,46 @@ void Client::Impl::note_loss(Endpoint& endpoint, const UpstreamHealth& health, T
 void Client::Impl::fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire) {
     const bool timeout = attempt.outcome == Outcome::timeout;
     counters.add(timeout ? Count::upstream_timeout : Count::upstream_error);
-    note_trouble(endpoint, fault_of(attempt.outcome), wire, attempt.timeout, attempt.why.get(),
+    const Fault fault = fault_of(attempt.outcome);
+    if (!timeout) endpoint.stats().note_failure(trouble_of(fault));
+    tell_trouble(endpoint, fault, wire, attempt.ended_at - attempt.began_at, attempt.why.get(),
                  attempt.ended_at);
 }
 
 void Client::Impl::count_oddities(const CheckedReply& checked) {
-    const bool negative = checked.kind == ReplyKind::nodata || checked.kind == ReplyKind::nxdomain;
     if (checked.kind == ReplyKind::truncated) counters.add(Count::upstream_truncated);
     if (checked.kind == ReplyKind::invalid) counters.add(Count::upstream_invalid);
+    if (checked.chain_fault != ChainFault::none) counters.add(Count::chain_too_long);
+    if (checked.kind == ReplyKind::lame) counters.add(Count::upstream_lame);
     if (checked.unrelated) counters.add(Count::upstream_unrelated);
     if (checked.ttl_invalid) counters.add(Count::upstream_ttl_invalid);
-    if (negative && checked.links == 0 && !checked.has_soa) counters.add(Count::upstream_no_soa);
+    if (is_doubtful(checked)) counters.add(Count::upstream_no_soa);
 }
 
 /// Tells the plan what came of an attempt; true when `asked` holds the answer.
-bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attempt, Which which) {
+bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attempt) {
     const Time now = attempt.ended_at;
-    const bool first = which == Which::first;
     AttemptPlan& plan = asking.plan;
     Asked& asked = asking.asked;
     Endpoint& endpoint = *asking.upstream.endpoints[step.endpoint];
     UpstreamHealth& health = *asking.upstream.health;
     const CaseWatch letter_case(endpoint, asking.upstream.label, counters, now);
     if (attempt.outcome == Outcome::case_differs) {
-        first ? plan.on_case_differs(now) : endpoint.note_case_changed(now);
+        plan.on_case_differs(step, now);
         return false;
     }
     if (attempt.outcome != Outcome::reply) {
-        const Fault fault = fault_of(attempt.outcome);
-        const std::string* why = attempt.why.get();
         fail_attempt(endpoint, attempt, step.wire);
-        if (first ? plan.on_fault(fault, now, why) : plan.on_hedge_fault(fault, now, why)) {
-            counters.add(Count::upstream_suspect);
-            health.ring();
-        }
+        note_loss(plan.on_fault(step, fault_of(attempt.outcome), now, attempt.why.get()), health);
         return false;
     }
-    const CheckedReply& checked = asked.checked =
-        check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
+    const CheckedReply& checked = asked.checked = check(attempt, endpoint, asking.others);
     count_oddities(checked);
-    if (checked.kind == ReplyKind::invalid || checked.kind == ReplyKind::failure)
+    if (checked.kind == ReplyKind::invalid || checked.kind == ReplyKind::failure ||
+        checked.kind == ReplyKind::lame)
         note_trouble(endpoint, checked, now);
     const Duration rtt = now - attempt.sent_at;
-    const bool answered =
-        first ? plan.on_reply(checked, rtt, now) : plan.on_hedge_reply(checked, rtt, now);
+    const bool answered = plan.on_reply(step, checked, rtt, now);
     if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     if (!answered) return false;
     asked.ok = true;
@@ -194,8 +217,22 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
     return true;
 }
 
+/// The plan has no step left. A denial that nobody has confirmed or refuted is passed on.
+Asked Client::Impl::given_up(const Asking& asking, Time now) const {
+    const std::optional<dns::Rcode> doubt = asking.plan.doubt();
+    if (!doubt) return failed(asking.plan, now);
+    Asked asked;
+    asked.ok = true;
+    asked.ended_at = now;
+    asked.index = &index;
+    asked.checked.rcode = *doubt;
+    asked.checked.kind = *doubt == dns::Rcode::nxdomain ? ReplyKind::nxdomain : ReplyKind::nodata;
+    asked.checked.target = asking.question.name;
+    return asked;
+}
+
 Asked Client::Impl::failed(const AttemptPlan& plan, Time now) const {
-    Failure failure = plan.failure();
+    Failure failure = plan.failure(now);
     Asked asked;
     asked.ended_at = now;
     asked.error_code = failure.code;
@@ -242,6 +279,8 @@ Client::~Client() {
 void Client::shut_down() {
     impl_->udp.shut_down();
     impl_->stream.shut_down();
+    while (Attempt* attempt = impl_->parked.first())
+        attempt->finish(Outcome::shut_down, Clock::now());
     impl_->timers.stop();
 }
 
@@ -260,38 +299,76 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
     QuestionAttempt& attempt = asking.attempt;
     prepare(attempt, *upstream.endpoints[step.endpoint], asking.question, step);
     attempt.tls = step.wire == Wire::tls ? upstream.tls[step.endpoint].get() : nullptr;
-    attempt.late_after = step.hedge_after;
-    attempt.on_late = nullptr;
-    if (step.hedge_after != Duration::max())
+    attempt.timeout = asking.plan.deadline() - now;
+    watch_time_out(asking);
+    if (step.hedge_after != Duration::max()) {
+        attempt.late_after = step.hedge_after;
         attempt.on_late = [](Attempt& a) {
             auto& question = static_cast<QuestionAttempt&>(a);
-            question.impl->late(*question.asking);
+            question.impl->unusually_late(*question.asking);
         };
+    }
     if (step.doubts_case) counters.add(Count::upstream_case_doubted);
     start(attempt, step.wire, now);
-    asking.gives_up = attempt.expires_at;
     if (step.copy_to != Step::kNone)
         send_copy(upstream, step.copy_to, step.copy_wire, asking.question, now);
 }
 
-Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now) {
+/// When the attempt times out for the plan.
+void Client::Impl::watch_time_out(Asking& asking) {
+    asking.attempt.late_after = asking.step.timeout;
+    asking.attempt.on_late = [](Attempt& a) {
+        auto& question = static_cast<QuestionAttempt&>(a);
+        question.impl->time_out(*question.asking);
+    };
+}
+
+/// Something may still come, from an attempt that has timed out.
+bool Client::Impl::may_wait(const Asking& asking, Time now) const {
+    return std::any_of(asking.sides.begin(), asking.sides.end(), [&](const SideAttempt* side) {
+        return side != nullptr && asking.plan.may_wait_for(side->step, now);
+    });
+}
+
+/// Nothing is left to ask. In short steps: meanwhile it may become clear that nobody is there.
+void Client::Impl::park(Asking& asking, Time now) {
+    Attempt& attempt = asking.attempt;
+    attempt.timeout = std::min<Duration>(kParkedLook, asking.plan.deadline() - now);
+    attempt.on_late = nullptr;
+    attempt.begin(now);
+    attempt.on_timeout = [](Attempt& a) { a.finish(Outcome::timeout, Clock::now()); };
+    parked.add(attempt);
+    timers.add(attempt, now, attempt.wakes_at());
+    asking.is_parked = true;
+}
+
+Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now, Chase chase) {
     Impl& impl = *impl_;
     const InFlight in_flight(*upstream.health);
     upstream.health->note_wanted(now);
     upstream.health->hedges().earn();
-    Impl::Asking asking(upstream, question, now);
+    Impl::Asking asking(upstream, question, chase, now);
     asking.attempt.impl = &impl;
     asking.attempt.asking = &asking;
+    asking.attempt.health = upstream.health.get();
+    asking.attempt.flows_max = kQuestionFlowsMax;
+    asking.attempt.is_persistent = true;
     for (;;) {
         asking.step = asking.plan.next(now, impl.random.u32());
-        if (asking.step.give_up) co_return impl.failed(asking.plan, now);
-        impl.ask_next(asking, now);
+        if (!asking.step.give_up) {
+            impl.ask_next(asking, now);
+        } else if (impl.may_wait(asking, now)) {
+            impl.park(asking, now);
+        } else {
+            co_return impl.given_up(asking, now);
+        }
         co_await asking.attempt;
         now = asking.attempt.ended_at;
+        const bool was_parked = std::exchange(asking.is_parked, false);
         const Outcome outcome = asking.attempt.outcome;
         if (outcome == Outcome::shut_down) co_return impl.shutting_down(upstream, now);
         if (outcome == Outcome::beaten ||
-            impl.judge(asking, asking.step, asking.attempt, Impl::Which::first))
+            (!was_parked && impl.judge(asking, asking.step, asking.attempt)))
             co_return std::move(asking.asked);
         // Meanwhile it is sure that nobody is there: asking again would only make clients wait.
         if (upstream.health->is_away()) co_return impl.away(asking.plan, now);

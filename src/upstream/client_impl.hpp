@@ -1,7 +1,9 @@
-// The two halves of the Client: client.cpp (one question, attempt by attempt) and client_hedge.cpp
-// (a second question while the first one has time).
+// The two halves of the Client: client.cpp (one question, attempt by attempt) and client_listen.cpp
+// (attempts beside the one that the question waits for: second questions, and those that have timed
+// out and listen on).
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "peerzone/upstream/client.hpp"
@@ -30,33 +32,42 @@ struct Client::Impl {
         Impl* impl = nullptr;
         Asking* asking = nullptr;
     };
-    struct BeatenAttempt : Attempt {
+    enum class Role : std::uint8_t {
+        hedge,  ///< a second question
+        late,   ///< it has timed out, and listens until the question's deadline
+        beaten  ///< another one was answered first: its reply still says how long that takes
+    };
+    /// An attempt beside the one that the question waits for, in the frame of a coroutine of its
+    /// own.
+    struct SideAttempt : Attempt {
         Impl* impl = nullptr;
-        Endpoint* endpoint = nullptr;
-        const UpstreamHealth* health = nullptr;
-        Wire wire = Wire::udp;
-        bool was_late = false;
+        Asking* asking = nullptr;  // null: the question has ended meanwhile
+        Step step;
+        Role role = Role::late;
     };
-    struct HedgeAttempt : Attempt {  // in the frame of a coroutine of its own
-        Asking* asking = nullptr;    // null: the question has ended meanwhile
-    };
+    static constexpr std::size_t kSidesMax = 2;  // so three attempts listen
     /// One question while it waits, in the frame of ask().
     struct Asking {
-        Asking(const Upstream& u, const Question& q, Time now)
-            : upstream(u), question(q), plan(u, now, q.hops != 0 && u.options.takes_hop_mark()) {}
+        Asking(const Upstream& u, const Question& q, const Chase& chase, Time now)
+            : upstream(u),
+              question(q),
+              others(chase.others),
+              plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), chase.until) {}
         ~Asking() {
-            if (hedge != nullptr) hedge->asking = nullptr;
+            for (SideAttempt* side : sides)
+                if (side != nullptr) side->asking = nullptr;
         }
         Asking(const Asking&) = delete;
         Asking& operator=(const Asking&) = delete;
 
         const Upstream& upstream;
         const Question& question;
+        const OtherOwners* others;
         AttemptPlan plan;
         Step step;
         QuestionAttempt attempt;
-        Time gives_up{};                // of the attempt, were there no hedge
-        HedgeAttempt* hedge = nullptr;  // on its way
+        std::array<SideAttempt*, kSidesMax> sides{};
+        bool is_parked = false;  // nothing is left to ask: `attempt` waits for those at its sides
         Asked asked;
     };
 
@@ -67,20 +78,27 @@ struct Client::Impl {
     Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<UpstreamHealth> health,
                   std::shared_ptr<TlsIdentity> tls, Question question, Step step, Time now);
     void ask_next(Asking& asking, Time now);
-    void late(Asking& asking);
-    Detached hedge(Asking& asking, Step step, Time now);
+    void watch_time_out(Asking& asking);
+    void unusually_late(Asking& asking);
+    void time_out(Asking& asking);
+    bool may_wait(const Asking& asking, Time now) const;
+    void park(Asking& asking, Time now);
+    void wake(Asking& asking, bool hedged, Time now);
+    Detached beside(Asking& asking, Step step, Role role, Time now);
+    void begin_beside(SideAttempt& side, Time now);
+    void end_beside(SideAttempt& side, Endpoint& endpoint, const UpstreamHealth& health);
+    void join(Asking& asking, SideAttempt& side, Time now);
+    void silent(SideAttempt& side);
     void beat(Asking& asking, Time now);
-    Detached linger(Asking& asking, std::shared_ptr<Endpoint> endpoint,
-                    std::shared_ptr<UpstreamHealth> health, std::shared_ptr<TlsIdentity> tls,
-                    Time now);
-    void note_loss(Endpoint& endpoint, const UpstreamHealth& health, Time now);
-    void beaten_late(BeatenAttempt& attempt);
+    void note_loss(bool became_suspect, const UpstreamHealth& health);
     void note_alone(Endpoint& endpoint, const UpstreamHealth& health, const Attempt& attempt,
                     Wire wire);
-    enum class Which : std::uint8_t { first, second };
-    bool judge(Asking& asking, const Step& step, const Attempt& attempt, Which which);
+    bool judge(Asking& asking, const Step& step, const Attempt& attempt);
     void fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire);
+    static void count_silence(Endpoint& endpoint, const Attempt& attempt);
     void count_oddities(const CheckedReply& checked);
+    CheckedReply check(const Attempt& attempt, const Endpoint& endpoint, const OtherOwners* others);
+    Asked given_up(const Asking& asking, Time now) const;
     Asked failed(const AttemptPlan& plan, Time now) const;
     Asked away(const AttemptPlan& plan, Time now) const;
     Asked shutting_down(const Upstream& upstream, Time now) const;
@@ -92,6 +110,7 @@ struct Client::Impl {
     Timers timers;
     UdpExchange udp;
     StreamExchange stream;
+    AttemptList parked;
     ReplyIndex index;  // of the reply that was judged last
 };
 

@@ -9,9 +9,10 @@ namespace {
 
 constexpr Millis kFirstContact{200};
 constexpr Millis kTimeoutMin{40};
-constexpr Millis kTimeoutMax{400};
 constexpr Millis kGranularity{5};  // of the other side's and our own scheduling (RFC 6298's G)
 constexpr std::uint16_t kLossesToSuspect = 3;
+constexpr std::uint8_t kRefusedPortsToLoss = 8;
+constexpr std::uint32_t kSlowestFades = 16;  // of the difference, with each faster reply
 constexpr Millis kRetryFirst{250};
 constexpr Millis kRetryMax{2000};
 constexpr std::uint8_t kClientFailuresMax = 3;
@@ -75,7 +76,7 @@ Duration Endpoint::p99() const noexcept {
 
 std::optional<Time> Endpoint::last_reply() const noexcept {
     const Ticks at = last_reply_.load(kRelaxed);
-    if (at == 0) return std::nullopt;
+    if (at == kNever) return std::nullopt;
     return Time(Duration(at));
 }
 
@@ -84,7 +85,11 @@ Duration Endpoint::attempt_timeout() const noexcept {
     if (srtt == 0) return kFirstContact;
     const Duration spread = Micros(4ull * rttvar_us_.load(kRelaxed));
     const Duration wanted = Micros(srtt) + std::max<Duration>(spread, kGranularity);
-    return std::clamp<Duration>(wanted, kTimeoutMin, kTimeoutMax);
+    return std::max<Duration>(wanted, kTimeoutMin);
+}
+
+Duration Endpoint::silent_after() const noexcept {
+    return std::max<Duration>(attempt_timeout(), 2 * Micros(slowest_us_.load(kRelaxed)));
 }
 
 Duration Endpoint::smoothed_rtt() const noexcept {
@@ -105,6 +110,10 @@ void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
         rttvar_us_.store(var - var / 4 + error / 4, kRelaxed);
         srtt_us_.store(std::max(1u, srtt - srtt / 8 + sample / 8), kRelaxed);
     }
+    const std::uint32_t slowest = slowest_us_.load(kRelaxed);
+    const std::uint32_t faded =
+        slowest > sample ? slowest - (slowest - sample) / kSlowestFades : sample;
+    if (faded != slowest) slowest_us_.store(faded, kRelaxed);
     p95_.note(sample);
     p99_.note(sample);
     if (wire == Wire::udp) {
@@ -114,6 +123,7 @@ void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
         if (silent_datagrams_.load(kRelaxed) != 0) silent_datagrams_.store(0, kRelaxed);
     }
     if (losses_.load(kRelaxed) != 0) losses_.store(0, kRelaxed);
+    if (refused_ports_.load(kRelaxed) != 0) refused_ports_.store(0, kRelaxed);
     if (suspect_.load(kRelaxed)) {
         suspect_.store(false, kRelaxed);
         letter_case_.forget_taken();
@@ -122,7 +132,7 @@ void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
 
 std::optional<Time> Endpoint::last_loss() const noexcept {
     const Ticks at = last_loss_.load(kRelaxed);
-    if (at == 0) return std::nullopt;
+    if (at == kNever) return std::nullopt;
     return Time(Duration(at));
 }
 
@@ -153,7 +163,19 @@ bool Endpoint::note_loss(Time now) noexcept {
     retry_wait_.store(ticks(kRetryFirst), kRelaxed);
     remember(retry_at_, now, kRetryFirst);
     remember(suspect_since_, now, Duration::zero());
+    note_zone(false);
     return !suspect_.exchange(true, kRelaxed);
+}
+
+bool Endpoint::note_loss(Time now, Time sent_at) noexcept {
+    const auto heard = last_reply();
+    return (!heard || *heard <= sent_at) && note_loss(now);
+}
+
+bool Endpoint::note_refused_port(Time now) noexcept {
+    const auto seen = static_cast<std::uint8_t>(refused_ports_.load(kRelaxed) + 1);
+    refused_ports_.store(seen % kRefusedPortsToLoss, kRelaxed);
+    return seen >= kRefusedPortsToLoss && note_loss(now);
 }
 
 std::optional<Time> Endpoint::suspect_since() const noexcept {

@@ -5,17 +5,24 @@
 #include "peerzone/upstream/lookup.hpp"
 
 #include <ares.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <set>
 
+#include "peerzone/dns/message.hpp"
 #include "upstream/lookup_reply.hpp"
+#include "upstream/reply_index.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -107,7 +114,18 @@ private:
         bool reading = false, writing = false;  // waited for
     };
 
-    int open(const std::vector<SocketAddress>& servers, Duration deadline);
+    int open(Duration left);
+    void ask();
+    // What the library does with its sockets. It knows only replies that repeat the question, and
+    // of those without EDNS only what says FORMERR; so we look first.
+    static ares_socket_t open_socket(int family, int type, int protocol, void* self);
+    static int connect_socket(ares_socket_t socket, const sockaddr* to, ares_socklen_t size, void*);
+    static ares_ssize_t send(ares_socket_t socket, const iovec* data, int count, void* self);
+    static ares_ssize_t receive(ares_socket_t socket, void* data, std::size_t room, int flags,
+                                sockaddr* from, ares_socklen_t* from_size, void* self);
+    static int close_socket(ares_socket_t socket, void* self);
+    std::size_t look_at(MutableBytes buffer, std::size_t size);
+
     static void on_socket(void* self, ares_socket_t socket, int readable, int writable);
     static void on_reply(void* self, int status, int timeouts, unsigned char* message, int size);
     void watch(ares_socket_t socket, bool reads, bool writes);
@@ -122,6 +140,11 @@ private:
     Done done_;
     std::function<void()> ended_;
     Time deadline_{};
+    std::vector<SocketAddress> servers_;
+    bool edns_ = true;
+    bool edns_refused_ = false;          // a server said so: ask again without
+    std::set<ares_socket_t> datagrams_;  // its UDP sockets
+    std::vector<std::uint8_t> sent_;     // the question as it left last
     asio::steady_timer timer_;
     std::map<ares_socket_t, std::shared_ptr<Watched>> sockets_;
     ares_channel channel_ = nullptr;
@@ -131,13 +154,13 @@ private:
     bool closed_ = false;
 };
 
-int Lookups::Lookup::open(const std::vector<SocketAddress>& servers, Duration deadline) {
+int Lookups::Lookup::open(Duration left) {
     if (const int status = start_library(); status != ARES_SUCCESS) return status;
     char lookups[] = "b";  // DNS only
     char nowhere[] = "/dev/null";
     ares_options options{};
-    options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
-    options.timeout = static_cast<int>(attempt_timeout(deadline, servers.size()).count());
+    options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | (edns_ ? ARES_FLAG_EDNS : 0);
+    options.timeout = static_cast<int>(attempt_timeout(left, servers_.size()).count());
     options.tries = kTries;
     options.lookups = lookups;
     options.resolvconf_path = nowhere;
@@ -148,28 +171,103 @@ int Lookups::Lookup::open(const std::vector<SocketAddress>& servers, Duration de
                      ARES_OPT_DOMAINS | ARES_OPT_RESOLVCONF | ARES_OPT_EDNSPSZ |
                      ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
     const int status = ares_init_options(&channel_, &options, mask);
-    if (status != ARES_SUCCESS) channel_ = nullptr;
-    return status == ARES_SUCCESS ? set_servers(channel_, servers) : status;
+    if (status != ARES_SUCCESS) {
+        channel_ = nullptr;
+        return status;
+    }
+    static constexpr ares_socket_functions kSockets{open_socket, close_socket, connect_socket,
+                                                    receive, send};
+    ares_set_socket_functions(channel_, &kSockets, this);
+    return set_servers(channel_, servers_);
 }
 
 void Lookups::Lookup::start(const std::vector<SocketAddress>& servers, Duration deadline,
                             std::function<void()> ended) {
     ended_ = std::move(ended);
     deadline_ = Clock::now() + deadline;
-    const std::vector<SocketAddress> asked = usable(servers);
-    if (asked.empty()) {
+    servers_ = usable(servers);
+    if (servers_.empty()) {
         reply_.why = servers.empty() ? "no nameserver to ask" : "no nameserver but link-local ones";
         has_reply_ = true;
         return end();
     }
-    asked_ = asked_text(asked);
-    if (const int status = open(asked, deadline); status != ARES_SUCCESS) {
+    asked_ = asked_text(servers_);
+    ask();
+    go_on();
+}
+
+void Lookups::Lookup::ask() {
+    if (const int status = open(deadline_ - Clock::now()); status != ARES_SUCCESS) {
         reply_.why = ares_strerror(status);
         has_reply_ = true;
-        return end();
+        return;
     }
     ares_query(channel_, name_.c_str(), kClassIn, static_cast<int>(type_), on_reply, this);
-    go_on();
+}
+
+// Sockets that a program brings along are not prepared by the library.
+ares_socket_t Lookups::Lookup::open_socket(int family, int type, int protocol, void* self) {
+    const int socket = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (socket >= 0 && type == SOCK_DGRAM) static_cast<Lookup*>(self)->datagrams_.insert(socket);
+    return socket;
+}
+
+int Lookups::Lookup::connect_socket(ares_socket_t socket, const sockaddr* to, ares_socklen_t size,
+                                    void* /*self*/) {
+    return ::connect(socket, to, size);
+}
+
+ares_ssize_t Lookups::Lookup::send(ares_socket_t socket, const iovec* data, int count, void* self) {
+    Lookup& lookup = *static_cast<Lookup*>(self);
+    if (count == 1 && lookup.datagrams_.contains(socket)) {
+        const auto* octets = static_cast<const std::uint8_t*>(data->iov_base);
+        lookup.sent_.assign(octets, octets + data->iov_len);
+    }
+    return ::writev(socket, data, count);
+}
+
+ares_ssize_t Lookups::Lookup::receive(ares_socket_t socket, void* data, std::size_t room, int flags,
+                                      sockaddr* from, ares_socklen_t* from_size, void* self) {
+    Lookup& lookup = *static_cast<Lookup*>(self);
+    const ssize_t size = ::recvfrom(socket, data, room, flags, from, from_size);
+    if (size <= 0 || !lookup.datagrams_.contains(socket)) return size;
+    const MutableBytes buffer(static_cast<std::uint8_t*>(data), room);
+    const std::size_t left = lookup.look_at(buffer, static_cast<std::size_t>(size));
+    if (left != 0) return static_cast<ares_ssize_t>(left);
+    errno = EAGAIN;
+    return -1;
+}
+
+int Lookups::Lookup::close_socket(ares_socket_t socket, void* self) {
+    static_cast<Lookup*>(self)->datagrams_.erase(socket);
+    return ::close(socket);
+}
+
+// What the library gets to see of a datagram of `size` octets; 0: nothing. What does not like EDNS
+// is asked again without it, as endpoints are. Other errors become a SERVFAIL with the question: so
+// the library asks the next server.
+std::size_t Lookups::Lookup::look_at(MutableBytes buffer, std::size_t size) {
+    const Bytes message = Bytes(buffer).first(size);
+    dns::Reader reader(sent_);
+    dns::Header header;
+    dns::Name name;
+    std::uint16_t type = 0;
+    std::uint16_t klass = 0;
+    if (!reader.read_header(header) || !reader.read_question(name, type, klass)) return size;
+    const Bytes question = Bytes(sent_).first(reader.offset());
+    if (match_reply(message, header.id, name.wire(), type) != Match::same) return size;
+    ReplyIndex index;
+    const CheckedReply checked = check_reply(message, name.wire(), type, edns_, index);
+    if (checked.kind == ReplyKind::no_edns) {
+        edns_refused_ = true;
+        return 0;
+    }
+    const bool failed = checked.kind == ReplyKind::failure && checked.rcode != dns::Rcode::noerror;
+    if (!failed || buffer.size() < question.size()) return size;
+    std::copy(question.begin(), question.end(), buffer.begin());
+    store_u16(&buffer[2], dns::kFlagQr | static_cast<unsigned>(dns::Rcode::servfail));
+    store_u16(&buffer[10], 0);
+    return question.size();
 }
 
 void Lookups::Lookup::close() {
@@ -184,7 +282,7 @@ void Lookups::Lookup::close() {
 void Lookups::Lookup::on_reply(void* self, int status, int /*timeouts*/, unsigned char* message,
                                int size) {
     Lookup& lookup = *static_cast<Lookup*>(self);
-    if (lookup.closed_) return;
+    if (lookup.closed_ || lookup.edns_refused_) return;
     lookup.has_reply_ = true;
     if (status == ARES_SUCCESS) {
         lookup.reply_ = read_lookup_reply({message, static_cast<std::size_t>(size)}, lookup.name_,
@@ -246,6 +344,12 @@ void Lookups::Lookup::wait(const std::shared_ptr<Watched>& watched) {
 
 // After each call into the library.
 void Lookups::Lookup::go_on() {
+    if (edns_refused_ && !has_reply_) {
+        ares_destroy(channel_);
+        channel_ = nullptr;
+        edns_ = edns_refused_ = false;
+        ask();
+    }
     if (has_reply_) return end();
     for (const auto& [socket, watched] : sockets_) wait(watched);
     arm();

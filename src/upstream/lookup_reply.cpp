@@ -36,10 +36,17 @@ std::optional<std::vector<dns::Record>> answers_of(Bytes message) {
         if (!reader.read_question(name, type, klass)) return std::nullopt;
     }
     std::vector<dns::Record> answers;
-    for (unsigned i = 0; i < header.counts[1]; ++i) {
+    bool stray_opt = false;  // as in ReplyIndex::read_section
+    for (unsigned i = 0; i < header.counts[1];) {
+        if (stray_opt && reader.at_end()) break;
         dns::Record record;
         if (!reader.read_record(record)) return std::nullopt;
+        if (record.type == dns::type::opt && !stray_opt) {
+            stray_opt = true;
+            continue;
+        }
         if (record.klass == dns::klass::in) answers.push_back(record);
+        ++i;
     }
     return answers;
 }

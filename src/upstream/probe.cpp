@@ -33,6 +33,7 @@ ProbeResult judge_probe(const CheckedReply& checked, Kind kind) noexcept {
             // The root's SOA is what a resolver of the Internet says.
             return checked.has_soa && !checked.soa_owner.is_root() ? ProbeResult::zone_absent
                                                                    : ProbeResult::wrong_zone;
+        case ReplyKind::lame: return peer ? ProbeResult::wrong_zone : ProbeResult::healthy;
         case ReplyKind::no_edns:
         case ReplyKind::failure:
             if (checked.rcode == dns::Rcode::servfail) return ProbeResult::servfail;

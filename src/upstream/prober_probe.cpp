@@ -101,7 +101,8 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     attempt.tls = attempt.wire == Wire::tls ? upstream.tls[target.index].get() : nullptr;
     attempt.type = dns::type::ns;
     attempt.edns = edns;
-    attempt.stats = &target.endpoint->stats();
+    attempt.endpoint = target.endpoint.get();
+    attempt.health = upstream.health.get();
     // A probe counts as unanswered after a while, and listens on for as long as a question would:
     // slow is not silent.
     const Duration deadline = upstream.options.deadline;

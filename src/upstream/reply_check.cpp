@@ -1,15 +1,15 @@
-// The order of judgement: header, question, whole message, RCODE, chain, what stands at its end.
+// The order of judgement: header, RCODE, question, chain, what stands at its end. What of a reply
+// is not used (octets behind it, the additional section) is not judged.
 // Nothing here depends on the order of the records in a section. Every loop is bounded by the
 // records of the message or by kLinksMax.
 #include "peerzone/upstream/reply_check.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <limits>
 #include <optional>
 
-#include "upstream/reply_index.hpp"
+#include "upstream/reply_chain.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -18,102 +18,19 @@ using dns::Name;
 using dns::Rcode;
 using dns::Section;
 
-constexpr unsigned kLinksMax = 8;
+constexpr std::uint16_t kDs = 43;
 constexpr std::uint16_t kNsec3 = 50;
 constexpr std::size_t kMinimumSize = 4;  // the MINIMUM field, last in the data of a SOA
 
-// One alias of the chain. A DNAME brings the CNAME of one name with it; where the server left that
-// out, we make it (RFC 6672 3.1).
-struct Link {
-    const Entry* dname = nullptr;
-    const Entry* cname = nullptr;  // nothing: made from the DNAME
-    Name target;
+// Where the chain of a reply that was judged leads away.
+class EndsAt final : public OtherOwners {
+public:
+    explicit EndsAt(const Name& target) noexcept : target_(target) {}
+    bool own(const Name& name) const noexcept override { return name == target_; }
+
+private:
+    const Name& target_;
 };
-
-enum class End : std::uint8_t { data, nothing, invalid };
-
-// The chain from the question's name to its end.
-struct Chain {
-    std::array<Link, kLinksMax> links;
-    unsigned count = 0;
-    bool alias_is_data = false;  // the question asked for the CNAME itself
-    Name target;
-    std::uint64_t target_hash = 0;
-    End end = End::nothing;
-};
-
-bool is_meta(std::uint16_t type) noexcept {
-    return type == 0 || type == dns::type::opt || (type >= 128 && type <= dns::type::any);
-}
-
-bool is_wanted(const Entry& entry, std::uint16_t type) noexcept {
-    return type == dns::type::any ? !is_meta(entry.type) : entry.type == type;
-}
-
-const Entry* find(const ReplyIndex& index, const Name& owner, std::uint64_t hash,
-                  std::uint16_t type) noexcept {
-    for (const Entry& entry : index.answers())
-        if (is_wanted(entry, type) && index.owned_by(entry, owner, hash)) return &entry;
-    return nullptr;
-}
-
-// The DNAME that redirects `name`: of a proper ancestor, and of the topmost one, since a DNAME
-// hides everything below it.
-const Entry* find_dname(const ReplyIndex& index, const Name& name) noexcept {
-    const Entry* found = nullptr;
-    std::size_t found_size = name.size();
-    for (const Entry& entry : index.answers()) {
-        if (entry.type != dns::type::dname) continue;
-        const Name owner = index.load(entry).owner;
-        if (owner.size() >= found_size || !name.is_under(owner)) continue;
-        found = &entry;
-        found_size = owner.size();
-    }
-    return found;
-}
-
-enum class Step : std::uint8_t { link, none, bad };
-
-Step next_link(const ReplyIndex& index, const Name& name, std::uint64_t hash, Link& link) noexcept {
-    link.cname = find(index, name, hash, dns::type::cname);
-    link.dname = find_dname(index, name);
-    if (link.dname == nullptr) {
-        if (link.cname == nullptr) return Step::none;
-        link.target = index.target(*link.cname);
-        return Step::link;
-    }
-    const auto made = name.with_suffix(index.load(*link.dname).owner, index.target(*link.dname));
-    if (!made) return Step::bad;  // too long: the server should have said YXDOMAIN (RFC 6672 2.2)
-    link.target = *made;
-    return link.cname != nullptr && index.target(*link.cname) != *made ? Step::bad : Step::link;
-}
-
-// A loop is a chain of more than kLinksMax links.
-Chain follow(const ReplyIndex& index, const Name& question, std::uint16_t type) noexcept {
-    Chain chain;
-    chain.target = question;
-    chain.alias_is_data = type == dns::type::cname;
-    for (;;) {
-        chain.target_hash = owner_hash(chain.target);
-        if (!chain.alias_is_data && find(index, chain.target, chain.target_hash, type) != nullptr) {
-            chain.end = End::data;
-            return chain;
-        }
-        Link link;
-        const Step step = next_link(index, chain.target, chain.target_hash, link);
-        if (step == Step::none) return chain;
-        if (step == Step::bad || chain.count == kLinksMax) {
-            chain.end = End::invalid;
-            return chain;
-        }
-        chain.links[chain.count++] = link;
-        if (chain.alias_is_data) {
-            chain.end = End::data;
-            return chain;
-        }
-        chain.target = link.target;
-    }
-}
 
 // Calls visit(entry) for each signature of `owner` over `covered`, until it returns false.
 template <class Visit>
@@ -185,23 +102,27 @@ Kept kept_answers(const ReplyIndex& index, const Chain& chain, const Name& quest
     return kept;
 }
 
-// The closest SOA that can speak for `target`.
-const Entry* find_soa(const ReplyIndex& index, const Name& target) noexcept {
-    const Entry* found = nullptr;
-    std::size_t found_size = 0;
+// Of the SOAs the closest one at or above `target`, else any.
+struct Soa {
+    const Entry* entry = nullptr;
+    Name owner;
+    bool above = false;
+};
+
+Soa find_soa(const ReplyIndex& index, const Name& target) noexcept {
+    Soa found;
     for (const Entry& entry : index.authorities()) {
         if (entry.type != dns::type::soa) continue;
         const Name owner = index.load(entry).owner;
-        if (owner.size() <= found_size || !target.is_under(owner)) continue;
-        found = &entry;
-        found_size = owner.size();
+        const bool above = target.is_under(owner);
+        const bool better = above && (!found.above || owner.size() > found.owner.size());
+        if (found.entry == nullptr || better) found = {&entry, owner, above};
     }
     return found;
 }
 
-// A referral instead of an answer, or a server that knows nothing of the zone: it points elsewhere
-// and claims neither authority nor recursion.
-bool is_lame(const ReplyIndex& index) noexcept {
+// A referral instead of an answer: it points elsewhere and claims neither authority nor recursion.
+bool is_referral(const ReplyIndex& index) noexcept {
     if (index.header().flags & (dns::kFlagAa | dns::kFlagRa)) return false;
     const auto authorities = index.authorities();
     return std::any_of(authorities.begin(), authorities.end(),
@@ -214,36 +135,56 @@ ReplyKind judge_error(Rcode rcode, bool sent_edns) noexcept {
     return sent_edns && dislikes_edns ? ReplyKind::no_edns : ReplyKind::failure;
 }
 
-void note_soa(const ReplyIndex& index, CheckedReply& checked) {
-    const Entry* soa = find_soa(index, checked.target);
-    if (soa == nullptr) return;
-    const Bytes data = index.rdata(*soa);
-    checked.has_soa = true;
-    checked.soa_owner = index.load(*soa).owner;
-    checked.soa_ttl = std::min(soa->ttl, load_u32(&data[data.size() - kMinimumSize]));
+// Everybody on the Internet has the root's SOA at hand, so it proves nothing of a peer's name. The
+// DS of a top-level name is the root's to deny (RFC 4035 3.1.4.1).
+void note_soa(const ReplyIndex& index, std::uint16_t type, bool has_root, CheckedReply& checked) {
+    const Soa soa = find_soa(index, checked.target);
+    if (soa.entry == nullptr) return;
+    const bool root_proves = has_root || (type == kDs && checked.target.label_count() <= 1);
+    checked.soa_owner = soa.owner;
+    checked.has_soa = soa.above && (!soa.owner.is_root() || root_proves);
+    checked.foreign_soa = !checked.has_soa;
+    if (!checked.has_soa) return;
+    const Bytes data = index.rdata(*soa.entry);
+    checked.soa_ttl = std::min(soa.entry->ttl, load_u32(&data[data.size() - kMinimumSize]));
+}
+
+ChainFault fault_of(End end) noexcept {
+    if (end == End::too_long) return ChainFault::too_long;
+    return end == End::loop ? ChainFault::loop : ChainFault::none;
 }
 
 // A well-formed NOERROR or NXDOMAIN to this question: the chain, and what its end means.
 void judge_answer(const ReplyIndex& index, const Name& question, std::uint16_t type,
-                  CheckedReply& checked) {
-    const Chain chain = follow(index, question, type);
+                  const Replier& replier, CheckedReply& checked) {
+    const Chain chain = follow(index, question, type, replier.others);
     const bool nxdomain = checked.rcode == Rcode::nxdomain;
     // "No such name" together with data of that name: one of them is wrong.
     if (chain.end == End::invalid || (nxdomain && chain.end == End::data)) return;
     checked.links = chain.alias_is_data ? 0 : chain.count;
     checked.target = chain.target;
+    checked.chain_fault = fault_of(chain.end);
+    checked.leads_away = chain.end == End::elsewhere;
+    const bool has_end = checked.chain_fault == ChainFault::none && !checked.leads_away;
     const Kept kept = kept_answers(index, chain, question, type);
-    checked.unrelated = kept.count < index.answers().size();
+    checked.unrelated = has_end && kept.count < index.answers().size();
     checked.ttl_invalid = index.has_invalid_ttl();
     if (chain.count != 0 || chain.end == End::data) checked.least_ttl = kept.least_ttl;
     if (chain.end == End::data) {
         checked.kind = ReplyKind::data;
         return;
     }
-    note_soa(index, checked);
-    if (chain.count == 0) checked.least_ttl = checked.soa_ttl;
-    const bool lame = !nxdomain && chain.count == 0 && !checked.has_soa && is_lame(index);
-    checked.kind = nxdomain ? ReplyKind::nxdomain : lame ? ReplyKind::failure : ReplyKind::nodata;
+    checked.kind = ReplyKind::nodata;
+    if (!has_end) {  // what was said of the end is not used
+        checked.rcode = Rcode::noerror;
+        return;
+    }
+    note_soa(index, type, replier.has_root, checked);
+    if (nxdomain) checked.kind = ReplyKind::nxdomain;
+    if (chain.count != 0) return;
+    checked.least_ttl = checked.soa_ttl;
+    const bool referral = !nxdomain && !checked.has_soa && is_referral(index);
+    if (checked.foreign_soa || referral) checked.kind = ReplyKind::lame;
 }
 
 // Hashes of the records written so far. Equal hashes count as equal records: they are seeded, and
@@ -310,8 +251,8 @@ bool proves_absence(const Entry& entry) noexcept {
 bool write_soa(const ReplyIndex& index, const CheckedReply& checked, std::uint32_t cap,
                Copier& copier) {
     const std::uint32_t ttl = std::min(checked.soa_ttl, cap);
-    const Entry* soa = find_soa(index, checked.target);
-    if (soa == nullptr || !copier.copy(Section::authority, *soa, ttl)) return false;
+    const Soa soa = find_soa(index, checked.target);
+    if (soa.entry == nullptr || !copier.copy(Section::authority, *soa.entry, ttl)) return false;
     for (const Entry& entry : index.authorities())
         if (proves_absence(entry) && index.load(entry).owner.is_under(checked.soa_owner) &&
             !copier.copy(Section::authority, entry, std::min(entry.ttl, ttl)))
@@ -341,8 +282,20 @@ Match match_reply(Bytes message, std::uint16_t id, Bytes name, std::uint16_t typ
     return dns::equal_folded(asked, name) ? Match::case_differs : Match::other;
 }
 
+std::string lame_text(const CheckedReply& checked) {
+    std::string text = checked.rcode == Rcode::nxdomain ? "NXDOMAIN" : "no data";
+    if (checked.foreign_soa) return text + " with the SOA of " + checked.soa_owner.to_text();
+    return text + " without SOA or AA";
+}
+
+std::string chain_text(ChainFault fault, const Name& at) {
+    const bool loops = fault == ChainFault::loop;
+    return (loops ? "aliases form a loop at " : "alias chain longer than 16 links at ") +
+           at.to_text();
+}
+
 CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns,
-                         ReplyIndex& index) {
+                         ReplyIndex& index, const Replier& replier) {
     CheckedReply checked;
     const auto question = Name::from_wire(name);
     if (!question) return checked;
@@ -366,7 +319,11 @@ CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sen
     }
     if (!whole || !index.asks(*question, type)) return checked;
     checked.authentic_data = flags & dns::kFlagAd;
-    judge_answer(index, *question, type, checked);
+    checked.authoritative = flags & dns::kFlagAa;
+    judge_answer(index, *question, type, replier, checked);
+    // Only data needs no authority section.
+    if (checked.kind != ReplyKind::data && !index.authority_is_whole())
+        checked.kind = ReplyKind::invalid;
     return checked;
 }
 
@@ -375,7 +332,8 @@ bool write_kept(const ReplyIndex& index, Bytes name, std::uint16_t type,
                 dns::BodyWriter& writer) {
     const auto question = Name::from_wire(name);
     if (!question) return false;
-    const Chain chain = follow(index, *question, type);
+    const EndsAt target(checked.target);
+    const Chain chain = follow(index, *question, type, checked.leads_away ? &target : nullptr);
     if (chain.end == End::invalid) return false;
     const std::uint32_t set_ttl = data_ttl(index, chain, type);
     Copier copier(index, writer);

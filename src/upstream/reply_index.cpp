@@ -8,7 +8,7 @@
 namespace peerzone::upstream {
 namespace {
 
-constexpr std::size_t kTextMax = 160;
+constexpr std::size_t kTextMax = 240;  // as much as we send ourselves
 constexpr std::size_t kSignatureMin =
     19;  // RRSIG: 18 octets and the shortest signer (RFC 4034 3.1)
 
@@ -70,7 +70,9 @@ bool ReplyIndex::read(Bytes message) {
     header_ = {};
     entries_.clear();
     answer_count_ = 0;
-    has_signatures_ = has_opt_ = has_invalid_ttl_ = false;
+    section_ = 0;
+    authority_is_whole_ = false;
+    has_signatures_ = has_invalid_ttl_ = false;
     extended_rcode_ = 0;
     extended_.present = false;
     extended_.text.clear();
@@ -78,11 +80,14 @@ bool ReplyIndex::read(Bytes message) {
     if (!reader.read_header(header_) || header_.counts[0] > 1) return false;
     if (has_question() && !reader.read_question(question_, question_type_, question_class_))
         return false;
-    for (std::size_t section = 1; section <= 3; ++section) {
-        if (!read_section(reader, section)) return false;
-        if (section == 1) answer_count_ = entries_.size();
-    }
-    return reader.at_end();
+    if (!read_section(reader)) return false;
+    answer_count_ = entries_.size();
+    authority_is_whole_ = read_section(reader);
+    if (authority_is_whole_)
+        read_additional(reader);
+    else
+        entries_.resize(answer_count_);
+    return true;
 }
 
 bool ReplyIndex::asks(const dns::Name& name, std::uint16_t type) const noexcept {
@@ -90,25 +95,34 @@ bool ReplyIndex::asks(const dns::Name& name, std::uint16_t type) const noexcept 
            question_ == name;
 }
 
-// A count that promises more than the octets hold ends at the first record that is not there.
-bool ReplyIndex::read_section(dns::Reader& reader, std::size_t section) {
-    for (unsigned i = 0; i < header_.counts[section]; ++i) {
+// The answer section, then the authority section. A count that promises more than the octets hold
+// ends at the first record that is not there. An OPT belongs elsewhere (RFC 6891 6.1.1): some
+// servers put it in front and count as if it were not there, others count it.
+bool ReplyIndex::read_section(dns::Reader& reader) {
+    ++section_;
+    bool stray_opt = false;
+    for (unsigned i = 0; i < header_.counts[section_];) {
+        if (stray_opt && reader.at_end()) return true;
         const std::size_t at = reader.offset();
         dns::Record record;
-        if (!reader.read_record(record) || !add(record, at, section)) return false;
+        if (!reader.read_record(record)) return false;
+        if (record.type == dns::type::opt && !stray_opt) {
+            stray_opt = true;
+            continue;
+        }
+        if (!add(record, at)) return false;
+        ++i;
     }
     return true;
 }
 
-bool ReplyIndex::add(const dns::Record& record, std::size_t at, std::size_t section) {
-    if (record.type == dns::type::opt) return read_opt(record, section);
+bool ReplyIndex::add(const dns::Record& record, std::size_t at) {
     // What other classes mean by their data is not known here; none of their records is kept.
     if (record.klass != dns::klass::in) return true;
     Bytes expanded;
     if (!expand(record, expanded)) return false;
     const bool signature = record.type == dns::type::rrsig;
     if (signature && record.rdata_size < kSignatureMin) return false;
-    if (section == 3) return true;
     Entry entry;
     entry.owner_hash = owner_hash(record.owner);
     entry.at = static_cast<std::uint32_t>(at);
@@ -130,11 +144,19 @@ bool ReplyIndex::add(const dns::Record& record, std::size_t at, std::size_t sect
     return true;
 }
 
-// RFC 6891 6.1.1 and 6.1.2: at most one, in the additional section, of the root; its TTL holds the
-// upper bits of the RCODE and its data is a list of whole options.
-bool ReplyIndex::read_opt(const dns::Record& record, std::size_t section) {
-    if (has_opt_ || section != 3 || !record.owner.is_root()) return false;
-    has_opt_ = true;
+// Only the OPT is used, the first one of the root. What else stands here, and whether the octets
+// end with it, is not judged: the answer does not depend on it.
+void ReplyIndex::read_additional(dns::Reader& reader) {
+    for (unsigned i = 0; i < header_.counts[3]; ++i) {
+        dns::Record record;
+        if (!reader.read_record(record)) return;
+        if (record.type == dns::type::opt && record.owner.is_root()) return read_opt(record);
+    }
+}
+
+// RFC 6891 6.1.2 and 6.1.3: the TTL holds the upper bits of the RCODE, the data is a list of
+// options; those in front of damage are taken.
+void ReplyIndex::read_opt(const dns::Record& record) {
     extended_rcode_ = record.ttl >> 24;
     const std::size_t end = record.rdata_offset + record.rdata_size;
     dns::Reader options(message_.first(end), record.rdata_offset);
@@ -142,16 +164,16 @@ bool ReplyIndex::read_opt(const dns::Record& record, std::size_t section) {
         std::uint16_t code = 0;
         std::uint16_t size = 0;
         if (!options.read_u16(code) || !options.read_u16(size) || end - options.offset() < size)
-            return false;
+            return;
         const Bytes value = message_.subspan(options.offset(), size);
-        if (code == dns::option::ede && size >= 2 && !extended_.present) {
+        if (code == dns::option::ede && size >= 2) {
             extended_.present = true;
             extended_.code = load_u16(value.data());
             extended_.text = clean_text(value.subspan(2));
+            return;
         }
         options = dns::Reader(message_.first(end), options.offset() + size);
     }
-    return true;
 }
 
 bool ReplyIndex::expand(const dns::Record& record, Bytes& expanded) const noexcept {

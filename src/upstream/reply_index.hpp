@@ -27,10 +27,10 @@ struct Entry {
 
 class ReplyIndex {
 public:
-    /// Reads the whole message, which must live as long as anything is asked of the index; forgets
-    /// the one before. False when it does not parse to its
-    /// last octet, or data does not fit its type; what was understood until then (header, OPT) can
-    /// be asked for all the same.
+    /// Reads the message, which must live as long as anything is asked of the index; forgets the
+    /// one before. False when header, question and answers are not all there, or data does not fit
+    /// its type; the header can be asked for all the same. Damage behind the answers spoils only
+    /// what stands there.
     bool read(Bytes message);
 
     const dns::Header& header() const noexcept { return header_; }
@@ -42,6 +42,8 @@ public:
     std::span<const Entry> authorities() const noexcept {
         return std::span<const Entry>(entries_).subspan(answer_count_);
     }
+    /// False when the authority section was damaged: it counts as empty then, and proves nothing.
+    bool authority_is_whole() const noexcept { return authority_is_whole_; }
     bool has_signatures() const noexcept { return has_signatures_; }
     /// Is there a TTL with its top bit set, in answer or authority?
     bool has_invalid_ttl() const noexcept { return has_invalid_ttl_; }
@@ -64,9 +66,10 @@ public:
     }
 
 private:
-    bool read_section(dns::Reader& reader, std::size_t section);
-    bool add(const dns::Record& record, std::size_t at, std::size_t section);
-    bool read_opt(const dns::Record& record, std::size_t section);
+    bool read_section(dns::Reader& reader);
+    bool add(const dns::Record& record, std::size_t at);
+    void read_additional(dns::Reader& reader);
+    void read_opt(const dns::Record& record);
 
     Bytes message_;
     dns::Header header_;
@@ -74,9 +77,10 @@ private:
     std::uint16_t question_type_ = 0;
     std::uint16_t question_class_ = 0;
     boost::container::small_vector<Entry, 24> entries_;
+    std::size_t section_ = 0;  // the one that is read
     std::size_t answer_count_ = 0;
+    bool authority_is_whole_ = false;
     bool has_signatures_ = false;
-    bool has_opt_ = false;
     bool has_invalid_ttl_ = false;
     unsigned extended_rcode_ = 0;
     Extended extended_;

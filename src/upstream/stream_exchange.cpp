@@ -13,7 +13,7 @@
 #include <cstring>
 #include <limits>
 
-#include "peerzone/upstream/endpoint_stats.hpp"
+#include "peerzone/upstream/endpoint.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 
 namespace peerzone::upstream {
@@ -287,8 +287,8 @@ void StreamExchange::on_message(Connection& connection, Bytes message) {
         match_reply(message, attempt->id, attempt->name(), attempt->type) == Match::other) {
         counters_.add(Count::upstream_mismatch);
         const Attempt* asked = attempt != nullptr ? attempt : connection.pending.first();
-        if (asked != nullptr && asked->stats != nullptr)
-            asked->stats->note_failure(Trouble::mismatch);
+        if (asked != nullptr && asked->endpoint != nullptr)
+            asked->endpoint->stats().note_failure(Trouble::mismatch);
         if (++connection.mismatches >= kMismatchMax) connection.retired = true;
         close_if_done(connection);
         return;
@@ -348,6 +348,14 @@ bool StreamExchange::moves_on(Attempt& attempt, const Connection& from, bool tur
     const bool in_order = how == Outcome::closed && from.replies > 0;
     const bool raced = how == Outcome::closed && attempt.on_used_stream && attempt.moves == 0;
     attempt.outcome = how;
+    // Behind one address there may be several servers, one of which is gone.
+    const bool other_flow = how == Outcome::refused && !turned_away && !from.connected &&
+                            attempt.flows_lost + 1 < attempt.flows_max;
+    if (other_flow) {
+        ++attempt.flows_lost;
+        attempt.outcome = Outcome::waiting;
+        return true;
+    }
     if (!in_order && !turned_away && !raced) return false;
     if (attempt.moves < kMovesMax) {
         ++attempt.moves;
@@ -407,12 +415,8 @@ void StreamExchange::timed_out(Attempt& attempt) {
     auto& connection = *static_cast<Connection*>(attempt.place);
     const Time now = Clock::now();
     Host& host = self.hosts_.at(connection.key);
+    const bool unserved = self.note_late(attempt);
     attempt.leave();
-    // It may stand in the server's queue: that has too many connections, and is not silent.
-    const bool unserved = connection.replies == 0 && host.answered > attempt.sent_at;
-    if (unserved) host.limits.note_turned_away(host.connections.size() - 1, now);
-    // Nothing came since this was asked: the connection may be dead without anybody having said so.
-    if (!connection.connected || connection.heard <= attempt.sent_at) connection.retired = true;
     self.close_if_done(connection);
     self.serve_waiting(host, now);
     attempt.finish(unserved ? Outcome::busy : Outcome::timeout, now);
@@ -421,6 +425,16 @@ void StreamExchange::timed_out(Attempt& attempt) {
 
 void StreamExchange::waited_in_vain(Attempt& attempt) {
     attempt.finish(Outcome::busy, Clock::now());
+}
+
+bool StreamExchange::note_late(const Attempt& attempt) noexcept {
+    if (attempt.on_timeout != &StreamExchange::timed_out) return true;  // it is on no connection
+    auto& connection = *static_cast<Connection*>(attempt.place);
+    if (!connection.connected || connection.heard <= attempt.sent_at) connection.retired = true;
+    Host& host = hosts_.at(connection.key);
+    const bool unserved = connection.replies == 0 && host.answered > attempt.sent_at;
+    if (unserved) host.limits.note_turned_away(host.connections.size() - 1, Clock::now());
+    return unserved;
 }
 
 void StreamExchange::sweep() {

@@ -38,6 +38,10 @@ public:
     /// does not serve while it serves others, moves to another one, at most kMovesMax times; that
     /// is no failure of the endpoint.
     void start(Attempt& attempt, Time now);
+    /// The attempt takes longer than it should. A connection on which nothing came since takes no
+    /// more questions: it may be dead without a word. True when the attempt stands in the server's
+    /// queue, which replies on other connections: that is not silence.
+    bool note_late(const Attempt& attempt) noexcept;
     /// Every attempt ends with shut_down, within this call; later ones at once.
     void shut_down();
     std::size_t connection_count() const noexcept { return connections_; }

@@ -14,7 +14,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "peerzone/upstream/endpoint_stats.hpp"
+#include "peerzone/upstream/endpoint.hpp"
+#include "peerzone/upstream/health.hpp"
 #include "peerzone/upstream/reply_check.hpp"
 
 namespace peerzone::upstream {
@@ -27,6 +28,8 @@ constexpr std::size_t kSocketsFew = 4;  // even one question at a time leaves fr
 constexpr std::size_t kOneEachUntil =
     8;  // questions in flight with a socket each; then one per kSharedBy
 constexpr std::size_t kSharedBy = 4;
+constexpr Millis kResendAfter{50};
+constexpr std::size_t kResendShare = 256;  // with more than that in flight, each less often
 
 Outcome outcome_of(int error) {
     if (error == ECONNREFUSED) return Outcome::refused;
@@ -70,7 +73,8 @@ UdpExchange::Socket::Socket(Fd descriptor, Pool& owner, Time now)
       pending(&owner.in_flight),
       unsent(&owner.in_flight),
       opened(now),
-      used(now) {}
+      used(now),
+      heard(now) {}
 
 UdpExchange::SweepNode::SweepNode(UdpExchange& o)
     : TimerNode([](TimerNode& node) { static_cast<SweepNode&>(node).owner.sweep(); }), owner(o) {}
@@ -92,16 +96,14 @@ UdpExchange::~UdpExchange() {
 
 void UdpExchange::start(Attempt& attempt, Time now) {
     attempt.begin(now);
-    if (shut_down_) {
-        attempt.outcome = Outcome::shut_down;
-        return;
-    }
+    attempt.outcome = submit(attempt, now);
+}
+
+Outcome UdpExchange::submit(Attempt& attempt, Time now) {
+    if (shut_down_) return Outcome::shut_down;
     Outcome why_not = Outcome::busy;
     Socket* socket = pick(attempt.to, now, why_not);
-    if (socket == nullptr) {
-        attempt.outcome = why_not;
-        return;
-    }
+    if (socket == nullptr) return why_not;
     Pool& pool = *socket->pool;
     if (pool.filling == nullptr) {
         pool.filling = socket;
@@ -115,6 +117,8 @@ void UdpExchange::start(Attempt& attempt, Time now) {
     attempt.place = socket;
     attempt.exchange = this;
     attempt.on_timeout = &UdpExchange::timed_out;
+    attempt.on_resend = &UdpExchange::resend;
+    attempt.sent_at = now;
     timers_.add(attempt, now, attempt.wakes_at());
     if (socket->unsent.count() == kRunMax) {
         std::erase(filling_, &pool);
@@ -122,6 +126,7 @@ void UdpExchange::start(Attempt& attempt, Time now) {
     } else {
         cork_.gather(*this);
     }
+    return Outcome::waiting;
 }
 
 void UdpExchange::flush() noexcept {
@@ -133,7 +138,6 @@ void UdpExchange::flush() noexcept {
 /// Sends what waits to leave by `socket`. An attempt that has ended meanwhile has left the list.
 void UdpExchange::send_run(Socket& socket) {
     socket.pool->filling = nullptr;
-    bool again = true;  // after an error that is not about these questions
     while (!socket.unsent.empty()) {
         run_.write(socket.unsent);
         const int sent = run_.send(socket.fd.get());
@@ -143,15 +147,13 @@ void UdpExchange::send_run(Socket& socket) {
             counters_.add(Count::upstream_udp_sent, static_cast<std::uint64_t>(sent));
             for (Attempt* a : run_.attempts().first(static_cast<std::size_t>(sent)))
                 socket.pending.add(*a);
-        } else if (errno == ECONNREFUSED && again) {
-            // This is about what was sent before: that has failed, and these get a try of their
-            // own.
-            again = false;
-            collect(socket.pending, Outcome::refused);
+        } else if (const Outcome how = outcome_of(errno); how == Outcome::busy) {
+            collect(socket.unsent, how);
             finish_failed_soon();
         } else if (errno != EINTR) {
-            collect(socket.unsent, outcome_of(errno));
+            lose_flow(socket, how);
             finish_failed_soon();
+            return;
         }
     }
     close_if_done(socket);
@@ -254,6 +256,13 @@ void UdpExchange::retire(Pool& pool, std::size_t index) {
     pool.active.pop_back();
 }
 
+void UdpExchange::drop(Socket& socket) {
+    Pool& pool = *socket.pool;
+    for (Sockets* sockets : {&pool.active, &pool.retired})
+        for (std::size_t i = 0; i < sockets->size(); ++i)
+            if ((*sockets)[i].get() == &socket) return close(*sockets, i);
+}
+
 void UdpExchange::close(Sockets& from, std::size_t index) {
     std::unique_ptr<Socket> socket = std::move(from[index]);
     from[index] = std::move(from.back());
@@ -301,8 +310,13 @@ void UdpExchange::receive(Socket& socket) {
     const auto wanted = std::clamp<std::size_t>(socket.pending.count(), 1, kReceiveMax);
     const int n = ::recvmmsg(socket.fd.get(), b.in.data(), static_cast<unsigned>(wanted),
                              MSG_DONTWAIT, nullptr);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) fail_all(socket, outcome_of(errno));
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        lose_flow(socket, outcome_of(errno));
+        finish_failed();
+        return;
+    }
     const Time now = n > 0 ? Clock::now() : Time{};
+    if (n > 0) socket.heard = now;
     for (int i = 0; i < n && socket.fd; ++i) {
         const auto at = static_cast<std::size_t>(i);
         on_datagram(socket, {&b.replies[at * kReplyBytes], b.in[at].msg_len}, now);
@@ -318,8 +332,8 @@ void UdpExchange::on_datagram(Socket& socket, Bytes message, Time now) {
         // Spoofed, or late. Either way the wait goes on.
         counters_.add(Count::upstream_mismatch);
         const Attempt* asked = attempt != nullptr ? attempt : socket.pending.first();
-        if (asked != nullptr && asked->stats != nullptr)
-            asked->stats->note_failure(Trouble::mismatch);
+        if (asked != nullptr && asked->endpoint != nullptr)
+            asked->endpoint->stats().note_failure(Trouble::mismatch);
         return;
     }
     counters_.add(Count::upstream_udp_replies);
@@ -335,37 +349,105 @@ void UdpExchange::on_datagram(Socket& socket, Bytes message, Time now) {
 void UdpExchange::collect(AttemptList& from, Outcome how) noexcept {
     while (Attempt* attempt = from.first()) {
         attempt->leave();
-        attempt->outcome = how;
+        attempt->ending = how;
+        attempt->place = nullptr;
         failed_.add(*attempt);
     }
 }
 
-/// Ends all attempts that wait on `socket`.
-void UdpExchange::fail_all(Socket& socket, Outcome how) {
+/// The flow of `socket` leads nowhere. The caller sees to it that finish_failed() follows.
+void UdpExchange::lose_flow(Socket& socket, Outcome how) {
+    note_refused_port(socket);
     collect(socket.pending, how);
-    close_if_done(socket);
-    finish_failed();
+    collect(socket.unsent, how);
+    if (Pool& pool = *socket.pool; pool.filling == &socket) {
+        pool.filling = nullptr;
+        std::erase(filling_, &pool);
+    }
+    drop(socket);
+}
+
+void UdpExchange::note_refused_port(const Socket& socket) {
+    counters_.add(Count::upstream_flow_lost);
+    const Endpoint* before = nullptr;  // several upstreams may have this address
+    for (const AttemptList* list : {&socket.pending, &socket.unsent}) {
+        for (const Attempt* a = list->first(); a != nullptr; a = a->next()) {
+            if (a->endpoint == nullptr || a->endpoint == before) continue;
+            before = a->endpoint;
+            if (!a->endpoint->note_refused_port(Clock::now())) continue;
+            counters_.add(Count::upstream_suspect);
+            if (a->health != nullptr) a->health->ring();
+        }
+    }
+}
+
+/// False when it has ended. Where all ports have been refused for long, one more says enough.
+bool UdpExchange::ask_again(Attempt& attempt, Time now) {
+    if (shut_down_) attempt.ending = Outcome::shut_down;
+    const Outcome how = attempt.ending;
+    if ((how != Outcome::refused && how != Outcome::unreachable) || attempt.expires_at <= now)
+        return false;
+    const bool is_hopeless = attempt.endpoint != nullptr && attempt.endpoint->is_suspect();
+    attempt.flows_lost = is_hopeless ? attempt.flows_max
+                                     : static_cast<std::uint8_t>(std::min<unsigned>(
+                                           attempt.flows_lost + 1u, attempt.flows_max));
+    if (!attempt.is_refused()) {
+        const Outcome outcome = submit(attempt, now);
+        if (outcome != Outcome::waiting) attempt.ending = outcome;
+        return outcome == Outcome::waiting;
+    }
+    if (!attempt.is_persistent) return false;
+    between_.add(attempt);
+    attempt.place = nullptr;
+    attempt.late_after = Duration::zero();  // the plan need not wait for this one
+    const auto pool = pools_.find(attempt.to);
+    const std::size_t in_flight = pool == pools_.end() ? 0 : pool->second.in_flight;
+    attempt.resend_at = now + kResendAfter * (1 + (between_.count() + in_flight) / kResendShare);
+    timers_.add(attempt, now, attempt.wakes_at());
+    return true;
+}
+
+void UdpExchange::resend(Attempt& attempt) {
+    auto& self = *static_cast<UdpExchange*>(attempt.exchange);
+    const Time now = Clock::now();
+    const Outcome outcome = self.submit(attempt, now);
+    if (outcome == Outcome::waiting) return;
+    attempt.leave();
+    attempt.finish(outcome, now);
+}
+
+void UdpExchange::note_late(const Attempt& attempt) noexcept {
+    if (attempt.place == nullptr) return;
+    Socket& socket = *static_cast<Socket*>(attempt.place);
+    Pool& pool = *socket.pool;
+    if (socket.retired || socket.heard > attempt.sent_at || pool.filling == &socket) return;
+    if (pool.retired.size() >= options_.sockets_per_endpoint_max) return;
+    for (std::size_t i = 0; i < pool.active.size(); ++i)
+        if (pool.active[i].get() == &socket) return retire(pool, i);
 }
 
 /// Not at once: another question's coroutine may be running.
 void UdpExchange::finish_failed_soon() {
     if (failed_.empty()) return;
     boost::asio::post(epoll_.get_executor(), [this, alive = std::weak_ptr<int>(alive_)] {
-        if (!alive.expired()) finish_failed();
+        if (alive.expired()) return;
+        const Cork::Scope scope(cork_);
+        finish_failed();
     });
 }
 
 void UdpExchange::finish_failed() {
     const Time now = Clock::now();
-    while (Attempt* attempt = failed_.first()) attempt->finish(attempt->outcome, now);
+    while (Attempt* attempt = failed_.first())
+        if (!ask_again(*attempt, now)) attempt->finish(attempt->ending, now);
 }
 
 void UdpExchange::timed_out(Attempt& attempt) {
     auto& self = *static_cast<UdpExchange*>(attempt.exchange);
-    auto& socket = *static_cast<Socket*>(attempt.place);
+    auto* const socket = static_cast<Socket*>(attempt.place);
     attempt.leave();
-    self.close_if_done(socket);
-    attempt.finish(Outcome::timeout, Clock::now());
+    if (socket != nullptr) self.close_if_done(*socket);
+    attempt.finish(socket != nullptr ? Outcome::timeout : attempt.ending, Clock::now());
 }
 
 void UdpExchange::sweep() {
@@ -400,6 +482,7 @@ void UdpExchange::shut_down() {
             }
         }
     }
+    collect(between_, Outcome::shut_down);
     boost::system::error_code ignored;
     epoll_.close(ignored);
     finish_failed();

@@ -1,8 +1,11 @@
 // Questions over UDP. Per endpoint a pool of connected sockets, each on a port of its own that the
 // kernel chose; the pool grows with the questions in flight, a question leaves by any of them, and
 // each is retired after a while (RFC 5452 9.2). Questions that are asked in one turn of the event
-// loop leave in short runs: each run by a socket picked at random, with one system call. Used on
-// one thread.
+// loop leave in short runs: each run by a socket picked at random, with one system call.
+//
+// Behind an address there may be several servers, and what lies between picks one by the port that
+// is asked from. So an ICMP error speaks of one flow: its socket is closed, and what waited on it
+// goes out again from other ports (Attempt::flows_max). Used on one thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -38,6 +41,9 @@ public:
     /// Sends the question to attempt.to, within this call or when the Cork's scope ends. It may
     /// have ended when this returns (its outcome says so); await it otherwise.
     void start(Attempt& attempt, Time now);
+    /// The attempt takes longer than it should. A port that was silent all the while takes no more
+    /// questions: the flow may lead to a server that is gone.
+    void note_late(const Attempt& attempt) noexcept;
     /// Every attempt ends with shut_down, within this call; later ones at once.
     void shut_down();
     std::size_t socket_count() const noexcept { return sockets_; }
@@ -62,6 +68,7 @@ private:
         AttemptList unsent;   // leave with the next flush
         Time opened;
         Time used;
+        Time heard;  // the last reply
         std::uint32_t asked = 0;
         bool retired = false;
     };
@@ -74,12 +81,14 @@ private:
         std::uint64_t asked = 0;
     };
 
+    Outcome submit(Attempt& attempt, Time now);
     Socket* pick(const SocketAddress& to, Time now, Outcome& why_not);
     bool open(Pool& pool, const SocketAddress& to, Time now, Outcome& why_not);
     bool make_room();
     std::size_t wanted(const Pool& pool) const noexcept;
     bool is_worn(const Socket& socket, Time now) const noexcept;
     void retire(Pool& pool, std::size_t index);
+    void drop(Socket& socket);
     void close(Sockets& from, std::size_t index);
     void close_if_done(Socket& socket);
     std::uint16_t free_id(const Socket& socket) noexcept;
@@ -90,9 +99,12 @@ private:
     void receive(Socket& socket);
     void on_datagram(Socket& socket, Bytes message, Time now);
     void collect(AttemptList& from, Outcome how) noexcept;
-    void fail_all(Socket& socket, Outcome how);
+    void lose_flow(Socket& socket, Outcome how);
+    void note_refused_port(const Socket& socket);
+    bool ask_again(Attempt& attempt, Time now);
     void finish_failed_soon();
     void finish_failed();
+    static void resend(Attempt& attempt);
     void sweep();
     static void timed_out(Attempt& attempt);
 
@@ -110,7 +122,8 @@ private:
     std::size_t sockets_ = 0;
     std::vector<Pool*> filling_;  // those with a run to send
     Sockets graveyard_;           // closed during a wake-up; its events may still name them
-    AttemptList failed_;          // their coroutines are about to go on
+    AttemptList failed_;          // to be asked again, or their coroutines are about to go on
+    AttemptList between_;         // wait until they go out from another port
     bool in_wake_up_ = false;
     bool shut_down_ = false;
     SweepNode sweep_node_;

@@ -30,10 +30,10 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
     std::uint32_t silent_round = 0;  // the last round in which it was asked in vain
     bool listened_in_vain = false;   // for a question's deadline, and it has never been heard
     Duration slowest{};              // of its replies to probes, lately
-    Time began{};                    // the last probe over the usual transport
+    Time began = kLongAgo;           // the last probe over the usual transport
     Time due{};
-    WiresKnown wires;  // transport auto
-    Time other_due{};  // when the other transport is looked at
+    WiresKnown wires;           // transport auto
+    Time other_due = kLongAgo;  // when the other transport is looked at
     bool told_absent = false;
     log::LogLimit log_limit{Seconds(10)};
 

@@ -11,13 +11,11 @@ Result<void> Builder::add(const dns::ResourceRecord& record, std::size_t line) {
     return draft_->add(record, line);
 }
 
-std::vector<Problem> Builder::problems() const {
-    return draft_->problems();
+std::vector<Problem> Builder::warnings() const {
+    return draft_->warnings();
 }
 
 Result<Zone> Builder::build() && {
-    const std::vector<Problem> problems = draft_->problems();
-    if (!problems.empty()) return fail(problems.front().message);
     if (const Result<void> supplied = draft_->supply_apex(); !supplied) return supplied.error();
     return Zone(pack(*draft_));
 }

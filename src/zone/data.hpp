@@ -18,10 +18,7 @@
 
 namespace peerzone::zone {
 
-namespace type {
-using namespace dns::type;
-inline constexpr std::uint16_t ds = 43;
-}  // namespace type
+namespace type = dns::type;
 
 using Place = std::uint32_t;  ///< of a block; 0: none
 

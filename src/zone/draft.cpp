@@ -25,6 +25,13 @@ bool is_address(std::uint16_t t) noexcept {
     return t == type::a || t == type::aaaa;
 }
 
+// A DS's digest as its type has it: SHA-1, SHA-256, GOST, SHA-384; others are not known here.
+bool has_digest_size(Bytes ds) noexcept {
+    if (ds.size() < 4) return false;
+    constexpr std::size_t kSizes[] = {0, 20, 32, 32, 48};
+    return ds[3] == 0 || ds[3] >= std::size(kSizes) || ds.size() - 4 == kSizes[ds[3]];
+}
+
 }  // namespace
 
 Draft::Draft(const dns::Name& name) : origin(name), slots_(kSlotsAtFirst) {
@@ -113,38 +120,68 @@ std::vector<std::uint32_t> Draft::covers() const {
     return result;
 }
 
-std::vector<Problem> Draft::problems() const {
-    std::vector<Problem> problems;
-    const std::vector<std::uint32_t> hidden = covers();
-    for (std::uint32_t i = 1; i < nodes.size(); ++i) {
-        if (hidden[i] == kNone) continue;
-        const DraftNode& cover = nodes[hidden[i]];
-        for (std::uint32_t e = nodes[i].first; e != kNone; e = entries[e].next) {
-            const std::uint16_t t = entries[e].type;
-            const bool at_cut = hidden[i] == i;
-            const bool fine = is_cut(hidden[i]) &&
-                              (is_address(t) ||
-                               (at_cut && (t == type::ns || t == type::ds || is_signing_type(t))));
-            if (!fine)
-                problems.push_back({entries[e].line, problem_text(nodes[i], entries[e], cover)});
-        }
-    }
-    return problems;
+bool Draft::is_occluded(std::uint32_t node, std::uint32_t cover, std::uint16_t t) const {
+    if (cover == kNone) return false;
+    const bool stays_at_cut =
+        cover == node && (t == type::ns || t == type::ds || is_signing_type(t));
+    return !is_cut(cover) || !(is_address(t) || stays_at_cut);
 }
 
-std::string Draft::problem_text(const DraftNode& node, const DraftEntry& entry,
-                                const DraftNode& cover) const {
+std::vector<Problem> Draft::warnings() const {
+    std::vector<Problem> warnings;
+    std::size_t unreported = 0;
+    const auto warn = [&](const DraftEntry& entry, const auto& text) {
+        if (warnings.size() < kWarningsMax)
+            warnings.push_back({entry.line, text()});
+        else
+            ++unreported;
+    };
+    const std::vector<std::uint32_t> hidden = covers();
+    bool is_signed = false;
+    for (std::uint32_t i = 0; i < nodes.size(); ++i) {
+        for (std::uint32_t e = nodes[i].first; e != kNone; e = entries[e].next) {
+            const DraftEntry& entry = entries[e];
+            if (is_occluded(i, hidden[i], entry.type))
+                warn(entry, [&] { return occlusion(i, hidden[i], entry); });
+            else if (entry.type == type::ds && !has_digest_size(rdata(entry)))
+                warn(entry, [&] {
+                    return quoted_entry(nodes[i], entry) +
+                           "the digest has not the size of its type, so validators pass it over";
+                });
+            if (entry.type != type::rrsig || is_signed) continue;
+            is_signed = true;
+            warn(entry, [] {
+                return std::string(
+                    "the zone is signed, but signatures are not served: where its parent holds a "
+                    "DS for it, validators will take its answers for forged");
+            });
+        }
+    }
+    if (unreported != 0)
+        warnings.back() = {0, "and " + std::to_string(unreported + 1) + " more warnings"};
+    return warnings;
+}
+
+// Why a record is left out.
+std::string Draft::occlusion(std::uint32_t node, std::uint32_t cover,
+                             const DraftEntry& entry) const {
+    const std::string text = quoted_entry(nodes[node], entry);
+    const std::string where = full_name(nodes[cover]).to_text();
+    if (!is_cut(cover))
+        return text + "ignored, it lies below the DNAME of " + where + " (RFC 6672 2.4)";
+    if (node == cover)
+        return text + "ignored, beside the delegation of " + where +
+               " only DS and addresses are used";
+    return text + "ignored, it lies below the delegation of " + where +
+           ", where only addresses of name servers are used";
+}
+
+std::string Draft::quoted_entry(const DraftNode& node, const DraftEntry& entry) const {
     const Bytes data = rdata(entry);
-    const std::string text = quoted({.owner = full_name(node),
-                                     .type = entry.type,
-                                     .ttl = entry.ttl,
-                                     .rdata = {data.begin(), data.end()}});
-    const std::string where = full_name(cover).to_text();
-    if (!cover.has_ns) return text + "it lies below the DNAME of " + where;
-    if (&node == &cover)
-        return text + "at the delegation of " + where + " only NS, DS and addresses may stand";
-    return text + "it lies below the delegation of " + where +
-           ", where only addresses of name servers may";
+    return quoted({.owner = full_name(node),
+                   .type = entry.type,
+                   .ttl = entry.ttl,
+                   .rdata = {data.begin(), data.end()}});
 }
 
 dns::Name Draft::full_name(const DraftNode& node) const {

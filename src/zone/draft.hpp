@@ -42,7 +42,7 @@ struct Draft {
     explicit Draft(const dns::Name& name);
 
     Result<void> add(const dns::ResourceRecord& record, std::size_t line);
-    std::vector<Problem> problems() const;
+    std::vector<Problem> warnings() const;
     /// SOA and NS when there are none.
     Result<void> supply_apex();
 
@@ -53,6 +53,8 @@ struct Draft {
         return {octets.data() + entry.rdata_at, entry.rdata_size};
     }
     bool is_cut(std::uint32_t node) const { return node != 0 && nodes[node].has_ns; }
+    /// Can nobody ask for a record of that type at `node`? `cover` is the node's entry of covers().
+    bool is_occluded(std::uint32_t node, std::uint32_t cover, std::uint16_t type) const;
     /// For each node the one that hides it: NodeHead::cover as an index, or kNone.
     std::vector<std::uint32_t> covers() const;
 
@@ -69,8 +71,8 @@ private:
     std::uint32_t store(Bytes bytes);
     Result<void> check(const dns::ResourceRecord& record) const;
     Result<void> check_alone(const DraftNode& node, const dns::ResourceRecord& record) const;
-    std::string problem_text(const DraftNode& node, const DraftEntry& entry,
-                             const DraftNode& cover) const;
+    std::string occlusion(std::uint32_t node, std::uint32_t cover, const DraftEntry& entry) const;
+    std::string quoted_entry(const DraftNode& node, const DraftEntry& entry) const;
     dns::Name full_name(const DraftNode& node) const;
 
     std::vector<std::uint32_t> slots_;  ///< node + 1; a power of two, at most half full
@@ -80,7 +82,7 @@ private:
 /// Do two data of one type mean the same, letters of names folded?
 bool equal_rdata(std::uint16_t type, Bytes a, Bytes b) noexcept;
 
-/// Lays the blocks out. The draft has its SOA and no problems.
+/// Lays the blocks out, what is occluded left out. The draft has its SOA.
 std::unique_ptr<ZoneData> pack(const Draft& draft);
 
 }  // namespace peerzone::zone

@@ -32,6 +32,11 @@ std::vector<std::string_view> words(std::string_view line) {
     return result;
 }
 
+// Line 0 ("and 7 more") stays the last.
+void sort_by_line(std::vector<Problem>& problems) {
+    std::ranges::stable_sort(problems, {}, [](const Problem& p) { return p.line - 1; });
+}
+
 class Loader {
 public:
     explicit Loader(const Options& options)
@@ -44,8 +49,6 @@ public:
             load_file();
         else
             load_records();
-        for (Problem& problem : builder_.problems())
-            report(problem.line, std::move(problem.message));
         return std::move(*this).finish();
     }
 
@@ -84,6 +87,9 @@ private:
         const dns::Name* previous = previous_ ? &*previous_ : &origin_;
         const auto record = dns::parse_record(entry, origin_, ttl_, previous);
         if (record) {
+            // A TTL left out is the last one stated, unless there is a $TTL (RFC 1035 5.1, RFC 2308
+            // 4).
+            if (!has_ttl_directive_) ttl_ = record->ttl;
             // Without a name to go on with the line is checked only: what it would clash with is
             // not known.
             if (!inherits || previous_) add(*record, line);
@@ -96,15 +102,19 @@ private:
 
     void load_directive(std::string_view entry, std::size_t line) {
         const std::vector<std::string_view> parts = words(entry);
-        const std::string name{parts.front()};
+        std::string name{parts.front()};
+        for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
         if (name == "$INCLUDE")
             return report(line, "$INCLUDE is not supported: a zone is one file");
+        if (name == "$GENERATE")
+            return report(line, "$GENERATE is not supported: write its records one by one");
         if (name != "$ORIGIN" && name != "$TTL")
-            return report(line, "unknown directive '" + name + "'");
+            return report(line, "unknown directive '" + std::string(parts.front()) + "'");
         if (parts.size() != 2) return report(line, name + " takes one value");
         if (name == "$TTL") {
             const Result<std::uint32_t> ttl = dns::parse_ttl(parts[1]);
             ttl ? void(ttl_ = *ttl) : report(line, "$TTL: " + ttl.error().message);
+            has_ttl_directive_ = true;
         } else {
             set_origin(parts[1], line);
         }
@@ -134,6 +144,8 @@ private:
 
     LoadResult finish() && {
         LoadResult result;
+        result.warnings = builder_.warnings();
+        sort_by_line(result.warnings);
         if (problems_.empty()) {
             Result<Zone> zone = std::move(builder_).build();
             if (zone)
@@ -141,8 +153,7 @@ private:
             else
                 report(0, zone.error().message);
         }
-        std::stable_sort(problems_.begin(), problems_.end(),
-                         [](const Problem& a, const Problem& b) { return a.line < b.line; });
+        sort_by_line(problems_);
         if (unreported_ != 0)
             problems_.back() = {0, "and " + std::to_string(unreported_ + 1) + " more problems"};
         result.problems = std::move(problems_);
@@ -152,7 +163,8 @@ private:
     const Options& options_;
     Builder builder_;
     dns::Name origin_;                 // as $ORIGIN last said
-    std::uint32_t ttl_ = kDefaultTtl;  // as $TTL last said
+    std::uint32_t ttl_ = kDefaultTtl;  // of a record that states none
+    bool has_ttl_directive_ = false;
     std::optional<dns::Name>
         previous_;  // owner of the last record; nothing when that could not be read
     bool has_entries_ = false;

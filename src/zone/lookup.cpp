@@ -68,8 +68,8 @@ private:
         const Bytes rdata = set.next(cursor).rdata;
         const std::optional<dns::Name> target =
             current_.with_suffix(dns::Name::from_checked(owner), dns::Name::from_checked(rdata));
-        if (!target) return end(Outcome::broken);
         writer_.add(Section::answer, owner, type::dname, set.head.ttl, rdata);
+        if (!target) return end(Outcome::overlong);
         writer_.add(Section::answer, current_.wire(), type::cname, set.head.ttl, target->wire());
         if (type_ == type::cname || type_ == type::any) {
             ++result_.links;
@@ -166,6 +166,12 @@ const dns::Name& Zone::origin() const noexcept {
 }
 std::size_t Zone::record_count() const noexcept {
     return data_->record_count;
+}
+
+bool Zone::delegates(const dns::Name& name) const noexcept {
+    if (!name.is_under(data_->origin)) return false;
+    const Position position = data_->locate(Path(name, data_->origin));
+    return position.exact != 0 && position.cover == position.exact;
 }
 
 LookupResult Zone::lookup(const dns::Name& name, std::uint16_t type, std::uint32_t rotation,

@@ -11,7 +11,8 @@ namespace {
 
 class Packer {
 public:
-    explicit Packer(const Draft& draft) : draft_(draft), data_(std::make_unique<ZoneData>()) {}
+    explicit Packer(const Draft& draft)
+        : draft_(draft), data_(std::make_unique<ZoneData>()), covers_(draft.covers()) {}
 
     std::unique_ptr<ZoneData> run() {
         data_->origin = draft_.origin;
@@ -46,20 +47,22 @@ private:
 
     static std::size_t padded(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
 
-    // Each node's records by type, in the order they came, without duplicates; and so the place of
-    // each block.
+    // Each node's records by type, in the order they came, without duplicates and what is occluded;
+    // and so the place of each block.
     void order_records() {
         starts_.reserve(draft_.nodes.size() + 1);
         places_.reserve(draft_.nodes.size());
         ttls_.reserve(draft_.nodes.size());
         std::size_t place = 4;  // 0 means none
-        for (const DraftNode& node : draft_.nodes) {
+        for (std::uint32_t index = 0; index < draft_.nodes.size(); ++index) {
+            const DraftNode& node = draft_.nodes[index];
             starts_.push_back(order_.size());
             places_.push_back(static_cast<Place>(place));
             place += sizeof(NodeHead) + padded(node.name_size);
             const std::size_t begin = order_.size();
             for (std::uint32_t e = node.first; e != kNone; e = draft_.entries[e].next)
-                order_.push_back(e);
+                if (!draft_.is_occluded(index, covers_[index], draft_.entries[e].type))
+                    order_.push_back(e);
             std::sort(order_.begin() + static_cast<std::ptrdiff_t>(begin), order_.end(),
                       [&](std::uint32_t a, std::uint32_t b) {
                           const std::uint16_t first = draft_.entries[a].type;
@@ -109,11 +112,10 @@ private:
     void write_names() {
         data_->slots.resize(std::bit_ceil(draft_.nodes.size() * 2));
         data_->apex = places_[0];
-        const std::vector<std::uint32_t> covers = draft_.covers();
         for (std::uint32_t i = 0; i < draft_.nodes.size(); ++i) {
             const DraftNode& node = draft_.nodes[i];
             NodeHead head;
-            head.cover = covers[i] == kNone ? 0 : places_[covers[i]];
+            head.cover = covers_[i] == kNone ? 0 : places_[covers_[i]];
             head.name_size = node.name_size;
             head.depth = node.depth;
             head.is_cut = draft_.is_cut(i);
@@ -186,10 +188,11 @@ private:
 
     const Draft& draft_;
     std::unique_ptr<ZoneData> data_;
-    std::vector<std::uint32_t> order_;  // indices of entries, node by node
-    std::vector<std::size_t> starts_;   // of each node within order_
-    std::vector<Place> places_;         // of each node's block
-    std::vector<std::uint32_t> ttls_;   // of each set, in order
+    std::vector<std::uint32_t> covers_;  // of each node: Draft::covers
+    std::vector<std::uint32_t> order_;   // indices of entries, node by node
+    std::vector<std::size_t> starts_;    // of each node within order_
+    std::vector<Place> places_;          // of each node's block
+    std::vector<std::uint32_t> ttls_;    // of each set, in order
     std::size_t next_ttl_ = 0;
 };
 

@@ -9,8 +9,17 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . deploy/packages.sh
 
+for argument in "$@"; do # answered before anything is installed or built
+    case $argument in -h | --help)
+        sed -n '2,/^[^#]/s/^# //p' "$0"
+        echo
+        python3 -B tests/bench/bench.py --help 2> /dev/null || true # micro needs no Python, so it may not be here
+        exit 0 ;;
+    esac
+done
+
 # shellcheck disable=SC2086
-need_packages $build_packages libssl-dev libgtest-dev libgmock-dev libbenchmark-dev python3 openssl util-linux
+need_packages $build_packages $test_packages libbenchmark-dev openssl util-linux
 [ "$(id -u)" != 0 ] || need_packages unbound dnsdist knot-resolver bind9 dnsmasq-base ||
     echo "Some servers are missing: they are not measured"
 

@@ -50,8 +50,10 @@ class Endpoint:
         """The reply to a whole question, or None."""
         if len(question) < 17 or question[2] & 0x80:
             return None
-        name, end = wire.question_name(question).lower(), wire.question_end(question)
-        qtype = wire.question_type(question)
+        try:
+            name, end, qtype = wire.question_name(question).lower(), wire.question_end(question), wire.question_type(question)
+        except (IndexError, struct.error):  # Unbound 1.17 sends such over TCP when it runs out of connections
+            return None
         below = self.zone is not None and name.endswith("." + self.zone)
         self.counts["asked" if below and qtype == wire.A else "probes"] += 1
         answers, authority, rcode = [], [], wire.NOERROR
@@ -218,20 +220,25 @@ class Server:
 class Endpoints:
     """The process, from a test's side. Endpoints are addresses as tuples; what is told has happened when the call returns."""
 
+    program = __file__
+
     def __init__(self, test, zones):
         """`zones`: {address: (zone, net)}."""
         told = {_name(address): {"zone": zone, "net": net} for address, (zone, net) in zones.items()}
         self.log_path = test.folder / ("endpoints.%d.log" % len(test.servers))
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([sys.executable, "-B", __file__, json.dumps(told)], stdin=subprocess.PIPE,
+            self.process = subprocess.Popen([sys.executable, "-B", self.program, json.dumps(told)], stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=log)
         if self.process.stdout.readline() != b"ready\n":
-            raise RuntimeError("fault_endpoints.py: " + self.log_path.read_text())
+            raise RuntimeError("%s: %s" % (self.program, self.log_path.read_text()))
 
     def _tell(self, **order):
-        self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        try:
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (BrokenPipeError, json.JSONDecodeError) as ended:
+            raise RuntimeError("%s: %s" % (self.program, self.log_path.read_text())) from ended
 
     def set(self, endpoints, **values):
         self._tell(at=[_name(address) for address in endpoints], set=values)

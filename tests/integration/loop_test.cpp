@@ -60,6 +60,24 @@ TEST_F(Circle, ThreeServersInARing) {
     EXPECT_EQ(one.client().ask("db.corp.internal", type::a).rcode(), 0u);
 }
 
+// However long the names on the way are: the text has 240 octets.
+TEST_F(Circle, TheCauseStandsInFrontOfTheWay) {
+    const std::string one_name(60, 'a');
+    const std::string two_name(60, 'b');
+    const std::string three_name(60, 'c');
+    Peer nobody;
+    Server one(peer_at(nobody.address(), two_name));
+    const Server three(peer_at(one.address().to_text(), one_name));
+    const Server two(peer_at(three.address().to_text(), three_name));
+    one.reload(peer_at(two.address().to_text(), two_name));
+    for (const Server* server : {&two, &three, static_cast<const Server*>(&one)}) {
+        Duration took{};
+        const std::string text = ask(*server, took).ede_text();
+        EXPECT_TRUE(text.starts_with("loop via peer=")) << text;
+        EXPECT_NE(text.find("127.0.0.1 asks what we are asking it"), std::string::npos) << text;
+    }
+}
+
 TEST_F(Circle, AServerThatIsItsOwnPeer) {
     Peer nobody;
     Server server(peer_at(nobody.address()));

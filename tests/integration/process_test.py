@@ -93,7 +93,6 @@ class ProcessTest(unittest.TestCase):
         server = self.start()
         self.assertEqual(ask(self.port, "db.corp.internal").addresses, ["10.0.0.1"])
         zone.write_text(head + "db IN A 10.0.0.2\n")
-        self.assertEqual(ask(self.port, "db.corp.internal").addresses, ["10.0.0.1"])
         self.reload(server)
         self.assertEqual(ask(self.port, "db.corp.internal").addresses, ["10.0.0.2"])
         zone.write_text(head + "db IN A 10.0.0.\n")
@@ -204,7 +203,7 @@ class ProcessTest(unittest.TestCase):
                 if kind == socket.SOCK_STREAM:
                     taken.listen()
                 server = self.start()
-                self.expect_end(server, 1)
+                self.expect_end(server, 3)
                 self.assertIn(f"listen on {word} 127.0.0.1:{self.port}: Address already in use", server.log())
 
     def test_a_second_server_does_not_share_the_port_of_the_first(self):
@@ -212,7 +211,7 @@ class ProcessTest(unittest.TestCase):
         first = self.start()
         ask(self.port, "db.corp.internal")
         second = self.start()
-        self.expect_end(second, 1)
+        self.expect_end(second, 3)
         self.assertIn("Address already in use", second.log())
         self.assertEqual(ask(self.port, "db.corp.internal").addresses, ["10.0.0.1"])
         first.signal(signal.SIGTERM)
@@ -229,7 +228,7 @@ class ProcessTest(unittest.TestCase):
         self.assertIn(f"{self.config}:3:1: nonsense", server.log())
         self.assertIn(f"{self.config}:4:1: rubbish", server.log())
         self.config.unlink()
-        self.expect_end(self.start(), 1)
+        self.expect_end(self.start(), 3)
 
     def as_nobody(self):
         if os.geteuid() != 0:
@@ -254,7 +253,7 @@ class ProcessTest(unittest.TestCase):
             self.skipTest("everybody may use low ports here")
         self.write(self.zone("10.0.0.1"), ["127.0.0.53:53"])
         server = self.start(**self.as_nobody())
-        self.expect_end(server, 1)
+        self.expect_end(server, 3)
         self.assertIn("CAP_NET_BIND_SERVICE", server.log())
 
     def test_a_host_without_ipv6_only_warns(self):

@@ -268,7 +268,7 @@ def check_reload(test, authority):
     test.check(code == 0 and ADDRESS in said, "the new certificate serves: %s" % said)
 
     revision("r3", authority.issue("third.test")[0], authority.issue("third.test")[1])
-    line = wait_for_log(server, r"tls certificate refused.*")
+    line = wait_for_log(server, r"configuration refused.*")
     test.check(line and "is not the key of the certificate" in line, "a pair that does not fit is refused: %s" % line)
     code, said = kdig(tls, *strict(authority, "second.test"))
     test.check(code == 0 and ADDRESS in said, "the old certificate goes on: %s" % said)

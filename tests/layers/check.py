@@ -5,7 +5,8 @@ usage: check.py SOURCE_DIR      exits 1 and prints file:line for each breach
 Rules: a folder includes its own private headers, and public headers (include/peerzone/<folder>/) of its DEPS; a public header exists
 only where another folder includes it, itself or through another public header (tests do not count); third-party headers stay in the
 files named in CONFINED, and out of public headers; PURE folders and dns, view, zone, cache see no Asio and no thread, not even
-through a header of ours; PURE folders have no sockets and no clock. check_test.py breaks each rule once.
+through a header of ours; PURE folders have no sockets and no clock; what a comment names in src/README.md stands there as a heading
+or a step. check_test.py breaks each rule once.
 """
 import pathlib
 import re
@@ -21,7 +22,7 @@ CONFINED = {
     'ldns/': [r'dns/record\.', r'zone/'],
     'yaml-cpp/': [r'config/'],
     'boost/beast': [r'kube/', r'server/admin', r'cli/admin_client'],
-    'boost/json': [r'kube/', r'server/admin'],
+    'boost/json': [r'kube/', r'server/admin', r'cli/check'],
     'openssl/': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/ssl': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/impl': [r'base/asio\.cpp'],
@@ -35,6 +36,8 @@ CONFINED = {
 NO_ASIO = {'dns', 'view', 'zone', 'cache'}
 THREAD = re.compile(r'(thread|future|condition_variable|semaphore|barrier|latch|stop_token|pthread\.h|boost/asio|boost/thread)')
 SOCKET = re.compile(r'(sys/(socket|epoll|select)\.h|netdb\.h|poll\.h|unistd\.h|ifaddrs\.h)$')
+NAMED = re.compile(r'src/README\.md, "([^"]+)"(?:,? step (\d+))?(?: and "([^"]+)")?')
+WRAP = re.compile(r'\n\s*(?://+<?|#)?\s*')  # a comment that goes on in the next line
 CLOCK = re.compile(r'\b(Clock|_clock)::now\(|\w_clock::now\(|\b(clock_gettime|gettimeofday)\(')
 
 
@@ -142,6 +145,22 @@ class Tree:
             elif public:
                 self.errors.append(f'{at}: a public header hands <{inc}> on to other folders')
 
+    def check_named(self):
+        """Comments that send the reader to a heading of src/README.md, or to a step of the list below it."""
+        text = (self.root / 'src/README.md').read_text()
+        parts = re.split(r'^#+ (.+)$', text, flags=re.M)
+        sections = dict(zip(parts[1::2], parts[2::2]))
+        for top in ('src', 'include', 'tests'):
+            for path in sorted(p for p in (self.root / top).rglob('*') if p.suffix in {'.cpp', '.hpp', '.py', '.sh', '.txt'}):
+                if path.parent.name == 'layers':
+                    continue
+                for first, step, second in NAMED.findall(WRAP.sub(' ', path.read_text())):
+                    for name in filter(None, (first, second)):
+                        if name not in sections:
+                            self.errors.append(f'{path.relative_to(self.root)}: src/README.md has no "{name}"')
+                    if step and not re.search(rf'^{step}\. ', sections.get(first, ''), flags=re.M):
+                        self.errors.append(f'{path.relative_to(self.root)}: src/README.md, "{first}" has no step {step}')
+
     def check(self):
         if not self.layers:
             sys.exit('layers: no layer table found in src/CMakeLists.txt')
@@ -152,6 +171,7 @@ class Tree:
             sys.exit('layers: no sources found')
         for path in files:
             self.check_file(path)
+        self.check_named()
         needed = set(self.used_by)  # by another folder, or by a header that another folder includes
         for inc in self.used_by:
             needed |= self.reached(self.root / 'include' / inc) if self.resolve(inc) else set()

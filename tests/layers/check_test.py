@@ -18,7 +18,7 @@ layer(cli DEPS base upstream)
 '''
 GOOD = {
     'src/CMakeLists.txt': TABLE,
-    'src/README.md': '#include <ares.h>\n',
+    'src/README.md': '#include <ares.h>\n## Order of things\n1. first\n2. second\n### Loops\n',
     'src/main.cpp': '#include "peerzone/cli/cli.hpp"\n',
     'include/peerzone/base/bytes.hpp': '#pragma once\n#include <span>\n',
     'include/peerzone/dns/name.hpp': '#pragma once\n#include "peerzone/base/bytes.hpp"\n',
@@ -33,6 +33,11 @@ GOOD = {
 }
 # what is written over or beside the good tree, and what must be said about it
 BREACHES = {
+    'a comment that names a heading that is not there': (
+        'src/dns/x.cpp', '// (src/README.md, "Loops" and\n// "Order of nothing")\n', 'src/dns/x.cpp: src/README.md has no "Order of nothing"'),
+    'a comment that names a step that is not there': (
+        'src/dns/x.cpp', '    /// (src/README.md, "Order\n    /// of things", step 3)\n',
+        'src/dns/x.cpp: src/README.md, "Order of things" has no step 3'),
     'a folder that is not among the DEPS': (
         'src/dns/x.cpp', '\n#include "peerzone/upstream/client.hpp"\n',
         'src/dns/x.cpp:2: dns may not include upstream (allowed: base)'),

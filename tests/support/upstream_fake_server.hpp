@@ -113,6 +113,12 @@ public:
     SocketAddress address() const { return {IpAddress::v4(0x7f000001), port_, 0}; }
     /// From now on "port unreachable".
     void close_udp() { udp_.close(); }
+    /// It answers again at the same address.
+    void open_udp() {
+        udp_.open(boost::asio::ip::udp::v4());
+        udp_.bind({boost::asio::ip::address_v4::loopback(), port_});
+        receive();
+    }
     std::vector<Received> udp, tcp;  ///< all that came
     int connections = 0;
     int open_max = 1 << 30;  ///< connections past that are closed at once

@@ -40,14 +40,10 @@ inline std::string data_text(const dns::Record& record, Bytes data) {
 }
 
 // What is kept, one line per record: "owner ttl type data", a '+' in front of those in authority.
-inline std::vector<std::string> kept(const MessageBuilder& message, std::string_view name,
-                                     unsigned type, const TtlCaps& caps = {},
-                                     bool with_soa = true) {
-    const Octets asked = wire(name);
-    const auto number = static_cast<std::uint16_t>(type);
-    upstream::ReplyIndex index;
-    const CheckedReply checked =
-        upstream::check_reply(message.octets(), asked, number, true, index);
+inline std::vector<std::string> kept_of(const upstream::ReplyIndex& index,
+                                        const CheckedReply& checked, const Octets& asked,
+                                        std::uint16_t number, const TtlCaps& caps = {},
+                                        bool with_soa = true) {
     Octets out(65535);
     dns::BodyWriter writer(out, out.size(), asked);
     if (!upstream::write_kept(index, asked, number, checked, caps, with_soa, writer))
@@ -69,6 +65,17 @@ inline std::vector<std::string> kept(const MessageBuilder& message, std::string_
         }
     if (!reader.at_end()) lines.push_back("octets left over");
     return lines;
+}
+
+inline std::vector<std::string> kept(const MessageBuilder& message, std::string_view name,
+                                     unsigned type, const TtlCaps& caps = {},
+                                     bool with_soa = true) {
+    const Octets asked = wire(name);
+    const auto number = static_cast<std::uint16_t>(type);
+    upstream::ReplyIndex index;
+    const CheckedReply checked =
+        upstream::check_reply(message.octets(), asked, number, true, index);
+    return kept_of(index, checked, asked, number, caps, with_soa);
 }
 
 }  // namespace peerzone::test

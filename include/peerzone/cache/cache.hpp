@@ -88,6 +88,9 @@ struct Hit {
     bool expired = false;
 };
 
+/// Whether a name has data of a type: an answer with records, or aliases to its end.
+enum class Held : std::uint8_t { nothing, last_known, fresh };
+
 /// Entries that an operator wants gone, of all types, views and kinds. What is not set matches all.
 struct Selection {
     Bytes name{};                           ///< folded; empty: every name
@@ -128,6 +131,11 @@ public:
     /// `stale.answer_ttl` as every TTL (RFC 8767 4). Allocates nothing.
     bool find_last_known(const Key& key, Time now, const Stale& stale, MutableBytes out,
                          Hit& hit) noexcept;
+
+    /// What is held of the key's name and type, denials and failures aside; `key.kind` is not
+    /// looked at. `max_age`: how far past its TTL it counts as known. Leaves no trace, copies
+    /// nothing.
+    Held holds(const Key& key, Time now, Duration max_age) const noexcept;
 
     /// True for one caller in the life of a fresh entry: that one asks for it again (an entry that
     /// is replaced can be claimed again).

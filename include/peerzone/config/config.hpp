@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,8 +20,13 @@
 namespace peerzone::config {
 
 /// One problem. to_text(): "file.yaml:12:5: peers.westus.zones[0]: 'x..y' is not a domain name
-/// (hint: …)".
+/// (hint: …)", with "warning: " before the path of a warning.
 struct Problem {
+    enum class Kind : std::uint8_t {
+        wrong,        ///< in what the configuration says
+        unavailable,  ///< a file that cannot be read: perhaps only now
+        warning       ///< serves all the same
+    };
     std::string file;
     std::size_t line =
         0;  ///< 1-based; 0 when the problem has no place (a file that cannot be read)
@@ -28,9 +34,13 @@ struct Problem {
     std::string path;        ///< "peers.westus.zones[0]"
     std::string message;
     std::string hint;  ///< what to do about it; may be empty
+    Kind kind = Kind::wrong;
 
     std::string to_text() const;
 };
+
+/// A configuration may have this size.
+inline constexpr std::size_t kFileBytesMax = 1u << 20;
 
 struct Config {
     std::string cluster_name = "local";  ///< cluster.name: how this cluster calls itself in logs
@@ -54,8 +64,11 @@ struct Config {
 };
 
 struct Loaded {
-    std::optional<Config> config;   ///< empty exactly when there are problems
-    std::vector<Problem> problems;  ///< all of them, in the file's order
+    std::optional<Config> config;    ///< empty exactly when there are problems
+    std::vector<Problem> problems;   ///< all of them, in the file's order
+    std::vector<Problem> warnings;   ///< with and without problems, in the file's order
+    std::vector<std::string> files;  ///< that it names and that are read with it, resolv.conf left
+                                     ///< out; as far as they are known when there are problems
 };
 
 /// Reads, checks and converts a file, zones included (they are built once to find their errors).

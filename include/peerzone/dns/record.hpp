@@ -1,4 +1,4 @@
-// Records as text and back, through ldns. Control plane and tests; never on the path of a hit.
+// Records as text and back. Control plane and tests; never on the path of a hit.
 #pragma once
 
 #include <cstdint>

@@ -35,12 +35,13 @@ enum class Rcode : std::uint8_t {
     nxdomain = 3,
     notimp = 4,
     refused = 5,
+    yxdomain = 6,  ///< a DNAME made a name that is too long (RFC 6672 2.2)
     badvers = 16  ///< needs an OPT (RFC 6891 6.1.3)
 };
 
 namespace type {
 inline constexpr std::uint16_t a = 1, ns = 2, cname = 5, soa = 6, ptr = 12, mx = 15, txt = 16,
-                               aaaa = 28, srv = 33, dname = 39, opt = 41, rrsig = 46, nsec = 47,
+                               aaaa = 28, srv = 33, dname = 39, opt = 41, ds = 43, rrsig = 46, nsec = 47,
                                svcb = 64, https = 65, tkey = 249, tsig = 250, ixfr = 251,
                                axfr = 252, mailb = 253, maila = 254, any = 255;
 }

@@ -39,10 +39,11 @@ enum class Count : std::uint8_t {
     answered_stale,
     failed_partitioned,
     loops,
+    handed_back,
     refreshes,
     servfail,
     truncated,
-    chain_too_long,  // more than 8 aliases
+    chain_too_long,  // more than 16 aliases, or a loop
     shed_in_flight,
     shed_waiters,
     shed_greediest,
@@ -57,11 +58,13 @@ enum class Count : std::uint8_t {
     upstream_case_doubted,  // questions asked once more in plain letter case
     upstream_case_off,      // endpoints that get no mixed case for an hour
     upstream_invalid,
+    upstream_lame,         // denials of servers that do not have the zone
     upstream_unrelated,    // replies with answer records that do not belong to the question
     upstream_ttl_invalid,  // replies with a TTL of 2^31 or more (RFC 2181 8)
     upstream_no_soa,       // negative replies without a SOA of theirs, which are not kept
     upstream_timeout,
     upstream_error,
+    upstream_flow_lost,  // UDP ports that an ICMP error closed; their questions go out from others
     upstream_truncated,
     upstream_suspect,
     upstream_partitions,
@@ -114,6 +117,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "answered_stale",
      "failed_partitioned",
      "loops",
+     "handed_back",
      "refreshes",
      "servfail",
      "truncated",
@@ -132,11 +136,13 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_case_doubted",
      "upstream_case_off",
      "upstream_invalid",
+     "upstream_lame",
      "upstream_unrelated",
      "upstream_ttl_invalid",
      "upstream_no_soa",
      "upstream_timeout",
      "upstream_error",
+     "upstream_flow_lost",
      "upstream_truncated",
      "upstream_suspect",
      "upstream_partitions",

@@ -71,6 +71,7 @@ struct UpstreamReport {
     std::string kind;  ///< "peer", "local" or "forward"
     std::vector<std::string> zones;
     std::string state;  ///< upstream::state_text
+    std::string order;  ///< "fastest" or "listed": whom clients' questions go to first
     bool held = false;
     WallTime since = kNever;
     std::string pending;  ///< why there may be no endpoints

@@ -39,6 +39,8 @@ public:
     /// made anew, and what was recorded before cannot be decrypted with them for ever.
     static constexpr std::chrono::hours kAgeMax{12};
 
+    /// It is time to look() again though no file has changed.
+    bool is_old(Time now) const { return context_ != nullptr && now - made_at_ >= kAgeMax; }
     /// True when context() is a new one.
     bool look(const TlsOptions& options, Time now);
     const std::shared_ptr<const TlsContext>& context() const noexcept { return context_; }

@@ -41,6 +41,12 @@ struct Asked {
     std::string error_text;  ///< … and "peer=westus 10.2.0.10:53 udp timeout 200ms"
 };
 
+/// What bounds a question that is one of several, asked along a chain of aliases.
+struct Chase {
+    const OtherOwners* others = nullptr;  ///< see Replier::others; must outlive the task
+    Time until = Time::max();             ///< the deadline of them all together
+};
+
 struct ClientOptions {
     std::uint16_t sockets_per_endpoint_max = 64;  ///< UDP sockets, each on a port of its own
     std::size_t sockets_max = 1024;               ///< over all endpoints of this worker
@@ -49,7 +55,8 @@ struct ClientOptions {
     Seconds stream_idle{10};      ///< an unused upstream connection is closed
     Seconds stream_age_max{300};  ///< even a busy one takes no more questions after this
     std::uint16_t stream_pipelined_max = 128;  ///< questions in flight on one upstream connection
-    std::uint64_t node_id = 0;  ///< who we are in hop marks; the same for all workers
+    std::uint64_t node_id =
+        0;  ///< who we are in hop marks (make_node_id); the same for all workers
     std::shared_ptr<SentNames> sent = std::make_shared<SentNames>();  ///< the same for all workers
 };
 
@@ -63,9 +70,9 @@ public:
     Client& operator=(const Client&) = delete;
 
     /// Asks until there is a reply to believe, every endpoint was tried, or
-    /// upstream.options.deadline has passed. `upstream` and `question` must live until the task
-    /// ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
-    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now);
+    /// upstream.options.deadline or chase.until has passed. `upstream` and `question` must live
+    /// until the task ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
+    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now, Chase chase = {});
 
     /// The letter case that questions left with.
     const SentNames& sent() const noexcept;

@@ -37,17 +37,29 @@ std::string_view probe_text(ProbeResult result) noexcept;  ///< "zone absent"
 enum class Reach : std::uint8_t { unknown, udp, tcp, tls, udp_only, tcp_only, udp_and_tcp };
 std::string_view reach_text(Reach reach) noexcept;  ///< "udp only"
 
+/// Whose endpoint it is, as far as it bears on what its denials prove.
+struct EndpointRole {
+    bool forwarder = false;  ///< it says what others say: a denial without SOA may be all there is
+    bool has_root = false;   ///< of the upstream of ".": the root's SOA proves
+};
+
 class Endpoint {
 public:
-    explicit Endpoint(const SocketAddress& address) noexcept : address_(address) {}
+    explicit Endpoint(const SocketAddress& address, EndpointRole role = {}) noexcept
+        : address_(address), role_(role) {}
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
 
     const SocketAddress& address() const noexcept { return address_; }
+    EndpointRole role() const noexcept { return role_; }
 
-    /// How long to wait for a reply: SRTT + 4 × variance (RFC 6298's terms; at least 5 ms more than
-    /// SRTT) within 40–400 ms; 200 ms at first contact.
+    /// How long to wait for a reply until another attempt is begun: SRTT + 4 × variance (RFC 6298's
+    /// terms; at least 5 ms more than SRTT), at least 40 ms; 200 ms at first contact. The attempt
+    /// listens on.
     Duration attempt_timeout() const noexcept;
+    /// Without a reply for so long it counts as silent: twice what its slowest reply lately took,
+    /// at least attempt_timeout(). Slow is not silent.
+    Duration silent_after() const noexcept;
     /// Smoothed round trip; zero when nothing was measured yet.
     Duration smoothed_rtt() const noexcept;
 
@@ -61,6 +73,13 @@ public:
     /// A question got no reply, or an error (one loss per question, however often it was repeated).
     /// Three in a row make the endpoint suspect. True when this one did.
     bool note_loss(Time now) noexcept;
+    /// The same of a question that left at `sent_at`: no loss where a usable reply to another one
+    /// has come since, for then it is that question's flow which is silent, not the endpoint.
+    bool note_loss(Time now, Time sent_at) noexcept;
+    /// A port that it was asked from got an error in place of a reply. Eight of them in a row are
+    /// one loss: fewer speak of their flows (a Service one of whose pods has just ended). True when
+    /// the endpoint became suspect by it.
+    bool note_refused_port(Time now) noexcept;
 
     /// No client's question waits for a suspect endpoint while another is there.
     bool is_suspect() const noexcept { return suspect_.load(std::memory_order_relaxed); }
@@ -95,6 +114,13 @@ public:
     /// A probe over UDP was answered after all.
     void note_datagrams() noexcept;
 
+    /// It gave data of the zone, and was neither suspect nor lame since: what it denies without a
+    /// SOA is believed.
+    bool has_zone() const noexcept { return has_zone_.load(kRelaxed); }
+    void note_zone(bool has) noexcept {
+        if (has_zone() != has) has_zone_.store(has, kRelaxed);
+    }
+
     // For people, and for probes.
     EndpointStats& stats() noexcept { return stats_; }
     const EndpointStats& stats() const noexcept { return stats_; }
@@ -123,15 +149,20 @@ public:
 private:
     static constexpr auto kRelaxed = std::memory_order_relaxed;
     using Ticks = Duration::rep;
+    static constexpr Ticks kNever = Duration::min().count();
     static constexpr std::uint8_t kNothing = 0xff;
     static bool after(Time now, const std::atomic<Ticks>& until) noexcept {
         return now.time_since_epoch().count() >= until.load(std::memory_order_relaxed);
     }
 
     SocketAddress address_;
+    EndpointRole role_;
+    std::atomic<bool> has_zone_{false};
     std::atomic<std::uint32_t> srtt_us_{0};  // 0: never measured
     std::atomic<std::uint32_t> rttvar_us_{0};
+    std::atomic<std::uint32_t> slowest_us_{0};  // lately: sinks towards each faster reply
     std::atomic<std::uint16_t> losses_{0};
+    std::atomic<std::uint8_t> refused_ports_{0};
     std::atomic<bool> suspect_{false};
     std::atomic<Ticks> suspect_since_{0};
     std::atomic<Ticks> retry_at_{0};
@@ -142,13 +173,13 @@ private:
     std::atomic<std::uint8_t> silent_hop_marks_{0};
     Quantile<950> p95_;
     Quantile<990> p99_;
-    std::atomic<Ticks> last_reply_{0};  // 0: none
+    std::atomic<Ticks> last_reply_{kNever};
     std::atomic<ProbeResult> probe_result_{ProbeResult::none};
     std::atomic<Reach> reach_{Reach::unknown};
     // What probes said while clients were answered: as long as they say the same, that is no news.
     std::atomic<std::uint8_t> answered_despite_{kNothing};
     std::atomic<std::uint8_t> client_failures_{0};  // in a row
-    std::atomic<Ticks> last_loss_{0};               // 0: none
+    std::atomic<Ticks> last_loss_{kNever};
     LetterCase letter_case_;
     std::atomic<Ticks> no_edns_until_{Duration::min().count()};
     std::atomic<Ticks> no_hop_mark_until_{Duration::min().count()};

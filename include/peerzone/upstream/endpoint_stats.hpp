@@ -35,14 +35,16 @@ enum class Trouble : std::uint8_t {
     untrusted,    ///< TLS failed
     servfail,
     rcode_refused,
-    rcode_other,  ///< another RCODE, or a lame reply
+    rcode_other,  ///< another RCODE
+    lame,         ///< a denial of a server that does not have the zone
     mismatch,     ///< what came answers no question of ours: late, or forged
     invalid,      ///< the reply does not parse
     count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Trouble::count)>
-    kTroubleNames = {"timeout",  "refused",       "unreachable", "closed",   "tls",
-                     "servfail", "rcode_refused", "rcode_other", "mismatch", "invalid"};
+    kTroubleNames = {"timeout", "refused",  "unreachable",   "closed",
+                     "tls",     "servfail", "rcode_refused", "rcode_other",
+                     "lame",    "mismatch", "invalid"};
 inline std::string_view trouble_text(Trouble trouble) noexcept {
     return kTroubleNames[static_cast<std::size_t>(trouble)];
 }
@@ -82,6 +84,7 @@ public:
     void note_hedge() noexcept { hedges_sent_.fetch_add(1, kRelaxed); }
     void note_hedge_won() noexcept { hedges_won_.fetch_add(1, kRelaxed); }
     void note_failure(Trouble why) noexcept {
+        if (why == Trouble::count) return;
         failures_[static_cast<std::size_t>(why)].fetch_add(1, kRelaxed);
     }
     void note_probe_failure(Trouble why) noexcept {

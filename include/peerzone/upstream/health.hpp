@@ -133,7 +133,7 @@ private:
     }
 
     std::shared_ptr<Bell> bell_;
-    std::atomic<Duration::rep> wanted_at_{Duration(std::chrono::hours(-1)).count()};
+    std::atomic<Duration::rep> wanted_at_{kLongAgo.time_since_epoch().count()};
     std::atomic<Duration::rep> nudge_from_{Duration::min().count()};
     std::atomic<UpstreamState> state_{UpstreamState::unknown};
     std::atomic<bool> held_{false};

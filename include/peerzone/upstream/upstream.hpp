@@ -19,6 +19,7 @@ namespace peerzone::upstream {
 
 enum class Kind : std::uint8_t { peer, local, forward };
 enum class Transport : std::uint8_t { automatic, udp, tcp, tls };
+enum class Order : std::uint8_t { fastest, listed };
 
 inline constexpr std::uint16_t kDnsPort = 53;
 inline constexpr std::uint16_t kTlsPort = 853;     // RFC 7858 3.1
@@ -54,6 +55,8 @@ struct Options {
                                                  ///< TCP only for cut replies; tcp; tls: nothing
                                                  ///< else, ever
     TlsOptions tls;                              ///< transport tls only
+    Order order = Order::fastest;  ///< listed: servers that are not equal; the next one only when
+                                   ///< those before it fail (Upstream::places)
     bool hedge = true;      ///< a second endpoint is asked as well when the first takes longer than
                             ///< most replies do, for at most 5 % of the questions
     Millis deadline{1800};  ///< the whole question, all attempts; 100ms–4500ms
@@ -75,6 +78,9 @@ struct Upstream {
     /// Which item of options.endpoints each endpoint came from first (source_text), at the same
     /// place.
     std::vector<std::string> sources;
+    /// Order listed: the place of each endpoint, lowest first; the addresses of one name share one.
+    /// Otherwise empty: all are equal.
+    std::vector<std::uint8_t> places;
     std::shared_ptr<UpstreamHealth> health = std::make_shared<UpstreamHealth>();
     /// Transport tls: of each endpoint, at the same place. Otherwise empty.
     std::vector<std::shared_ptr<TlsIdentity>> tls;

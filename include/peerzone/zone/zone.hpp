@@ -26,7 +26,7 @@ struct Options {
 /// TTL of records that name none, of the SOA we supply, and of its MINIMUM.
 inline constexpr std::uint32_t kDefaultTtl = 30;
 /// CNAME and DNAME links followed within one zone.
-inline constexpr unsigned kChainMax = 8;
+inline constexpr unsigned kChainMax = 16;
 
 /// How a lookup ended. What belongs into the reply has been written when it returns, SOA of
 /// negative answers included.
@@ -36,8 +36,8 @@ enum class Outcome : std::uint8_t {
     nxdomain,    ///< the name (or the end of the alias chain, still in this zone) does not exist
     delegation,  ///< below a zone cut: NS in authority, glue in additional; not authoritative
     chain,       ///< aliases were written and lead out of this zone: go on at LookupResult::target
-    broken  ///< more than kChainMax links, or a name that grew too long through DNAME: SERVFAIL
-            ///< (YXDOMAIN has no use here); what was written is of no use
+    overlong,  ///< a DNAME was written, and the name it makes is too long: YXDOMAIN (RFC 6672 2.2)
+    broken     ///< more than kChainMax links: SERVFAIL; what was written is of no use
 };
 
 struct LookupResult {
@@ -67,6 +67,8 @@ public:
 
     const dns::Name& origin() const noexcept;
     std::size_t record_count() const noexcept;
+    /// Is there a zone cut at that name? The DS of it is this zone's to answer (RFC 4035 3.1.4.1).
+    bool delegates(const dns::Name& name) const noexcept;
 
     /// Answers (name, type); `name` is the origin or below it, in any case. Answer records are
     /// written with `name` as owner (for wildcards too). Type ANY gives one RRset (RFC 8482).
@@ -82,16 +84,17 @@ private:
     std::unique_ptr<ZoneData> data_;
 };
 
-/// What is wrong with a zone's source. `line` is 1-based within the file, or the index of the
-/// `records` item plus 1; 0 when the fault is not in one line.
+/// What is wrong with a zone's source, or odd. `line` is 1-based within the file, or the index of
+/// the `records` item plus 1; 0 when the fault is not in one line.
 struct Problem {
     std::size_t line = 0;
     std::string message;
 };
 
 /// Collects records and checks that they make a zone: in bailiwick, CNAME alone at its name, one
-/// SOA, equal TTLs per RRset (the lowest wins, RFC 2181 5.2), nothing but NS, DS and glue at and
-/// below a cut, nothing below a DNAME. Duplicates are dropped.
+/// SOA, equal TTLs per RRset (the lowest wins, RFC 2181 5.2). Duplicates are dropped. What can
+/// never be asked for is left out, too: all but NS, DS and glue at and below a cut, and everything
+/// below a DNAME.
 class Builder {
 public:
     explicit Builder(dns::Name origin);
@@ -100,12 +103,12 @@ public:
     ~Builder();
 
     /// An error names the record and what is wrong with it; the builder stays usable. `line` comes
-    /// back in problems().
+    /// back in warnings().
     Result<void> add(const dns::ResourceRecord& record, std::size_t line = 0);
-    /// What only shows when all records are there: data below a cut or a DNAME.
-    std::vector<Problem> problems() const;
+    /// What is odd, and what is left out; at most kWarningsMax, the rest counted in the last one.
+    std::vector<Problem> warnings() const;
     /// Supplies SOA and NS when there are none: `ns.dns.<origin>` and `hostmaster.<origin>`, TTL
-    /// kDefaultTtl. An error is the first of problems().
+    /// kDefaultTtl. An error says what does not fit.
     Result<Zone> build() &&;
 
 private:
@@ -118,12 +121,15 @@ inline constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kZoneBytesMax = std::size_t{1} << 30;
 /// Problems reported for one zone; the rest is counted in the last one.
 inline constexpr std::size_t kProblemsMax = 1000;
+/// The same for warnings, which are logged at each load.
+inline constexpr std::size_t kWarningsMax = 100;
 
-/// Builds a zone from its options; records are read through ldns. `file` may hold $ORIGIN and $TTL;
-/// $INCLUDE is an error. All problems, not the first.
+/// Builds a zone from its options. `file` may hold $ORIGIN and $TTL; $INCLUDE and $GENERATE are
+/// errors. All problems, not the first.
 struct LoadResult {
     std::unique_ptr<Zone> zone;  ///< null when there are problems
     std::vector<Problem> problems;
+    std::vector<Problem> warnings;  ///< the zone is served all the same
 };
 LoadResult load(const Options& options);
 

@@ -112,6 +112,21 @@ TEST_F(Building, WhoIsTakenOutAndPutBackIsNotHeldAnyMore) {
     EXPECT_EQ(after->upstreams[0]->id, before->upstreams[0]->id) << "the cache knows it by that";
 }
 
+TEST_F(Building, AListedEndpointHasItsPlace) {
+    const std::string peer =
+        "peers: {westus: {zones: [w.test], endpoints: [10.2.0.10, dns.test, "
+        "10.2.0.11]";
+    find("dns.test:53", {"10.2.0.20", "10.2.0.21"});
+    EXPECT_THAT(build(peer + ", order: listed}}\n")->upstreams[0]->places, ElementsAre(0, 1, 1, 2));
+    EXPECT_THAT(build(peer + "}}\n")->upstreams[0]->places, IsEmpty());
+    find("resolv.conf:/run/test.conf", {"10.9.0.1", "10.9.0.2"});
+    EXPECT_THAT(build("forward: {'.': {endpoints: ['resolv.conf:/run/test.conf', 10.9.0.3], "
+                      "order: listed}}\n")
+                    ->upstreams[0]
+                    ->places,
+                ElementsAre(0, 1, 2));
+}
+
 TEST_F(Building, EndpointsAndNumbersSurviveARebuild) {
     const auto before = build(kYaml);
     // Another order, one endpoint gone, one new.

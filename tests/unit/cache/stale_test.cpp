@@ -110,6 +110,33 @@ TEST_F(StaleTest, EveryKindOfAnswerStays) {
     }
 }
 
+TEST_F(StaleTest, TellsWhetherDataOfATypeIsHeld) {
+    const Question question("db.westus");
+    const dns::Name target = dns::Name::from_text("db.north").value();
+    BodyText negative(question.name);
+    negative.soa(1, dns::Name::from_text("westus").value());
+    BodyText alias(question.name);
+    alias.cname(5, target);
+    const auto held = [&] { return cache.holds(question.key(), now, 10s); };
+    EXPECT_EQ(held(), Held::nothing);
+    cache.store(question.key(), negative.value(60s), now);
+    EXPECT_EQ(held(), Held::nothing) << "a denial is no data";
+    cache.store(question.key(Kind::nxdomain), negative.value(60s, dns::Rcode::nxdomain), now);
+    cache.store_failure(question.key(), "down", dns::Rcode::servfail, 0, now);
+    EXPECT_EQ(held(), Held::nothing);
+    cache.store(question.key(), PlainA().value(5s), now);
+    EXPECT_EQ(held(), Held::fresh);
+    now += 14s;
+    EXPECT_EQ(held(), Held::last_known);
+    now += 2s;
+    EXPECT_EQ(held(), Held::nothing) << "too old to be of use";
+    cache.store(question.key(Kind::chain), alias.value(5s), now);
+    EXPECT_EQ(held(), Held::fresh) << "an alias to its end";
+    Question other("db.westus");
+    other.type = dns::type::aaaa;
+    EXPECT_EQ(cache.holds(other.key(), now, 10s), Held::nothing);
+}
+
 TEST_F(StaleTest, NegativeOnesHaveATtlOfTheirOwn) {
     stale.negative_ttl = 1s;
     const Question question("db.westus");

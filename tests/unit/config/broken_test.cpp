@@ -59,8 +59,8 @@ const Broken kDocuments[] = {
      R"(listen:
   dns: [127.0.0.1:53
 )",
-     {"pz.yaml:3:1: this is not YAML: end of sequence flow not found (hint: a '[' or '{' is not "
-      "closed)"}},
+     {"pz.yaml:2:8: this '[' is never closed (hint: the file ends before its ']'; is it "
+      "complete?)"}},
     {"ColonInText",
      R"(zones:
   x.test: file: a.zone
@@ -159,7 +159,8 @@ const Broken kValues[] = {
     {"NothingWhereATextBelongs",
      R"(workers:
 )",
-     {"pz.yaml:1:1: workers: a text is expected, not nothing"}},
+     {"pz.yaml:1:1: workers: a text is expected, not nothing (hint: write its value behind it, or "
+      "remove the key)"}},
     {"AdminAddress",
      R"(listen: {admin: localhost}
 )",
@@ -199,8 +200,7 @@ limits:
      R"(cache: {size: 64MB}
 limits: {tcp_write_queue_max: 64KiB}
 )",
-     {"pz.yaml:1:15: cache.size: '64MB' is not a size (hint: a whole number with its unit: 512B, "
-      "64KiB, 64MiB or 1GiB)",
+     {"pz.yaml:1:15: cache.size: '64MB' is not a size (hint: did you mean '64MiB'?)",
       "pz.yaml:2:31: limits.tcp_write_queue_max: '64KiB' is not within 128KiB and 1GiB"}},
     {"CacheTooSmall",
      R"(cache: {size: 1023KiB}
@@ -228,7 +228,8 @@ limits: {tcp_write_queue_max: 64KiB}
     {"UnsetVariable",
      R"(cluster: {name: "${PEERZONE_TEST_UNSET}"}
 )",
-     {"pz.yaml:1:17: cluster.name: the environment variable PEERZONE_TEST_UNSET is not set"}},
+     {"pz.yaml:1:17: cluster.name: the environment variable PEERZONE_TEST_UNSET is not set "
+      "(hint: set it for the process, or write $${ for a literal ${)"}},
     {"BrokenVariable",
      R"(cluster: {name: "${REGION"}
 )",
@@ -329,7 +330,8 @@ const Broken kPeers[] = {
       "(hint: not supported yet)",
       "pz.yaml:6:9: peers.westus.endpoints[1]: a text or srv is expected, not a mapping (hint: an "
       "address or a host name, each with an optional port, or srv: _dns._udp.example.com)",
-      "pz.yaml:7:7: peers.westus.endpoints[2]: a text is expected, not nothing",
+      "pz.yaml:7:7: peers.westus.endpoints[2]: a text is expected, not nothing (hint: write its "
+      "value behind it, or remove the key)",
       "pz.yaml:8:9: peers.westus.endpoints[3]: a text or srv is expected, not a mapping (hint: an "
       "address or a host name, each with an optional port, or srv: _dns._udp.example.com)"}},
     {"EndpointSrv",
@@ -357,7 +359,9 @@ const Broken kPeers[] = {
       "that starts with '[' needs quotes, such as \"[::1]:53\")",
       "pz.yaml:10:38: peers.westus.endpoints[5].port: unknown key 'port' (hint: the records of the "
       "name say the port)",
-      "pz.yaml:11:9: peers.westus.endpoints[6].srv: a text is expected, not nothing"}},
+      "pz.yaml:11:9: peers.westus.endpoints[6].srv: a text is expected, not nothing (hint: write "
+      "its "
+      "value behind it, or remove the key)"}},
     {"BootstrapSrv",
      R"(bootstrap:
   - srv: _dns._udp.example.com
@@ -394,7 +398,8 @@ const Broken kPeers[] = {
     deadline: 99ms
     negative_ttl: 500ms
 )",
-     {"pz.yaml:5:16: peers.westus.transport: 'dot' is not one of auto, udp, tcp and tls",
+     {"pz.yaml:5:16: peers.westus.transport: 'dot' is not one of auto, udp, tcp and tls (hint: did "
+      "you mean 'tls'?)",
       "pz.yaml:6:15: peers.westus.deadline: '5s' is not within 100ms and 4500ms",
       "pz.yaml:7:19: peers.westus.negative_ttl: '2h' is not within 0s and 1h",
       "pz.yaml:11:16: peers.eastus.transport: 'upd' is not one of auto, udp, tcp and tls (hint: "

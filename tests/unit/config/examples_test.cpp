@@ -125,6 +125,7 @@ TEST(Examples, TheLargeExamplesLimitsAreTheDefaults) {
     EXPECT_EQ(a.log.queries, b.log.queries);
     EXPECT_EQ(a.peers.at(0).deadline, upstream::Options{}.deadline);
     EXPECT_EQ(a.peers.at(0).transport, upstream::Options{}.transport);
+    EXPECT_EQ(a.peers.at(0).order, upstream::Options{}.order);
     EXPECT_EQ(a.peers.at(0).hedge, upstream::Options{}.hedge);
 }
 

@@ -164,6 +164,7 @@ TEST(Options, PeerDefaults) {
     EXPECT_EQ(peer.kind, upstream::Kind::peer);
     EXPECT_EQ(peer.transport, upstream::Transport::automatic);
     EXPECT_EQ(peer.deadline, 1800ms);
+    EXPECT_EQ(peer.order, upstream::Order::fastest);
     EXPECT_TRUE(peer.hedge);
     EXPECT_EQ(peer.negative_ttl, std::nullopt);
     EXPECT_EQ(peer.stale.max_age, 24h);
@@ -182,6 +183,7 @@ TEST(Options, PeersInTheFilesOrder) {
         "    transport: udp\n"
         "    reverse: [10.2.0.0/16]\n"
         "    deadline: 4500ms\n"
+        "    order: listed\n"
         "    hedge: off\n"
         "    negative_ttl: 0s\n"
         "  eastus: {zones: [e.test], endpoints: [10.3.0.10], transport: auto, deadline: 1s}\n");
@@ -195,9 +197,11 @@ TEST(Options, PeersInTheFilesOrder) {
     EXPECT_EQ(peer.transport, upstream::Transport::udp);
     EXPECT_THAT(texts(peer.reverse), ElementsAre("10.2.0.0/16"));
     EXPECT_EQ(peer.deadline, 4500ms);
+    EXPECT_EQ(peer.order, upstream::Order::listed);
     EXPECT_FALSE(peer.hedge);
     EXPECT_EQ(peer.negative_ttl, 0s);
     EXPECT_EQ(config.peers[1].name, "eastus");
+    EXPECT_EQ(config.peers[1].order, upstream::Order::fastest);
     EXPECT_EQ(config.peers[1].deadline, 1s);
 }
 

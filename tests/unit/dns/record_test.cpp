@@ -104,7 +104,7 @@ TEST(ParseRecord, SaysWhatIsWrong) {
     EXPECT_EQ(problem("db TXT \"open\\\""), "'db TXT \"open\\\"': a quoted string is not closed");
     EXPECT_EQ(problem("db TXT ( a"), "'db TXT ( a': '(' without ')'");
     EXPECT_EQ(problem("db TXT a )"), "'db TXT a )': ')' without '('");
-    EXPECT_EQ(problem("db TXT \\300"), "'db TXT \\300': this is not the data of type TXT");
+    EXPECT_EQ(problem("db TXT \\300"), "'db TXT \\300': '\\300' has a broken escape");
     EXPECT_EQ(problem("db A \\# 3 010203"), "'db A \\# 3 010203': this is not the data of type A");
     EXPECT_THAT(problem("a A 10.0.0.1\nb A 10.0.0.2"), EndsWith(": more than one record"));
     EXPECT_THAT(problem(std::string_view("a A 10.0.0.1\0", 13)),
@@ -150,17 +150,17 @@ TEST(ParseRecord, NamesEndAt255Octets) {
                 EndsWith("a label is longer than 63 octets"));
 }
 
-TEST(ParseRecord, StringsEndAt255OctetsAndRecordsAt65000Characters) {
+TEST(ParseRecord, StringsEndAt255OctetsAndDataAt65000) {
     const std::string piece = " \"" + std::string(255, 'x') + "\"";
     EXPECT_EQ(parsed("t TXT" + piece).rdata.size(), 256u);
     EXPECT_THAT(problem("t TXT \"" + std::string(256, 'x') + "\""),
-                EndsWith("this is not the data of type TXT"));
+                EndsWith("a string is longer than 255 octets"));
     std::string many = "t TXT";
     for (int i = 0; i < 250; ++i) many += piece;
     EXPECT_EQ(parsed(many).rdata.size(), 250u * 256);
     for (int i = 0; i < 5; ++i) many += piece;
     const std::string message = problem(many);
-    EXPECT_THAT(message, EndsWith("the record is longer than 65000 characters"));
+    EXPECT_THAT(message, EndsWith("the data is longer than 65000 octets"));
     EXPECT_LT(message.size(), 200u) << "a message does not repeat a whole record";
 }
 

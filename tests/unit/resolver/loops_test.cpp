@@ -1,4 +1,7 @@
 // Questions that went round in a circle: what is cut, and what is answered all the same.
+#include <gmock/gmock.h>
+
+#include "peerzone/upstream/hop_mark.hpp"
 #include "support/resolver_fixture.hpp"
 
 namespace peerzone::resolver {
@@ -8,6 +11,8 @@ using metrics::Count;
 using test::name;
 using test::Octets;
 using test::Reply;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 namespace type = dns::type;
 
 constexpr std::uint64_t kUs = 0x0123456789abcdef;
@@ -72,6 +77,67 @@ TEST_F(Loops, WhatComesBackAsItLeftIsOurs) {
         << "whatever was asked for: nobody else knows it";
     now += Seconds(3);
     EXPECT_FALSE(ask_as(spelled));
+}
+
+// The cluster's own DNS does not have the name and falls through to us.
+struct HandedBack : Loops {
+    static constexpr std::uint64_t kReplica = kUs ^ 0xffff;  // of the same cluster
+    static constexpr std::uint64_t kStranger = kUs ^ 1ull << 40;
+
+    HandedBack() {
+        add_upstream("cluster.local", "local", upstream::Kind::local);
+        add_upstream("1.10.in-addr.arpa", "local", upstream::Kind::local);
+        add_upstream("west.svc.cluster.local", "peer=west");
+        snapshot->node_id = kUs;
+        publish();
+    }
+    void expect_denied(const Octets& question, const std::string& zone) {
+        const Reply reply = ask_all(question);
+        EXPECT_EQ(reply.rcode(), 3u);
+        EXPECT_THAT(reply.answers(), IsEmpty());
+        EXPECT_THAT(reply.section(2),
+                    ElementsAre(zone + " SOA " + zone + ". " + zone + ". 1 7200 1800 86400 1"));
+        EXPECT_THAT(reply.ttls(2), ElementsAre(1u)) << "as local.negative_ttl has it";
+        EXPECT_EQ(reply.ede(), 0);
+        EXPECT_EQ(reply.ede_text(), "local does not have this name: it asked us, as 10.1.0.9");
+    }
+};
+
+TEST_F(HandedBack, ANameOfOurClusterDoesNotExist) {
+    expect_denied(marked("db.default.svc.cluster.local", kUs, 1), "cluster.local");
+    expect_denied(marked("db.default.svc.cluster.local", kReplica, 2), "cluster.local");
+    expect_denied(marked("9.0.1.10.in-addr.arpa", kReplica, 1), "1.10.in-addr.arpa");
+    EXPECT_EQ(counters.value(Count::handed_back), 3u);
+    EXPECT_EQ(counters.value(Count::loops), 0u);
+}
+
+TEST_F(HandedBack, NorDoesOneThatComesBackAsItLeftWithoutItsMark) {
+    const std::string spelled = "dAtaBase-0.Default.svc.Cluster.loCal";
+    client_options.sent->note(name(spelled).wire(), now);
+    expect_denied(itest::question(spelled, type::a), "cluster.local");
+}
+
+TEST_F(HandedBack, TooManyHopsAreALoopAllTheSame) {
+    EXPECT_TRUE(
+        ask_all(marked("db.default.svc.cluster.local", kStranger, 4)).says("loop via local"));
+}
+
+TEST_F(HandedBack, WhatAnotherClusterAsksIsAsked) {
+    EXPECT_NE(ask_all(marked("db.default.svc.cluster.local", kStranger, 1)).rcode(), 3u);
+    // Of the same name, by mistake or since neither has one: it asks us as its peer.
+    const std::uint64_t namesake = upstream::mark_for(upstream::Kind::peer, kReplica);
+    const Reply reply = ask_all(marked("db.default.svc.cluster.local", namesake, 1));
+    EXPECT_NE(reply.rcode(), 3u);
+    EXPECT_FALSE(reply.says("loop"));
+}
+
+TEST_F(HandedBack, APeersNameIsALoop) {
+    EXPECT_TRUE(ask_all(marked("db.west.svc.cluster.local", kUs, 1)).says("loop via peer=west"));
+    EXPECT_FALSE(ask_all(marked("db.west.svc.cluster.local", kReplica, 1)).says("loop"))
+        << "another replica may ask the peer";
+    EXPECT_TRUE(ask_all(marked("db.west.svc.cluster.local",
+                               upstream::mark_for(upstream::Kind::peer, kUs), 1))
+                    .says("our own question"));
 }
 
 // Names of people's are found by chance.

@@ -42,13 +42,17 @@ struct PlanTest : testing::Test {
         step = plan->next(now, random);
         return step;
     }
-    void time_out() {
+    /// As the client does: the attempt is over for the plan; the endpoint is silent a little later,
+    /// or now. True when that made it suspect.
+    bool time_out() {
         now += step.timeout;
-        plan->on_fault(Fault::timeout, now);
+        plan->on_fault(step, Fault::timeout, now);
+        return now - step.asked_at >= at(step.endpoint).silent_after() &&
+               plan->on_silence(step, now);
     }
     void fault(Fault what) {
         now += Millis(1);
-        plan->on_fault(what, now);
+        plan->on_fault(step, what, now);
     }
     bool reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror, const std::string& text = "",
                std::uint16_t code = 0) {
@@ -57,11 +61,11 @@ struct PlanTest : testing::Test {
         checked.rcode = rcode;
         checked.error = {!text.empty(), code, text};
         now += Millis(1);
-        return plan->on_reply(checked, Millis(1), now);
+        return plan->on_reply(step, checked, Millis(1), now);
     }
     std::string failure() {
         EXPECT_TRUE(next().give_up);
-        const Failure f = plan->failure();
+        const Failure f = plan->failure(now);
         return std::to_string(f.code) + " " + f.text;
     }
     /// The rest of the question with every attempt timing out: "0u 1u 0t".
@@ -164,18 +168,95 @@ TEST_F(PlanTest, RepeatedTriesDoubleTheTimeoutUpTo400) {
     EXPECT_EQ(std::min(waits[0][2], waits[1][2]), Millis(400));
 }
 
-TEST_F(PlanTest, TheLastTryWaitsUntilTheDeadline) {
+TEST_F(PlanTest, AfterThreeTimeOutsTheRepliesAreWaitedForUntilTheDeadline) {
     upstream.options.transport = Transport::udp;
     endpoints({2});
     const Time start = now;
     EXPECT_EQ(next().timeout, Millis(40));
+    const Step first = step;
     time_out();
     EXPECT_EQ(next().timeout, Millis(80));
     time_out();
-    EXPECT_EQ(now + next().timeout, start + Millis(1800))
-        << "a forwarder may be slow over one name";
+    EXPECT_EQ(next().timeout, Millis(160));
     time_out();
     EXPECT_TRUE(next().give_up);
+    EXPECT_TRUE(plan->may_wait_for(first, now)) << "a forwarder may be slow over one name";
+    CheckedReply late;
+    late.kind = ReplyKind::data;
+    now = start + Millis(1790);
+    EXPECT_TRUE(plan->on_reply(first, late, now - start, now));
+    EXPECT_FALSE(plan->may_wait_for(first, start + Millis(1800)));
+}
+
+TEST_F(PlanTest, TheTimeoutFollowsASlowEndpointUpToHalfOfTheDeadline) {
+    endpoints({700});
+    EXPECT_EQ(next().timeout, Millis(705));
+    upstream.endpoints.clear();
+    endpoints({1500});
+    begin();
+    EXPECT_EQ(next().timeout, Millis(900));
+}
+
+TEST_F(PlanTest, ATimeOutIsNoLossBeforeTheEndpointIsSilent) {
+    endpoints({10});
+    at(0).note_reply(Millis(300));
+    for (int question = 0; question < 5; ++question) {
+        begin();
+        next();
+        plan->on_fault(step, Fault::timeout, now);
+    }
+    EXPECT_FALSE(at(0).is_suspect());
+    EXPECT_EQ(at(0).silent_after(), Millis(600));
+}
+
+TEST_F(PlanTest, ALateFailureEndsTheWaitForThatEndpoint) {
+    endpoints({2});
+    next();
+    const Step first = step;
+    time_out();
+    next();
+    time_out();
+    CheckedReply late;
+    late.kind = ReplyKind::failure;
+    late.rcode = dns::Rcode::servfail;
+    EXPECT_FALSE(plan->on_reply(first, late, Millis(500), now));
+    EXPECT_FALSE(plan->may_wait_for(step, now));
+    EXPECT_EQ(failure(), "0 peer=westus 10.2.0.10:53 SERVFAIL");
+}
+
+// The "no" is told at once, though the other endpoint has not been asked: it would not reply.
+TEST_F(PlanTest, WhereOneSaysNoASuspectOneIsNotWaitedFor) {
+    endpoints({10, 10});
+    make_suspect(1);
+    EXPECT_EQ(next().endpoint, 0u);
+    reply(ReplyKind::failure, dns::Rcode::refused);
+    EXPECT_EQ(failure(), "20 peer=westus 10.2.0.10:53 REFUSED");
+}
+
+TEST_F(PlanTest, NorIsOneThatBecomesSuspectMeanwhile) {
+    endpoints({10, 10});
+    at(0).note_loss(now);
+    at(0).note_loss(now);
+    EXPECT_EQ(next(0).endpoint, 0u);
+    const Step first = step;
+    EXPECT_TRUE(time_out()) << "the third loss in a row";
+    EXPECT_EQ(next().endpoint, 1u);
+    EXPECT_TRUE(plan->may_wait_for(first, now)) << "nobody has said no yet";
+    reply(ReplyKind::failure, dns::Rcode::refused);
+    EXPECT_TRUE(next().give_up);
+    EXPECT_FALSE(plan->may_wait_for(first, now));
+}
+
+TEST_F(PlanTest, RefusedPortsOverUdpAreCountedByTheEndpointAlone) {
+    upstream.options.transport = Transport::udp;
+    endpoints({10});
+    for (int question = 0; question < 5; ++question) {
+        begin();
+        next();
+        fault(Fault::refused);
+        EXPECT_TRUE(next().give_up);
+    }
+    EXPECT_FALSE(at(0).is_suspect());
 }
 
 TEST_F(PlanTest, NeverGoesPastTheDeadline) {
@@ -194,18 +275,12 @@ TEST_F(PlanTest, NeverGoesPastTheDeadline) {
 }
 
 TEST_F(PlanTest, AnAttemptThatTheDeadlineCutShortIsNoLoss) {
-    upstream.options.deadline = Millis(250);
-    endpoints({0, 0});
-    next();
-    time_out();
-    EXPECT_EQ(next().timeout, Millis(50));
-    const std::size_t second = step.endpoint;
-    time_out();
-    EXPECT_TRUE(next().give_up);
-    for (int i = 0; i < 2; ++i) at(second).note_loss(now);
-    EXPECT_FALSE(at(second).is_suspect());
-    for (int i = 0; i < 2; ++i) at(1 - second).note_loss(now);
-    EXPECT_TRUE(at(1 - second).is_suspect());
+    upstream.options.deadline = Millis(150);
+    endpoints({0});
+    EXPECT_EQ(next().timeout, Millis(75));
+    EXPECT_FALSE(time_out());
+    for (int i = 0; i < 2; ++i) at(0).note_loss(now);
+    EXPECT_FALSE(at(0).is_suspect());
 }
 
 TEST_F(PlanTest, AQuestionCountsAsOneLossHoweverOftenItIsRepeated) {
@@ -224,8 +299,9 @@ TEST_F(PlanTest, TellsWhenAnEndpointBecomesSuspect) {
     endpoints({10, 10});
     at(0).note_loss(now);
     at(0).note_loss(now);
-    while (next().endpoint != 0) plan->on_fault(Fault::timeout, now);
-    EXPECT_TRUE(plan->on_fault(Fault::timeout, now));
+    while (next().endpoint != 0) time_out();
+    plan->on_fault(step, Fault::timeout, now);
+    EXPECT_TRUE(plan->on_silence(step, now));
     EXPECT_TRUE(at(0).is_suspect());
 }
 
@@ -313,7 +389,7 @@ TEST_F(PlanTest, ATimeoutElsewhereDoesNotChangeWhatIsToldOfTheCutReply) {
     next();
     fault(Fault::refused);
     while (!next().give_up) fault(step.wire == Wire::tcp ? Fault::refused : Fault::timeout);
-    EXPECT_EQ(plan->failure().text,
+    EXPECT_EQ(plan->failure(now).text,
               "peer=westus 10.2.0.10:53 reply cut (TC), tcp connection refused");
 }
 
@@ -369,7 +445,7 @@ TEST_F(PlanTest, FormerrWithoutEdnsIsAFailureAndBlamesNobody) {
 TEST_F(PlanTest, ChangedCaseIsAskedAgainOverTcpAtOnce) {
     endpoints({10, 10});
     const std::size_t first = next(1).endpoint;
-    plan->on_case_differs(now);
+    plan->on_case_differs(step, now);
     EXPECT_EQ(next(0).endpoint, first);
     EXPECT_EQ(step.wire, Wire::tcp);
     EXPECT_TRUE(reply(ReplyKind::data));
@@ -379,7 +455,7 @@ TEST_F(PlanTest, ChangedCaseIsAskedAgainOverTcpAtOnce) {
 TEST_F(PlanTest, ChangedCaseWithoutTcpIsAskedInPlainCase) {
     endpoints({10});
     next();
-    plan->on_case_differs(now);
+    plan->on_case_differs(step, now);
     next();
     fault(Fault::refused);
     EXPECT_EQ(next().wire, Wire::udp);
@@ -392,7 +468,7 @@ TEST_F(PlanTest, ThreeChangedCasesSwitchMixingOff) {
     for (int i = 0; i < 3; ++i) {
         begin();
         EXPECT_TRUE(next().mix_case);
-        plan->on_case_differs(now);
+        plan->on_case_differs(step, now);
     }
     begin();
     EXPECT_FALSE(next().mix_case);
@@ -403,7 +479,7 @@ TEST_F(PlanTest, TransportUdpAsksChangedCaseOverUdp) {
     upstream.options.transport = Transport::udp;
     endpoints({10});
     next();
-    plan->on_case_differs(now);
+    plan->on_case_differs(step, now);
     EXPECT_EQ(next().wire, Wire::udp);
     EXPECT_FALSE(step.mix_case);
 }
@@ -434,8 +510,8 @@ TEST_F(PlanTest, RefusedAndLameRepliesAreOfTheWrongZone) {
     EXPECT_EQ(failure(), "20 peer=westus 10.2.0.10:53 REFUSED");
     begin();
     next();
-    reply(ReplyKind::failure, dns::Rcode::noerror);
-    EXPECT_EQ(failure(), "20 peer=westus 10.2.0.10:53 lame reply (no data, no authority)");
+    reply(ReplyKind::lame, dns::Rcode::noerror);
+    EXPECT_EQ(failure(), "20 peer=westus 10.2.0.10:53 lame reply: no data without SOA or AA");
 }
 
 TEST_F(PlanTest, AnInvalidReplyIsTold) {
@@ -480,7 +556,8 @@ TEST_F(PlanTest, WithEndpointsNotYetTriedTheLastFaultIsTold) {
     upstream.options.deadline = Millis(202);
     endpoints({0, 0});
     next();
-    time_out();
+    now += Millis(200);
+    plan->on_fault(step, Fault::timeout, now);
     const std::string text = failure();
     EXPECT_TRUE(text == "23 peer=westus 10.2.0.10:53 udp timeout 200ms" ||
                 text == "23 peer=westus 10.2.0.11:53 udp timeout 200ms")
@@ -494,8 +571,8 @@ TEST_F(PlanTest, OurOwnLimitIsNotTheEndpointsFault) {
         while (!next().give_up) fault(Fault::busy);
     }
     EXPECT_FALSE(at(0).is_suspect());
-    EXPECT_TRUE(plan->failure().ours);
-    EXPECT_EQ(plan->failure().code, 23);
+    EXPECT_TRUE(plan->failure(now).ours);
+    EXPECT_EQ(plan->failure(now).code, 23);
 }
 
 TEST_F(PlanTest, AutoTriesTcpWhenUdpIsSilentAndLearnsWhenItAnswers) {
@@ -571,7 +648,7 @@ TEST_F(PlanTest, EverySequenceOfEventsEnds) {
             case 5: reply(ReplyKind::truncated); break;
             case 6: reply(ReplyKind::no_edns, dns::Rcode::formerr); break;
             case 7: reply(ReplyKind::failure, dns::Rcode::servfail); break;
-            default: plan->on_case_differs(now); break;
+            default: plan->on_case_differs(step, now); break;
         }
     };
     for (const Transport transport : {Transport::automatic, Transport::udp, Transport::tcp}) {
@@ -592,7 +669,7 @@ TEST_F(PlanTest, EverySequenceOfEventsEnds) {
             for (const auto& [what, times] : asked)
                 ASSERT_LE(times, 5) << "three, one without EDNS and one in plain case";
             ASSERT_GT(steps, 0);
-            ASSERT_EQ(plan->failure().text.substr(0, 12), "peer=westus ");
+            ASSERT_EQ(plan->failure(now).text.substr(0, 12), "peer=westus ");
         }
     }
 }

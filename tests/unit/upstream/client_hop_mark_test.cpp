@@ -24,7 +24,7 @@ struct ClientHopMarkTest : ClientTest {
 TEST_F(ClientHopMarkTest, GoesToPeersWithWhoWeAreAndHowFarItCame) {
     const FakeServer& server = serve(answering);
     ASSERT_TRUE(ask(marked(3)).asked.ok);
-    const Octets mark{0xff, 0x21, 0, 9, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 3};
+    const Octets mark{0xff, 0x21, 0, 9, 0xee, 0xdd, 0xcc, 0xbb, 0x55, 0x66, 0x77, 0x88, 3};
     const Octets& sent = server.udp.at(0).message;
     ASSERT_EQ(sent.size(), server.udp[0].question_end() + 11 + 13);
     EXPECT_TRUE(std::equal(mark.begin(), mark.end(), sent.end() - 13));
@@ -44,7 +44,9 @@ TEST_F(ClientHopMarkTest, ToTheClustersOwnDns) {
     const FakeServer& server = serve(answering);
     upstream.options.kind = Kind::local;
     ask(marked());
-    EXPECT_TRUE(has_mark(server.udp.at(0)));
+    const Octets mark{0xff, 0x21, 0, 9, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 1};
+    const Octets& sent = server.udp.at(0).message;
+    EXPECT_TRUE(std::equal(mark.begin(), mark.end(), sent.end() - 13));
 }
 
 TEST_F(ClientHopMarkTest, OverTcpToo) {

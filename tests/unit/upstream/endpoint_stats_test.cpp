@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "peerzone/upstream/health.hpp"
 #include "upstream/trouble.hpp"
 
 namespace peerzone::upstream {
@@ -70,6 +71,12 @@ TEST_F(EndpointStatsTest, AFloodOfErrorsIsCountedButWrittenTenTimesASecond) {
     for (int i = 0; i < 1000; ++i)
         written += endpoint.stats().wants_error(kNow + Millis(i)) ? 1 : 0;
     EXPECT_EQ(written, 10);
+}
+
+TEST_F(EndpointStatsTest, AReplyOfTheMomentOfTheBootIsAReply) {
+    endpoint.note_usable(Time{});
+    EXPECT_EQ(endpoint.last_reply(), Time{});
+    EXPECT_FALSE(UpstreamHealth().is_wanted(Time{})) << "nobody has asked yet";
 }
 
 TEST_F(EndpointStatsTest, TheLastReplyHasATime) {

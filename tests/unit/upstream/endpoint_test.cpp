@@ -35,11 +35,41 @@ TEST_F(EndpointTest, TheEstimateFollowsSlowly) {
     EXPECT_EQ(endpoint.attempt_timeout(), Millis(90 + 4 * 50));  // var 3/4 · 40 + 1/4 · 80
 }
 
-TEST_F(EndpointTest, TheTimeoutStaysBetweenFortyAndFourHundred) {
+TEST_F(EndpointTest, TheTimeoutIsAtLeastFortyAndFollowsASlowEndpoint) {
     for (int i = 0; i < 50; ++i) endpoint.note_reply(Micros(300));
     EXPECT_EQ(endpoint.attempt_timeout(), Millis(40));
     for (int i = 0; i < 50; ++i) endpoint.note_reply(Seconds(3));
-    EXPECT_EQ(endpoint.attempt_timeout(), Millis(400));
+    EXPECT_GT(endpoint.attempt_timeout(), Millis(2900)) << "the plan knows the deadline";
+}
+
+TEST_F(EndpointTest, SlowIsNotSilent) {
+    EXPECT_EQ(endpoint.silent_after(), endpoint.attempt_timeout()) << "nothing is known";
+    for (int i = 0; i < 100; ++i) endpoint.note_reply(Millis(500));
+    EXPECT_EQ(endpoint.silent_after(), Millis(1000));
+    endpoint.note_reply(Millis(800));
+    EXPECT_EQ(endpoint.silent_after(), Millis(1600)) << "twice the slowest";
+    for (int i = 0; i < 100; ++i) endpoint.note_reply(Micros(300));
+    EXPECT_LT(endpoint.silent_after(), Millis(50)) << "lately";
+}
+
+TEST_F(EndpointTest, WhatWasAskedBeforeTheLastReplyIsNoLoss) {
+    endpoint.note_usable(kNow);
+    for (int i = 0; i < 5; ++i)
+        EXPECT_FALSE(endpoint.note_loss(kNow + Millis(50), kNow - Millis(1)));
+    EXPECT_FALSE(endpoint.is_suspect());
+    for (int i = 0; i < 3; ++i) endpoint.note_loss(kNow + Millis(50), kNow + Millis(1));
+    EXPECT_TRUE(endpoint.is_suspect());
+}
+
+TEST_F(EndpointTest, EightRefusingPortsInARowAreOneLoss) {
+    for (int i = 0; i < 23; ++i) EXPECT_FALSE(endpoint.note_refused_port(kNow));
+    EXPECT_TRUE(endpoint.note_refused_port(kNow));
+    endpoint.note_reply(Millis(1));
+    for (int i = 0; i < 100; ++i) {
+        if (i % 7 == 6) endpoint.note_reply(Millis(1));
+        endpoint.note_refused_port(kNow);
+    }
+    EXPECT_FALSE(endpoint.is_suspect()) << "one of its two pods is gone";
 }
 
 // However steady it was: a few milliseconds late is not lost.

@@ -50,6 +50,16 @@ TEST(LookupReply, TakesTheRecordsOfTheNameOnly) {
     EXPECT_EQ(reply.ttl, Seconds(50)) << "the shortest of those that count";
 }
 
+TEST(LookupReply, AnOptAmongTheAnswersIsNoAnswer) {
+    const auto in_front = reply_to(A)
+                              .record(1, {0}, 41, 1232, 0, {})
+                              .record(3, {0xc0, 12}, A, 1, 60, address("10.0.0.1"));
+    EXPECT_THAT(read(in_front).addresses, ElementsAre(ip("10.0.0.1")));
+    const auto behind =
+        reply_to(A).answer(kName, A, 60, address("10.0.0.1")).record(1, {0}, 41, 1232, 0, {});
+    EXPECT_THAT(read(behind).addresses, ElementsAre(ip("10.0.0.1")));
+}
+
 TEST(LookupReply, FollowsAliasesInWhateverOrder) {
     const auto reply = read(reply_to(A)
                                 .answer("b.example.net", A, 60, address("10.0.0.7"))

@@ -224,6 +224,90 @@ TEST_F(LookupTest, AReplyThatCannotBeReadIsAFailure) {
     EXPECT_THAT(reply.why, HasSubstr("made no sense"));
 }
 
+// Old servers: some repeat the question, some send back no more than a header.
+TEST_F(LookupTest, AsksAgainWithoutEdnsWhoDoesNotLikeIt) {
+    const auto with_opt = [](Octets message, unsigned extended_rcode) {
+        store_u16(&message[10], 1);
+        append(message,
+               {0, 0, 41, 4, 208, static_cast<std::uint8_t>(extended_rcode), 0, 0, 0, 0, 0});
+        return message;
+    };
+    const auto bare = [](Octets message) {
+        message.resize(12);
+        store_u16(&message[4], 0);
+        return message;
+    };
+    const std::vector<std::function<Octets(const Received&)>> refusals = {
+        [&](const Received& q) { return bare(q.empty(1)); },
+        [&](const Received& q) { return bare(q.empty(4)); },
+        [](const Received& q) { return q.empty(1); }, [](const Received& q) { return q.empty(4); },
+        [&](const Received& q) { return with_opt(q.empty(), 1); }};  // BADVERS
+    for (const auto& refusal : refusals) {
+        servers_.clear();
+        server([&](const Received& q) -> FakeServer::Reaction {
+            if (q.has_opt()) return {.messages = {refusal(q)}};
+            return {.messages = {reply_with(q, 60, {address("10.0.0.1")})}};
+        });
+        const Time start = Clock::now();
+        const LookupReply reply = ask(LookupType::a, 20s);
+        ASSERT_EQ(reply.kind, Kind::found) << reply.why;
+        EXPECT_THAT(reply.addresses, ElementsAre(ip("10.0.0.1")));
+        EXPECT_EQ(servers_[0]->udp.size(), 2u);
+        EXPECT_LT(Clock::now() - start, 6s) << "a third of the deadline is the first time-out";
+    }
+}
+
+// The library does not know a reply without the question, and would wait.
+TEST_F(LookupTest, ABareErrorIsNotWaitedFor) {
+    for (const unsigned rcode : {1u, 2u, 4u, 5u}) {
+        servers_.clear();
+        server([&](const Received& q) -> FakeServer::Reaction {
+            Octets header = q.empty(rcode);
+            header.resize(12);
+            store_u16(&header[4], 0);
+            return {.messages = {header}};
+        });
+        server(answering_with(60, {address("10.0.0.1")}));
+        const Time start = Clock::now();
+        const LookupReply reply = ask(LookupType::a, 60s);
+        ASSERT_EQ(reply.kind, Kind::found) << rcode << " " << reply.why;
+        EXPECT_LT(Clock::now() - start, 1900ms) << rcode;  // the least time-out is 2 s then
+    }
+}
+
+// Nobody but the server can make us leave EDNS away.
+TEST_F(LookupTest, AHeaderOfAnotherQuestionChangesNothing) {
+    server([](const Received& q) -> FakeServer::Reaction {
+        EXPECT_TRUE(q.has_opt());
+        Octets header = with_id(q.empty(1), static_cast<std::uint16_t>(q.id() + 1));
+        header.resize(12);
+        store_u16(&header[4], 0);
+        return {.messages = {header, reply_with(q, 60, {address("10.0.0.1")})}};
+    });
+    EXPECT_EQ(ask().kind, Kind::found);
+    EXPECT_EQ(servers_[0]->udp.size(), 1u);
+}
+
+// What of a reply is not used is not judged.
+TEST_F(LookupTest, TakesWhatHasDamageBehindItsAnswers) {
+    const std::vector<Octets> rests = {
+        {0},
+        Octets(100, 0xff),
+        {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0},                // an OPT that is not counted
+        {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 3, 1, 2, 3}};  // an A with three octets
+    for (const Octets& rest : rests)
+        for (const unsigned additional : {0u, 1u}) {
+            servers_.clear();
+            server([&](const Received& q) -> FakeServer::Reaction {
+                Octets message = reply_with(q, 60, {address("10.0.0.1")});
+                store_u16(&message[10], additional);
+                append(message, rest);
+                return {.messages = {message}};
+            });
+            EXPECT_THAT(ask().addresses, ElementsAre(ip("10.0.0.1")));
+        }
+}
+
 TEST_F(LookupTest, ASlowNameDoesNotHoldUpAnother) {
     server([](const Received& q) -> FakeServer::Reaction {
         if (q.name() == wire("slow.example.com")) return {};

@@ -38,7 +38,7 @@ struct PlanCaseTest : testing::Test {
         checked.kind = kind;
         checked.rcode = rcode;
         now += Millis(1);
-        return plan->on_reply(checked, Millis(1), now);
+        return plan->on_reply(step, checked, Millis(1), now);
     }
     bool denied() { return reply(ReplyKind::nxdomain, dns::Rcode::nxdomain); }
     bool refused() { return reply(ReplyKind::failure, dns::Rcode::refused); }
@@ -63,7 +63,7 @@ TEST_F(PlanCaseTest, PlainCaseGoesOverTcpWhereThatIsKnownToWork) {
     denied();
     EXPECT_EQ(next().wire, Wire::tcp);
     now += Millis(400);
-    plan->on_fault(Fault::timeout, now);
+    plan->on_fault(step, Fault::timeout, now);
     EXPECT_EQ(next().wire, Wire::udp) << "else over UDP";
     EXPECT_FALSE(step.mix_case);
     EXPECT_TRUE(data());
@@ -131,7 +131,7 @@ TEST_F(PlanCaseTest, ARefusalIsToldWhenPlainCaseIsRefusedToo) {
     next();
     EXPECT_FALSE(refused());
     EXPECT_TRUE(next().give_up);
-    EXPECT_EQ(plan->failure().text, "peer=westus 10.2.0.10:53 REFUSED");
+    EXPECT_EQ(plan->failure(now).text, "peer=westus 10.2.0.10:53 REFUSED");
     EXPECT_TRUE(endpoint().case_works(now));
 }
 

@@ -27,7 +27,7 @@ struct HopMarkTest : testing::Test {
     const Step& next() { return step = plan->next(now, 0); }
     void time_out() {
         now += step.timeout;
-        plan->on_fault(Fault::timeout, now);
+        plan->on_fault(step, Fault::timeout, now);
         next();
     }
     void reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
@@ -35,7 +35,7 @@ struct HopMarkTest : testing::Test {
         checked.kind = kind;
         checked.rcode = rcode;
         now += Millis(1);
-        if (!plan->on_reply(checked, Millis(1), now)) next();
+        if (!plan->on_reply(step, checked, Millis(1), now)) next();
     }
     bool works() { return endpoint().hop_mark_works(now); }
 };

@@ -85,7 +85,7 @@ TEST_F(ProberTest, AResolverOfTheInternetIsNoPeer) {
     follow();
     ASSERT_TRUE(until(ProbeResult::wrong_zone));
     EXPECT_TRUE(endpoint().is_poor());
-    EXPECT_EQ(endpoint().stats().last_error()->text, "NXDOMAIN without a SOA for this zone");
+    EXPECT_EQ(endpoint().stats().last_error()->text, "lame reply: NXDOMAIN with the SOA of .");
     EXPECT_TRUE(until(UpstreamState::unusable)) << "it is there, and not healthy";
 }
 

@@ -42,22 +42,87 @@ TEST(CheckReply, TakesNodataWithItsSoa) {
 }
 
 TEST(CheckReply, BelievesNoSoaThatDoesNotCoverTheTarget) {
-    const auto foreign =
-        reply("x.example", A, kReply | 3).authority("test", SOA, 300, soa("test", 20));
-    EXPECT_EQ(check(foreign, "x.example", A).kind, ReplyKind::nxdomain);
-    EXPECT_FALSE(check(foreign, "x.example", A).has_soa);
-    EXPECT_EQ(check(foreign, "x.example", A).least_ttl, 0u);
-    EXPECT_THAT(kept(foreign, "x.example", A), IsEmpty());
-    const auto below =
-        reply("x.example", A, kReply | 3).authority("y.x.example", SOA, 300, soa("test", 20));
-    EXPECT_FALSE(check(below, "x.example", A).has_soa);
+    for (const unsigned rcode : {0u, 3u}) {
+        const auto foreign =
+            reply("x.example", A, kReply | rcode).authority("test", SOA, 300, soa("test", 20));
+        const CheckedReply checked = check(foreign, "x.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::lame);
+        EXPECT_FALSE(checked.has_soa);
+        EXPECT_EQ(checked.least_ttl, 0u);
+        EXPECT_EQ(lame_text(checked),
+                  (rcode == 3 ? "NXDOMAIN" : "no data") + std::string(" with the SOA of test"));
+        EXPECT_THAT(kept(foreign, "x.example", A), IsEmpty());
+        const auto below = reply("x.example", A, kReply | rcode)
+                               .authority("y.x.example", SOA, 300, soa("test", 20));
+        EXPECT_EQ(check(below, "x.example", A).kind, ReplyKind::lame);
+    }
     const auto in_answer =
         reply("x.example", A, kReply | 3).answer("example", SOA, 300, soa("example", 20));
-    EXPECT_FALSE(check(in_answer, "x.example", A).has_soa);
+    EXPECT_TRUE(is_doubtful(check(in_answer, "x.example", A)));
     const auto two = reply("x.a.example", A, kReply | 3)
                          .authority(".", SOA, 9, soa("test", 9))
                          .authority("a.example", SOA, 300, soa("test", 20));
     EXPECT_EQ(check(two, "x.a.example", A).soa_owner.to_text(), "a.example");
+}
+
+CheckedReply check_of_root(const MessageBuilder& message, std::string_view name, unsigned type,
+                           bool has_root) {
+    ReplyIndex index;
+    return check_reply(message.octets(), wire(name), static_cast<std::uint16_t>(type), true, index,
+                       {.has_root = has_root});
+}
+
+TEST(CheckReply, TheRootsSoaProvesForTheUpstreamOfTheRootOnly) {
+    const auto denial = [](std::string_view name, unsigned type) {
+        return reply(name, type, kReply | 3).authority(".", SOA, 300, soa(".", 20));
+    };
+    const auto message = denial("db.westus.svc.cluster.local", A);
+    const CheckedReply lame = check_of_root(message, "db.westus.svc.cluster.local", A, false);
+    EXPECT_EQ(lame.kind, ReplyKind::lame);
+    EXPECT_EQ(lame_text(lame), "NXDOMAIN with the SOA of .");
+    const CheckedReply proven = check_of_root(message, "db.westus.svc.cluster.local", A, true);
+    EXPECT_EQ(proven.kind, ReplyKind::nxdomain);
+    EXPECT_TRUE(proven.has_soa);
+    // The DS of a top-level name is the root's to deny, and of no other.
+    const unsigned ds = 43;
+    EXPECT_TRUE(check_of_root(denial("lan", ds), "lan", ds, false).has_soa);
+    EXPECT_EQ(check_of_root(denial("lan", A), "lan", A, false).kind, ReplyKind::lame);
+    EXPECT_EQ(check_of_root(denial("a.lan", ds), "a.lan", ds, false).kind, ReplyKind::lame);
+}
+
+TEST(CheckReply, AnySoaAtOrAboveTheNameProves) {
+    for (const char* owner : {"x.west.example", "west.example", "EXAMPLE"}) {
+        const auto message =
+            reply("x.west.example", A, kReply | 3).authority(owner, SOA, 300, soa("a.test", 20));
+        EXPECT_EQ(check(message, "x.west.example", A).kind, ReplyKind::nxdomain) << owner;
+        EXPECT_TRUE(check(message, "x.west.example", A).has_soa) << owner;
+    }
+    const auto sibling =
+        reply("x.west.example", A, kReply | 3).authority("t.example", SOA, 300, soa("a.test", 20));
+    EXPECT_EQ(check(sibling, "x.west.example", A).kind, ReplyKind::lame);
+    const auto both = reply("x.example", A, kReply | 3)
+                          .authority("test", SOA, 9, soa("test", 9))
+                          .authority("example", SOA, 300, soa("example", 20));
+    EXPECT_EQ(check(both, "x.example", A).kind, ReplyKind::nxdomain);
+    EXPECT_THAT(kept(both, "x.example", A), ElementsAre("+example 20 SOA 52"));
+}
+
+TEST(CheckReply, DoubtsABareDenialWithoutSoa) {
+    const CheckedReply bare = check(reply("x.example", A, kReply | 3), "x.example", A);
+    EXPECT_TRUE(is_doubtful(bare));
+    EXPECT_FALSE(bare.authoritative);
+    EXPECT_EQ(lame_text(bare), "NXDOMAIN without SOA or AA");
+    const CheckedReply empty = check(reply("x.example", A, kAuthoritative), "x.example", A);
+    EXPECT_TRUE(is_doubtful(empty));
+    EXPECT_TRUE(empty.authoritative);
+    // An alias of the zone shows that the server has it, whatever it says of the end.
+    const CheckedReply end = check(reply("www.example", A, kReply | 3)
+                                       .answer("www.example", CNAME, 60, wire("gone.test"))
+                                       .authority("example", SOA, 300, soa("example", 20)),
+                                   "www.example", A);
+    EXPECT_EQ(end.kind, ReplyKind::nxdomain);
+    EXPECT_FALSE(end.has_soa);
+    EXPECT_FALSE(is_doubtful(end));
 }
 
 TEST(CheckReply, AppliesNxdomainToTheEndOfTheChain) {
@@ -104,7 +169,7 @@ TEST(CheckReply, TellsALameReferralFromAnEmptyAnswer) {
     const auto referral = [](unsigned flags) {
         return reply("a.example", A, flags).authority("example", NS, 300, wire("ns.example"));
     };
-    EXPECT_EQ(check(referral(kNotRecursive), "a.example", A).kind, ReplyKind::failure);
+    EXPECT_EQ(check(referral(kNotRecursive), "a.example", A).kind, ReplyKind::lame);
     EXPECT_EQ(check(referral(kReply), "a.example", A).kind, ReplyKind::nodata);
     EXPECT_EQ(check(referral(kAuthoritative), "a.example", A).kind, ReplyKind::nodata);
     EXPECT_EQ(check(reply("a.example", A, kNotRecursive), "a.example", A).kind, ReplyKind::nodata);
@@ -199,26 +264,75 @@ TEST(CheckReply, RejectsWhatIsNotThisReply) {
     EXPECT_EQ(check(MessageBuilder(77, kReply), "a.example", A).kind, ReplyKind::invalid);
 }
 
-TEST(CheckReply, RejectsCountsThatDoNotFitTheOctets) {
+TEST(CheckReply, JudgesCountsOnlyWhereTheAnswerRestsOnThem) {
     const auto good = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
     ASSERT_EQ(check(good, "a.example", A).kind, ReplyKind::data);
-    for (std::size_t section = 1; section <= 3; ++section)
-        EXPECT_EQ(check(MessageBuilder(good).count(section), "a.example", A).kind,
-                  ReplyKind::invalid)
-            << section;
-    EXPECT_EQ(check(MessageBuilder(good).raw({0}), "a.example", A).kind, ReplyKind::invalid)
-        << "octets behind the end";
+    const auto with_one_more = [&](std::size_t section) {
+        return check(MessageBuilder(good).count(section), "a.example", A).kind;
+    };
+    EXPECT_EQ(with_one_more(1), ReplyKind::invalid) << "perhaps an address of the set is missing";
+    EXPECT_EQ(with_one_more(2), ReplyKind::data);
+    EXPECT_EQ(with_one_more(3), ReplyKind::data);
 }
 
-TEST(CheckReply, RejectsEveryCut) {
+TEST(CheckReply, TakesWhatIsCutBehindTheAnswers) {
     ReplyIndex index;
+    const auto answers = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    const std::size_t end = answers.octets().size();
     const Octets whole =
-        reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1")).opt().octets();
-    for (std::size_t size = 0; size < whole.size(); ++size)
+        MessageBuilder(answers).authority("example", NS, 60, wire("ns.example")).opt().octets();
+    for (std::size_t size = 0; size <= whole.size(); ++size)
         EXPECT_EQ(check_reply(Bytes(whole).first(size), wire("a.example"), A, true, index).kind,
-                  ReplyKind::invalid)
+                  size < end ? ReplyKind::invalid : ReplyKind::data)
             << size;
-    EXPECT_EQ(check_reply(whole, wire("a.example"), A, true, index).kind, ReplyKind::data);
+}
+
+TEST(CheckReply, ADenialRestsOnAWholeAuthoritySection) {
+    ReplyIndex index;
+    const auto denial =
+        reply("a.example", A, kReply | 3).authority("example", SOA, 60, soa("example", 20));
+    const std::size_t end = denial.octets().size();
+    const Octets whole = MessageBuilder(denial).opt().octets();
+    for (std::size_t size = 0; size <= whole.size(); ++size)
+        EXPECT_EQ(check_reply(Bytes(whole).first(size), wire("a.example"), A, true, index).kind,
+                  size < end ? ReplyKind::invalid : ReplyKind::nxdomain)
+            << size;
+    EXPECT_EQ(check(MessageBuilder(denial).count(2), "a.example", A).kind, ReplyKind::invalid);
+}
+
+TEST(CheckReply, DoesNotMindOctetsBehindTheReply) {
+    const std::vector<Octets> rests = {
+        {0}, {0xc0, 12}, Octets(500, 0xff), {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0}};  // an OPT
+    for (const Octets& rest : rests) {
+        const auto data = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+        EXPECT_EQ(check(MessageBuilder(data).raw(rest), "a.example", A).kind, ReplyKind::data);
+        EXPECT_THAT(kept(MessageBuilder(data).raw(rest), "a.example", A),
+                    ElementsAre("a.example. 60 A 10.0.0.1"));
+        const auto denial =
+            reply("a.example", A, kReply | 3).authority("example", SOA, 60, soa("example", 20));
+        const CheckedReply checked = check(MessageBuilder(denial).raw(rest), "a.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::nxdomain);
+        EXPECT_TRUE(checked.has_soa);
+    }
+}
+
+TEST(CheckReply, DoesNotMindABrokenAdditionalRecord) {
+    const std::vector<Octets> broken = {{10, 0, 0}, {}, address("fd00::1")};
+    for (const Octets& data : broken) {
+        const auto message = reply("a.example", A)
+                                 .answer("a.example", A, 60, address("10.0.0.1"))
+                                 .additional("ns.example", A, 60, data)
+                                 .opt(0, extended_error(3, "kept for long"));
+        const CheckedReply checked = check(message, "a.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::data);
+        EXPECT_EQ(checked.error.text, "kept for long") << "what stands behind it is read";
+    }
+    for (const Octets& owner : std::vector<Octets>{{0xc0, 0xff}, {0x80}, {63, 'a'}}) {
+        const auto message = reply("a.example", A)
+                                 .answer("a.example", A, 60, address("10.0.0.1"))
+                                 .record(3, owner, A, 1, 60, address("10.0.0.2"));
+        EXPECT_EQ(check(message, "a.example", A).kind, ReplyKind::data);
+    }
 }
 
 TEST(CheckReply, RejectsDataThatDoesNotFitItsType) {
@@ -240,22 +354,47 @@ TEST(CheckReply, RejectsDataThatDoesNotFitItsType) {
     EXPECT_EQ(kind(65280, {}), ReplyKind::nodata);
 }
 
-TEST(CheckReply, RejectsBrokenEdns) {
-    const auto kind = [](const MessageBuilder& message) {
-        return check(message, "a.example", A).kind;
+// No answer rests on it.
+TEST(CheckReply, TakesOfBrokenEdnsWhatIsWhole) {
+    const auto check_data = [](const MessageBuilder& more) {
+        const CheckedReply checked = check(more, "a.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::data);
+        EXPECT_THAT(kept(more, "a.example", A), ElementsAre("a.example. 60 A 10.0.0.1"));
+        return checked.error.text;
     };
-    EXPECT_EQ(kind(reply("a.example", A).opt()), ReplyKind::nodata);
-    EXPECT_EQ(kind(reply("a.example", A).opt().opt()), ReplyKind::invalid) << "two";
-    EXPECT_EQ(kind(reply("a.example", A).record(1, {0}, 41, 1232, 0, {})), ReplyKind::invalid)
-        << "in answer";
-    EXPECT_EQ(kind(reply("a.example", A).additional("a.example", 41, 0, {})), ReplyKind::invalid)
-        << "owner";
-    EXPECT_EQ(kind(reply("a.example", A).opt(0, {0, 15, 0})), ReplyKind::invalid)
-        << "half an option";
-    EXPECT_EQ(kind(reply("a.example", A).opt(0, {0, 15, 0, 9, 0, 1})), ReplyKind::invalid)
-        << "longer than its record";
-    EXPECT_EQ(kind(reply("a.example", A).opt(0, edns_option(15, {1}))), ReplyKind::nodata)
-        << "EDE without a code is ignored";
+    const auto data = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    const auto with = [&](const Octets& options) { return MessageBuilder(data).opt(0, options); };
+    EXPECT_EQ(check_data(with({}).opt(0, extended_error(3, "two"))), "");
+    EXPECT_EQ(check_data(MessageBuilder(data)
+                             .additional("a.example", 41, 0, {})
+                             .opt(0, extended_error(3, "the root's"))),
+              "the root's");
+    EXPECT_EQ(check_data(with({0, 15, 0})), "") << "half an option";
+    EXPECT_EQ(check_data(with({0, 15, 0, 9, 0, 1})), "") << "longer than its record";
+    EXPECT_EQ(check_data(with(edns_option(15, {1}))), "") << "EDE without a code";
+    Octets options = extended_error(3, "first");
+    append(options, {0, 99, 0, 200, 1});
+    EXPECT_EQ(check_data(with(options)), "first") << "damage behind it";
+}
+
+// As a home router's DNS proxy was seen to send it, and as servers do that count it where it is.
+TEST(CheckReply, AnOptAmongTheAnswersIsNoAnswer) {
+    const Octets root{0};
+    const auto not_counted = reply("a.example", A)
+                                 .record(1, root, 41, 1232, 0, {})
+                                 .record(3, {0xc0, 12}, A, 1, 60, address("10.0.0.1"));
+    const auto counted = reply("a.example", A)
+                             .answer("a.example", A, 60, address("10.0.0.1"))
+                             .record(1, root, 41, 1232, 0, {});
+    const auto in_authority = reply("a.example", A)
+                                  .answer("a.example", A, 60, address("10.0.0.1"))
+                                  .record(2, root, 41, 1232, 0, {});
+    for (const auto& message : {not_counted, counted, in_authority}) {
+        EXPECT_EQ(check(message, "a.example", A).kind, ReplyKind::data);
+        EXPECT_THAT(kept(message, "a.example", A), ElementsAre("a.example. 60 A 10.0.0.1"));
+    }
+    const auto alone = reply("a.example", A).record(1, root, 41, 1232, 0, {});
+    EXPECT_EQ(check(alone, "a.example", A).kind, ReplyKind::nodata);
 }
 
 TEST(WriteKept, SaysWhenItDoesNotFit) {

@@ -188,36 +188,41 @@ TEST(CheckReply, LeavesABareChainToBeContinued) {
     EXPECT_THAT(kept(message, "ext.example", A), ElementsAre("ext.example 50 CNAME db.corp.test"));
 }
 
-TEST(CheckReply, TakesEightLinksAndNoMore) {
+TEST(CheckReply, TakesSixteenLinksAndNoMore) {
     auto message = reply("n0.example", A);
-    for (unsigned i = 0; i < 8; ++i)
+    for (unsigned i = 0; i < 16; ++i)
         message.answer("n" + std::to_string(i) + ".example", CNAME, 9,
                        wire("n" + std::to_string(i + 1) + ".example"));
     const auto more = MessageBuilder(message)
-                          .answer("n8.example", CNAME, 9, wire("n9.example"))
-                          .answer("n9.example", A, 9, address("10.0.0.1"));
-    message.answer("n8.example", A, 9, address("10.0.0.1"));
+                          .answer("n16.example", CNAME, 9, wire("n17.example"))
+                          .answer("n17.example", A, 9, address("10.0.0.1"));
+    message.answer("n16.example", A, 9, address("10.0.0.1"));
     EXPECT_EQ(check(message, "n0.example", A).kind, ReplyKind::data);
-    EXPECT_EQ(check(message, "n0.example", A).links, 8u);
-    EXPECT_EQ(kept(message, "n0.example", A).size(), 9u);
-    EXPECT_EQ(check(more, "n0.example", A).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(message, "n0.example", A).links, 16u);
+    EXPECT_EQ(kept(message, "n0.example", A).size(), 17u);
+    const CheckedReply too_long = check(more, "n0.example", A);
+    EXPECT_EQ(too_long.chain_fault, ChainFault::too_long);
+    EXPECT_EQ(too_long.target.to_text(), "n16.example");
+    EXPECT_EQ(too_long.kind, ReplyKind::nodata) << "the endpoint is none the worse for it";
 }
 
-TEST(CheckReply, RejectsLoops) {
-    EXPECT_EQ(check(reply("a.example", A).answer("a.example", CNAME, 9, wire("a.example")),
-                    "a.example", A)
-                  .kind,
-              ReplyKind::invalid);
-    EXPECT_EQ(check(reply("a.example", A)
+TEST(CheckReply, TellsLoops) {
+    const auto fault = [](const MessageBuilder& message) {
+        return check(message, "a.example", A).chain_fault;
+    };
+    EXPECT_EQ(fault(reply("a.example", A).answer("a.example", CNAME, 9, wire("A.example"))),
+              ChainFault::loop);
+    EXPECT_EQ(fault(reply("a.example", A)
                         .answer("a.example", CNAME, 9, wire("b.example"))
-                        .answer("b.example", CNAME, 9, wire("a.example")),
-                    "a.example", A)
-                  .kind,
-              ReplyKind::invalid);
-    EXPECT_EQ(
-        check(reply("a.example", A).answer("example", DNAME, 9, wire("example")), "a.example", A)
-            .kind,
-        ReplyKind::invalid);
+                        .answer("b.example", CNAME, 9, wire("a.example"))),
+              ChainFault::loop);
+    EXPECT_EQ(fault(reply("a.example", A)
+                        .answer("a.example", CNAME, 9, wire("b.example"))
+                        .answer("b.example", CNAME, 9, wire("c.example"))
+                        .answer("c.example", CNAME, 9, wire("b.example"))),
+              ChainFault::loop);
+    EXPECT_EQ(fault(reply("a.example", A).answer("example", DNAME, 9, wire("example"))),
+              ChainFault::loop);
 }
 
 TEST(CheckReply, DoesNotFollowAQuestionForTheCnameItself) {

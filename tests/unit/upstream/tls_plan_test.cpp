@@ -29,7 +29,7 @@ struct TlsPlanTest : testing::Test {
     const Step& next() { return step = plan->next(now, 0); }
     std::string failure() {
         EXPECT_TRUE(next().give_up);
-        const Failure f = plan->failure();
+        const Failure f = plan->failure(now);
         return std::to_string(f.code) + " " + f.text;
     }
 };
@@ -49,7 +49,7 @@ TEST_F(TlsPlanTest, EveryAttemptGoesOverTlsWhateverTheEndpointDoes) {
         }
         EXPECT_FALSE(step.mix_case);
         now += step.timeout;
-        plan->on_fault(Fault::timeout, now);
+        plan->on_fault(step, Fault::timeout, now);
     }
     EXPECT_GE(attempts, 2);
     EXPECT_LE(attempts, 6);
@@ -70,9 +70,9 @@ TEST_F(TlsPlanTest, AFailureOfTlsSaysWhyAndIsNotRepeated) {
     endpoints(1);
     next();
     const std::string why = "certificate is for dns.eastus.example, not dns.westus.example";
-    plan->on_fault(Fault::untrusted, now, &why);
+    plan->on_fault(step, Fault::untrusted, now, &why);
     EXPECT_EQ(failure(), "23 peer=westus 10.2.0.10:853 tls: " + why);
-    EXPECT_FALSE(plan->failure().ours);
+    EXPECT_FALSE(plan->failure(now).ours);
 }
 
 TEST_F(TlsPlanTest, ItCountsAsALossAndTheOtherEndpointComesFirst) {
@@ -80,7 +80,7 @@ TEST_F(TlsPlanTest, ItCountsAsALossAndTheOtherEndpointComesFirst) {
     const std::string why = "certificate expired 2026-01-01";
     next();
     const std::size_t bad = step.endpoint;
-    plan->on_fault(Fault::untrusted, now, &why);
+    plan->on_fault(step, Fault::untrusted, now, &why);
     EXPECT_NE(next().endpoint, bad);
     for (int i = 0; i < 2; ++i) {
         plan = std::make_unique<AttemptPlan>(upstream, now);
@@ -95,10 +95,10 @@ TEST_F(TlsPlanTest, ItTellsMoreThanATimeoutOfAnotherEndpoint) {
     const std::string why = "certificate expired 2026-01-01";
     next();
     const std::string place = upstream.endpoints[step.endpoint]->address().to_text();
-    plan->on_fault(Fault::untrusted, now, &why);
+    plan->on_fault(step, Fault::untrusted, now, &why);
     while (!next().give_up) {
         now += step.timeout;
-        plan->on_fault(Fault::timeout, now);
+        plan->on_fault(step, Fault::timeout, now);
     }
     EXPECT_EQ(failure(), "23 peer=westus " + place + " tls: " + why);
 }
@@ -108,7 +108,7 @@ TEST_F(TlsPlanTest, ACutReplyOverTlsMeansNothing) {
     next();
     CheckedReply cut;
     cut.kind = ReplyKind::truncated;
-    EXPECT_FALSE(plan->on_reply(cut, Millis(1), now));
+    EXPECT_FALSE(plan->on_reply(step, cut, Millis(1), now));
     EXPECT_EQ(failure(), "24 peer=westus 10.2.0.10:853 tls invalid reply");
 }
 
@@ -116,7 +116,7 @@ TEST_F(TlsPlanTest, SilenceNamesTheTransport) {
     endpoints(1);
     while (!next().give_up) {
         now += step.timeout;
-        plan->on_fault(Fault::timeout, now);
+        plan->on_fault(step, Fault::timeout, now);
     }
     EXPECT_THAT(failure(), testing::MatchesRegex("22 peer=westus no endpoint answered .0/1., last "
                                                  "10.2.0.10:853 tls timeout [0-9]+ms"));

@@ -130,13 +130,14 @@ TEST_F(Build, TheLowestTtlOfASetWins) {
     EXPECT_THAT(ask(zone, "a.ex", "TXT").answer, ElementsAre("a.ex. 100 IN TXT \"x\""));
 }
 
-TEST_F(Build, BuildFailsWithTheFirstProblem) {
+TEST_F(Build, LeavesOutWhatIsOccluded) {
     add("sub NS ns");
     add("x.sub TXT t");
-    EXPECT_THAT(builder.problems(), SizeIs(1));
-    const Result<Zone> zone = std::move(builder).build();
-    ASSERT_FALSE(zone.has_value());
-    EXPECT_THAT(zone.error().message, HasSubstr("below the delegation of sub.ex"));
+    ASSERT_THAT(builder.warnings(), SizeIs(1));
+    EXPECT_THAT(builder.warnings()[0].message, HasSubstr("below the delegation of sub.ex"));
+    const Zone zone = build();
+    EXPECT_EQ(zone.record_count(), 3u);
+    EXPECT_EQ(ask(zone, "x.sub.ex", "TXT").outcome, Outcome::delegation);
 }
 
 TEST_F(Build, SignedZonesMayKeepTheirSignaturesAtCnamesAndCuts) {

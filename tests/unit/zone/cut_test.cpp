@@ -95,6 +95,15 @@ TEST(NestedDelegation, TheHighestCutCounts) {
     EXPECT_EQ(ask(zone, "ns.deep.sub.ex", "A").target, "sub.ex");
 }
 
+TEST(NestedDelegation, OnlyACutItselfIsDelegated) {
+    const Zone zone = make_zone("ex", {"sub NS ns.example.com.", "ns.deep.sub A 10.0.0.1",
+                                       "dn DNAME example.com.", "a A 10.0.0.1"});
+    EXPECT_TRUE(zone.delegates(name("SUB.ex")));
+    for (const char* other :
+         {"deep.sub.ex", "ns.deep.sub.ex", "dn.ex", "x.dn.ex", "a.ex", "ex", "x.ex", "sub.example"})
+        EXPECT_FALSE(zone.delegates(name(other))) << other;
+}
+
 class Dname : public testing::Test {
 protected:
     const Zone zone =
@@ -155,7 +164,9 @@ TEST_F(Dname, StandsInTheMiddleOfAChain) {
 TEST_F(Dname, ALoopAndATooLongNameAreBroken) {
     EXPECT_EQ(ask(zone, "x.loop.ex", "A").outcome, Outcome::broken);
     const std::string label(60, 'x');
-    EXPECT_EQ(ask(zone, label + "." + label + ".long.ex", "A").outcome, Outcome::broken);
+    const Reply overlong = ask(zone, label + "." + label + ".long.ex", "A");
+    EXPECT_EQ(overlong.outcome, Outcome::overlong);
+    EXPECT_THAT(overlong.answer, ElementsAre(HasSubstr(" DNAME "))) << "RFC 6672 2.2";
     EXPECT_EQ(ask(zone, "x.long.ex", "A").outcome, Outcome::nxdomain);
 }
 

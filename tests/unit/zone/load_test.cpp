@@ -34,10 +34,7 @@ protected:
     Lines problems(std::string_view text) {
         const LoadResult loaded = load_text(text);
         EXPECT_EQ(loaded.zone == nullptr, !loaded.problems.empty());
-        Lines lines;
-        for (const Problem& problem : loaded.problems)
-            lines.push_back(std::to_string(problem.line) + ": " + problem.message);
-        return lines;
+        return lines_of(loaded.problems);
     }
 
     std::string directory_;
@@ -115,7 +112,8 @@ TEST_F(ZoneFile, NamesEveryProblemWithTheLineWhereTheRecordBegins) {
         ElementsAre(
             "1: $TTL: 'soon' is not a TTL", "2: 'db A 10.0.0': '10.0.0' is not an IPv4 address",
             "4: 'txt TXT (    \"a\"    \"b )': a quoted string is not closed",
-            "8: $INCLUDE is not supported: a zone is one file", "9: unknown directive '$GENERATE'",
+            "8: $INCLUDE is not supported: a zone is one file",
+            "9: $GENERATE is not supported: write its records one by one",
             "10: 'mx MX ( 70000   host )': '70000' is above 65535",
             "12: 'far.example.com. 30 IN A 10.0.0.1': the name is not in zone ex.internal",
             "13: 'ok.ex.internal. 30 IN CNAME db.ex.internal.': a CNAME stands alone, and this "
@@ -137,20 +135,109 @@ TEST_F(ZoneFile, ABlankAtTheBeginningNeedsANameBeforeIt) {
             "2: the line begins with a blank, and there is no name before it to go on with"));
 }
 
-TEST_F(ZoneFile, WhatLiesBelowACutOrADnameIsNamedWithItsLine) {
+TEST_F(ZoneFile, WhatLiesBelowACutOrADnameIsLeftOutAndNamedWithItsLine) {
+    const LoadResult loaded = load_text(
+        "www.sub TXT early\n"
+        "ns.sub A 10.0.0.1\n"
+        "sub NS ns.sub\n"
+        "sub TXT beside\n"
+        "sub DNAME other\n"
+        "dn DNAME other\n"
+        "x.dn A 10.0.0.1\n"
+        "ns.dn NS ns.sub\n"
+        "dn TXT beside\n"
+        "other TXT there\n");
+    ASSERT_THAT(loaded.problems, IsEmpty());
+    const std::string below =
+        "ignored, it lies below the delegation of sub.ex.internal, where only addresses of name "
+        "servers are used";
+    const std::string beside =
+        "ignored, beside the delegation of sub.ex.internal only DS and addresses are used";
+    const std::string below_dname =
+        "ignored, it lies below the DNAME of dn.ex.internal (RFC 6672 2.4)";
     EXPECT_THAT(
-        problems("www.sub TXT early\n"
-                 "ns.sub A 10.0.0.1\n"
-                 "sub NS ns.sub\n"
-                 "sub TXT beside\n"
-                 "dn DNAME other\n"
-                 "x.dn A 10.0.0.1\n"),
-        ElementsAre(
-            "1: 'www.sub.ex.internal. 30 IN TXT \"early\"': it lies below the delegation of "
-            "sub.ex.internal, where only addresses of name servers may",
-            "4: 'sub.ex.internal. 30 IN TXT \"beside\"': at the delegation of sub.ex.internal "
-            "only NS, DS and addresses may stand",
-            "6: 'x.dn.ex.internal. 30 IN A 10.0.0.1': it lies below the DNAME of dn.ex.internal"));
+        lines_of(loaded.warnings),
+        ElementsAre("1: 'www.sub.ex.internal. 30 IN TXT \"early\"': " + below,
+                    "4: 'sub.ex.internal. 30 IN TXT \"beside\"': " + beside,
+                    "5: 'sub.ex.internal. 30 IN DNAME other.ex.internal.': " + beside,
+                    "7: 'x.dn.ex.internal. 30 IN A 10.0.0.1': " + below_dname,
+                    "8: 'ns.dn.ex.internal. 30 IN NS ns.sub.ex.internal.': " + below_dname));
+    const Zone& zone = *loaded.zone;
+    EXPECT_EQ(ask(zone, "www.sub.ex.internal", "TXT").outcome, Outcome::delegation);
+    EXPECT_EQ(ask(zone, "x.sub.ex.internal", "A").outcome, Outcome::delegation);
+    EXPECT_THAT(ask(zone, "sub.ex.internal", "ANY").additional,
+                ElementsAre("ns.sub.ex.internal. 30 IN A 10.0.0.1"));
+    EXPECT_EQ(ask(zone, "x.dn.ex.internal", "A").target, "");
+    EXPECT_THAT(ask(zone, "x.dn.ex.internal", "A").answer, SizeIs(2)) << "DNAME and CNAME";
+    EXPECT_EQ(ask(zone, "dn.ex.internal", "TXT").outcome, Outcome::answered);
+    EXPECT_EQ(zone.record_count(), 7u) << "SOA, NS, and five of ten";
+}
+
+// The zone's own NS do not make a delegation of it.
+TEST_F(ZoneFile, DataBelowTheDnameOfTheApexIsNotSpokenOfAsDelegated) {
+    const LoadResult loaded = load_text("@ NS ns.example.\n@ DNAME example.\nx A 10.0.0.1\n");
+    ASSERT_THAT(loaded.problems, IsEmpty());
+    EXPECT_THAT(lines_of(loaded.warnings),
+                ElementsAre("3: 'x.ex.internal. 30 IN A 10.0.0.1': ignored, it lies below the "
+                            "DNAME of ex.internal (RFC 6672 2.4)"));
+}
+
+TEST_F(ZoneFile, ATtlLeftOutIsTheLastOneStatedUntilThereIsATtlDirective) {
+    const LoadResult loaded = load_text(
+        "a A 10.0.0.1\n"
+        "b 7 A 10.0.0.1\n"
+        "c A 10.0.0.1\n"
+        "  TXT still\n"
+        "$TTL 90\n"
+        "d A 10.0.0.1\n"
+        "e 8 A 10.0.0.1\n"
+        "f A 10.0.0.1\n");
+    ASSERT_THAT(loaded.problems, IsEmpty());
+    const auto ttl = [&](std::string_view owner, std::string_view type) {
+        const std::string line =
+            ask(*loaded.zone, std::string(owner) + ".ex.internal", type).answer.at(0);
+        return line.substr(owner.size() + 14, line.find(" IN") - owner.size() - 14);
+    };
+    EXPECT_EQ(ttl("a", "A"), "30") << "none was stated yet";
+    EXPECT_EQ(ttl("b", "A"), "7");
+    EXPECT_EQ(ttl("c", "A"), "7");
+    EXPECT_EQ(ttl("c", "TXT"), "7");
+    EXPECT_EQ(ttl("d", "A"), "90");
+    EXPECT_EQ(ttl("e", "A"), "8");
+    EXPECT_EQ(ttl("f", "A"), "90");
+}
+
+TEST_F(ZoneFile, ASignedZoneWarnsOnce) {
+    const std::string signature =
+        " RRSIG A 13 2 300 20300101000000 20200101000000 1 ex.internal. AAAA\n";
+    const LoadResult loaded =
+        load_text("a A 10.0.0.1\na" + signature + "b A 10.0.0.1\nb" + signature);
+    ASSERT_THAT(loaded.problems, IsEmpty());
+    EXPECT_THAT(lines_of(loaded.warnings),
+                ElementsAre(testing::StartsWith(
+                    "2: the zone is signed, but signatures are not served: where its parent")));
+}
+
+TEST_F(ZoneFile, ADigestOfTheWrongSizeIsAWarning) {
+    const LoadResult loaded = load_text("sub NS ns\nsub DS 1 8 2 aabb\nsub DS 1 8 99 aabb\n");
+    ASSERT_THAT(loaded.problems, IsEmpty());
+    EXPECT_THAT(lines_of(loaded.warnings), ElementsAre(testing::StartsWith("2: ")));
+}
+
+TEST_F(ZoneFile, WarningsAreBounded) {
+    std::string text = "sub NS ns\n";
+    for (std::size_t i = 0; i < kWarningsMax + 5; ++i)
+        text += "x.sub TXT \"" + std::to_string(i) + "\"\n";
+    const Lines lines = lines_of(load_text(text).warnings);
+    ASSERT_EQ(lines.size(), kWarningsMax);
+    EXPECT_EQ(lines.back(), "0: and 6 more warnings");
+}
+
+TEST_F(ZoneFile, DirectivesMayBeInLowerCase) {
+    const LoadResult loaded = load_text("$ttl 1h30m ; comment\n$Origin\tsub\nt A 10.0.0.1\n");
+    ASSERT_THAT(loaded.problems, IsEmpty());
+    EXPECT_THAT(ask(*loaded.zone, "t.sub.ex.internal", "A").answer,
+                ElementsAre("t.sub.ex.internal. 5400 IN A 10.0.0.1"));
 }
 
 TEST_F(ZoneFile, UnreadableFilesSayWhy) {

@@ -29,6 +29,14 @@ inline Options options(std::string_view origin, Lines records) {
     return {.origin = name(origin), .records = std::move(records), .file = {}};
 }
 
+/// "line: message" of each.
+inline Lines lines_of(const std::vector<Problem>& problems) {
+    Lines lines;
+    for (const Problem& problem : problems)
+        lines.push_back(std::to_string(problem.line) + ": " + problem.message);
+    return lines;
+}
+
 /// A zone that must load.
 inline Zone make_zone(std::string_view origin, Lines records) {
     LoadResult loaded = load(options(origin, std::move(records)));

@@ -1,0 +1,17 @@
+// What was probably meant by a word that is not known.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace peerzone {
+
+/// The candidate that differs from `word`, in whatever case, by the fewest edits; empty when none
+/// is near. Candidates are in lower case.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+/// "did you mean 'x'?", or nothing for nothing.
+std::string did_you_mean(std::string_view word);
+
+}  // namespace peerzone

@@ -1,0 +1,151 @@
+// Attempts beside the one that a question waits for. At most three of a question listen at a time.
+#include <algorithm>
+
+#include "upstream/client_impl.hpp"
+#include "upstream/trouble.hpp"
+
+namespace peerzone::upstream {
+
+using metrics::Count;
+
+/// The first endpoint takes longer than most replies: if the budget allows, another one is asked
+/// as well, and the first usable reply is taken.
+void Client::Impl::unusually_late(Asking& asking) {
+    const Time now = Clock::now();
+    Attempt& attempt = asking.attempt;
+    watch_time_out(asking);
+    const bool hedges = !attempt.is_refused() && asking.upstream.health->hedges().take();
+    const Step step = hedges ? asking.plan.hedge(now, random.u32()) : Step{};
+    // A third one would only be asked because two are on their way.
+    if (!step.give_up)
+        attempt.late_after =
+            std::max<Duration>(attempt.late_after, now + step.timeout - attempt.began_at);
+    if (attempt.is_refused()) attempt.late_after = Duration::zero();
+    timers.add(attempt, now, attempt.wakes_at());
+    if (!step.give_up) beside(asking, step, Role::hedge, now);
+}
+
+/// The plan has waited long enough. The attempt listens on at the question's side.
+void Client::Impl::time_out(Asking& asking) {
+    const Time now = Clock::now();
+    Outcome outcome = asking.attempt.is_refused() ? asking.attempt.ending : Outcome::timeout;
+    if (asking.step.wire == Wire::udp) {
+        udp.note_late(asking.attempt);
+    } else if (stream.note_late(asking.attempt)) {
+        outcome = Outcome::busy;
+    }
+    beside(asking, asking.step, Role::late, now);
+    asking.attempt.finish(outcome, now);
+}
+
+Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
+    // The question may end first, and its snapshot with it.
+    const std::shared_ptr<Endpoint> endpoint = asking.upstream.endpoints[step.endpoint];
+    const std::shared_ptr<UpstreamHealth> health = asking.upstream.health;
+    const std::shared_ptr<TlsIdentity> tls =
+        step.wire == Wire::tls ? asking.upstream.tls[step.endpoint] : nullptr;
+    SideAttempt side;
+    side.impl = this;
+    side.step = step;
+    side.role = role;
+    if (role != Role::beaten) join(asking, side, now);
+    if (role == Role::hedge) {
+        endpoint->stats().note_hedge();
+        health->stats().note_hedge();
+        counters.add(Count::upstream_hedges);
+        prepare(side, *endpoint, asking.question, step);
+        side.timeout = asking.plan.deadline() - now;
+    } else {
+        side.take_place_of(asking.attempt);
+    }
+    side.tls = tls.get();
+    side.health = health.get();
+    begin_beside(side, now);
+    co_await side;
+    end_beside(side, *endpoint, *health);
+}
+
+/// The oldest gives way where there are too many.
+void Client::Impl::join(Asking& asking, SideAttempt& side, Time now) {
+    side.asking = &asking;
+    const auto oldest =
+        std::min_element(asking.sides.begin(), asking.sides.end(), [](auto* a, auto* b) {
+            return b != nullptr && (a == nullptr || a->began_at < b->began_at);
+        });
+    SideAttempt* const gone = std::exchange(*oldest, &side);
+    if (gone == nullptr) return;
+    gone->asking = nullptr;
+    gone->finish(Outcome::timeout, now);
+}
+
+void Client::Impl::begin_beside(SideAttempt& side, Time now) {
+    side.late_after = side.endpoint->silent_after();
+    side.on_late = [](Attempt& a) {
+        auto& attempt = static_cast<SideAttempt&>(a);
+        attempt.impl->silent(attempt);
+    };
+    if (side.role == Role::hedge) {
+        start(side, side.step.wire, now);
+    } else if (side.late_at() <= now) {
+        side.on_late = nullptr;
+        silent(side);
+    } else {
+        timers.add(side, now, side.wakes_at());
+    }
+}
+
+/// Slower than it has ever been lately: a loss. A reply takes it back.
+void Client::Impl::silent(SideAttempt& side) {
+    const Time now = Clock::now();
+    timers.add(side, now, side.wakes_at());
+    if (side.is_refused()) return;  // its ports were counted
+    const bool suspect = side.asking != nullptr ? side.asking->plan.on_silence(side.step, now)
+                                                : side.endpoint->note_loss(now, side.began_at);
+    note_loss(suspect, *side.health);
+}
+
+void Client::Impl::end_beside(SideAttempt& side, Endpoint& endpoint, const UpstreamHealth& health) {
+    Asking* const asking = side.asking;
+    if (asking != nullptr) *std::find(asking->sides.begin(), asking->sides.end(), &side) = nullptr;
+    if (side.outcome == Outcome::shut_down) return;
+    if (asking == nullptr) {
+        note_alone(endpoint, health, side, side.step.wire);
+        return;
+    }
+    const bool hedged = side.role == Role::hedge;
+    // What has timed out, or was refused at too many ports, the plan knows already.
+    const bool news = side.has_reply() || hedged;
+    if (news && judge(*asking, side.step, side)) {
+        if (hedged) {
+            endpoint.stats().note_hedge_won();
+            counters.add(Count::upstream_hedges_won);
+        }
+        beat(*asking, side.ended_at);
+        return;
+    }
+    if (!side.has_reply()) count_silence(endpoint, side);
+    wake(*asking, hedged, side.ended_at);
+}
+
+/// An attempt at the side has ended: is there still something to wait for?
+void Client::Impl::wake(Asking& asking, bool hedged, Time now) {
+    Attempt& attempt = asking.attempt;
+    if (asking.is_parked) {
+        attempt.finish(Outcome::timeout, now);
+    } else if (attempt.is_armed() && !asking.plan.may_wait_for(asking.step, now)) {
+        beside(asking, asking.step, Role::beaten, now);  // the same question, the same "no"
+        attempt.finish(Outcome::timeout, now);
+    } else if (hedged && attempt.on_late != nullptr && attempt.is_armed()) {  // it is alone again
+        attempt.late_after = asking.step.timeout;
+        timers.add(attempt, now, attempt.wakes_at());
+    }
+}
+
+/// The question has its answer. The reply of the first endpoint still says how long that takes.
+void Client::Impl::beat(Asking& asking, Time now) {
+    if (!asking.is_parked && asking.attempt.outcome == Outcome::waiting)
+        beside(asking, asking.step, Role::beaten, now);
+    asking.attempt.finish(Outcome::beaten, now);
+}
+
+}  // namespace peerzone::upstream
