@@ -357,6 +357,8 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
     state.heard = true;
     if (doubts_case(step, checked, now)) {
         if (checked.kind == ReplyKind::failure) judge_failure(step, checked);
+        if (checked.kind == ReplyKind::lame && tell(Telling::lame, step))
+            explained_.text = lame_text(checked);
         endpoint.note_reply(rtt, step.wire);
         return false;
     }

@@ -9,6 +9,7 @@ CaseDoubt doubt_of(const CheckedReply& mixed) noexcept {
     switch (mixed.kind) {
         case ReplyKind::nodata: return CaseDoubt::empty;
         case ReplyKind::nxdomain: return CaseDoubt::denied;
+        case ReplyKind::lame:
         case ReplyKind::no_edns:
         case ReplyKind::failure:
             return mixed.rcode == dns::Rcode::servfail ? CaseDoubt::failed : CaseDoubt::refused;

@@ -16,7 +16,7 @@ namespace peerzone::upstream {
 enum class CaseDoubt : std::uint8_t {
     none,
     failed,   ///< SERVFAIL, which may be a passing failure
-    refused,  ///< another RCODE that is no answer, or a lame reply
+    refused,  ///< another RCODE that is no answer, or a lame reply (a denial that proves nothing)
     denied,   ///< NXDOMAIN
     empty     ///< NOERROR without records
 };

@@ -61,11 +61,6 @@ Duration confirming_patience(Duration usual) noexcept {
     return std::max<Duration>(usual, std::clamp<Duration>(2 * usual, kConfirmMin, kConfirmMax));
 }
 
-Duration probe_patience(Duration usual, Duration slowest, Duration deadline) noexcept {
-    if (slowest < usual) return usual;
-    return std::max(usual, std::min(2 * slowest, deadline));
-}
-
 void WiresKnown::note(Wire wire, bool answered) noexcept {
     One& one = wire == Wire::udp ? udp_ : tcp_;
     const One& other = wire == Wire::udp ? tcp_ : udp_;

@@ -32,10 +32,6 @@ Duration probe_interval(const ProbeFacts& facts) noexcept;
 /// is a partition: twice as long as usual, 200–400 ms. A hiccup that delays everybody is none.
 Duration confirming_patience(Duration usual) noexcept;
 
-/// How long a probe waits until it counts as unanswered, where replies come after the usual
-/// patience: twice what the slowest one took lately, at most the deadline of questions.
-Duration probe_patience(Duration usual, Duration slowest, Duration deadline) noexcept;
-
 inline constexpr Duration kProbeCalm = Seconds(5);
 inline constexpr Duration kProbeFast = Millis(250);
 

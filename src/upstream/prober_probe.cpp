@@ -12,7 +12,6 @@ using metrics::Count;
 
 constexpr unsigned kInFlightMax = 20;         // probes that listen, per endpoint
 constexpr unsigned kTriesMax = 3;             // without EDNS, without mixed case
-constexpr int kSlowestFades = 8;              // of the difference, with each faster reply
 constexpr Duration kBusyKnown = Seconds(30);  // clients' replies may stand in for probes so long
 constexpr Duration kOtherWire = Seconds(60);
 constexpr Duration kOtherWireSoon = Seconds(5);
@@ -106,8 +105,8 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     // A probe counts as unanswered after a while, and listens on for as long as a question would:
     // slow is not silent.
     const Duration deadline = upstream.options.deadline;
-    attempt.late_after =
-        probe_patience(patience(*target.endpoint, attempt.wire), target.slowest, deadline);
+    attempt.late_after = std::max(patience(*target.endpoint, attempt.wire),
+                                  std::min(target.endpoint->silent_after(), deadline));
     if (attempt.confirms) attempt.late_after = confirming_patience(attempt.late_after);
     attempt.timeout = std::max(deadline, attempt.late_after);
     attempt.on_late = nullptr;
@@ -235,9 +234,7 @@ void Prober::Impl::answered(const ProbeAttempt& attempt, bool without_edns, Time
     const CheckedReply checked =
         check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
     const ProbeResult result = judge_probe(checked, target.watch->upstream->options.kind);
-    const Duration rtt = now - attempt.sent_at;
-    endpoint.note_reply(rtt, attempt.wire);
-    target.slowest = std::max(rtt, target.slowest - (target.slowest - rtt) / kSlowestFades);
+    endpoint.note_reply(now - attempt.sent_at, attempt.wire);
     if (result == ProbeResult::healthy || result == ProbeResult::zone_absent) {
         endpoint.note_usable(now);
         if (without_edns) endpoint.note_no_edns(now);

@@ -29,7 +29,6 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
     bool answered = false;           // any probe, ever
     std::uint32_t silent_round = 0;  // the last round in which it was asked in vain
     bool listened_in_vain = false;   // for a question's deadline, and it has never been heard
-    Duration slowest{};              // of its replies to probes, lately
     Time began = kLongAgo;           // the last probe over the usual transport
     Time due{};
     WiresKnown wires;           // transport auto

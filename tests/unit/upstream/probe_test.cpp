@@ -181,13 +181,5 @@ TEST_F(WiresTest, ADeadEndpointIsNotUdpOnly) {
     EXPECT_EQ(wires.reach(), Reach::unknown);
 }
 
-TEST(ProbePatience, IsTheUsualOneUnlessRepliesComeLater) {
-    EXPECT_EQ(probe_patience(Millis(40), Millis(0), Millis(1800)), Millis(40));
-    EXPECT_EQ(probe_patience(Millis(40), Millis(30), Millis(1800)), Millis(40));
-    EXPECT_EQ(probe_patience(Millis(400), Millis(500), Millis(1800)), Millis(1000));
-    EXPECT_EQ(probe_patience(Millis(400), Millis(1700), Millis(1800)), Millis(1800));
-    EXPECT_EQ(probe_patience(Millis(1200), Millis(1300), Millis(900)), Millis(1200));
-}
-
 }  // namespace
 }  // namespace peerzone::upstream
