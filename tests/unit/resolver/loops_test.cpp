@@ -1,6 +1,8 @@
 // Questions that went round in a circle: what is cut, and what is answered all the same.
 #include <gmock/gmock.h>
 
+#include <cctype>
+
 #include "peerzone/upstream/hop_mark.hpp"
 #include "support/resolver_fixture.hpp"
 
@@ -95,8 +97,10 @@ struct HandedBack : Loops {
         const Reply reply = ask_all(question);
         EXPECT_EQ(reply.rcode(), 3u);
         EXPECT_THAT(reply.answers(), IsEmpty());
-        EXPECT_THAT(reply.section(2),
-                    ElementsAre(zone + " SOA " + zone + ". " + zone + ". 1 7200 1800 86400 1"));
+        ASSERT_EQ(reply.section(2).size(), 1u);
+        std::string soa = reply.section(2).front();  // it echoes the question's letter case
+        for (char& c : soa) c = static_cast<char>(std::tolower(c));
+        EXPECT_EQ(soa, zone + " soa " + zone + ". " + zone + ". 1 7200 1800 86400 1");
         EXPECT_THAT(reply.ttls(2), ElementsAre(1u)) << "as local.negative_ttl has it";
         EXPECT_EQ(reply.ede(), 0);
         EXPECT_EQ(reply.ede_text(), "local does not have this name: it asked us, as 10.1.0.9");
