@@ -133,6 +133,8 @@ class ReadmeTest(unittest.TestCase):
         self.assertGreaterEqual(len(samples), 2)
         for text in samples:
             command, shown = text.split("\n", 1)
+            if "resolv.conf" in shown and not pathlib.Path("/etc/resolv.conf").exists():
+                self.skipTest("no /etc/resolv.conf here, so there is a warning about that")
             self.assertEqual(self.run_program(*command.split()[2:]), shown)
 
     def test_the_sample_of_a_configuration_is_one(self):

@@ -234,16 +234,18 @@ TEST_F(Cli, CheckOfAFileThatIsNotThere) {
 }
 
 TEST_F(Cli, CheckSummarisesARightConfiguration) {
+    const std::string resolv_conf = write("resolv.conf", "nameserver 192.0.2.53\n");
     const std::string file =
         write("pz.yaml",
               "cluster: {name: eastus}\n"
+              "bootstrap: [192.0.2.53]\n"
               "listen: {dns: [\"127.0.0.1:5300\"]}\n"
               "local: {forward: {endpoints: [10.96.0.10], reverse: [10.1.0.0/16]}}\n"
               "peers:\n"
               "  westus: {zones: [w.test, v.test], endpoints: [10.2.0.10, "
               "dns.example.com]}\n"
               "zones: {x.test: {records: [db 300 IN A 10.0.0.5]}}\n"
-              "forward: {.: {endpoints: [\"resolv.conf:/etc/resolv.conf\"]}}\n"
+              "forward: {.: {endpoints: [\"resolv.conf:resolv.conf\"]}}\n"
               "views: [{name: pods, clients: [10.1.0.0/16]}]\n");
     const Outcome outcome = call({"check", file});
     EXPECT_EQ(outcome.status, 0);
@@ -256,7 +258,9 @@ TEST_F(Cli, CheckSummarisesARightConfiguration) {
                   "  local     cluster.local -> 10.96.0.10:53 (reverse 10.1.0.0/16)\n"
                   "  peers     westus: w.test, v.test -> 10.2.0.10:53, dns.example.com:53\n"
                   "  zones     x.test <- 1 record\n"
-                  "  forward   . -> resolv.conf:/etc/resolv.conf\n"
+                  "  forward   . -> resolv.conf:" +
+                  resolv_conf +
+                  "\n"
                   "  views     pods: 10.1.0.0/16\n");
 }
 

@@ -114,7 +114,7 @@ TEST_F(Operate, AnotherProgramsPortIsNamedAsSuch) {
         EXPECT_THAT(err.str(), HasSubstr("listen.admin"));
         return err.str();
     };
-    EXPECT_THAT(said("HTTP/1.1 200 OK\r\nServer: nginx\x1b/1\r\nContent-Length: 2\r\n\r\nhi"),
+    EXPECT_THAT(said("HTTP/1.1 200 OK\r\nServer: nginx\xe4/1\r\nContent-Length: 2\r\n\r\nhi"),
                 HasSubstr("is another program's port: it answers HTTP 200 and calls itself "
                           "'nginx?/1', but is no peerzone"));
     EXPECT_THAT(said("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),

@@ -214,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(Indentation, Mistakes, testing::ValuesIn(kIndentation),
 std::string peer(const std::string& endpoint) {
     return "peers: {w: {zones: [w.test], endpoints: ['" + endpoint + "']}}\n";
 }
-constexpr char kEndpoint[] = "pz.yaml:1:41: peers.w.endpoints[0]: ";
+constexpr char kEndpoint[] = "pz.yaml:1:42: peers.w.endpoints[0]: ";
 
 const Mistake kValues[] = {
     {"Ipv6AndPortThatAreAnAddress",
