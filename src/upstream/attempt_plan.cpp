@@ -188,7 +188,9 @@ bool AttemptPlan::ask_another(const Step& step, const CheckedReply& checked, Tim
     const bool first = !doubt_ && telling_ != Telling::lame;
     if (!is_doubtful(checked) || !first) return false;
     states_[step.endpoint].done = true;
-    if (pick_unasked(now, 0) == Step::kNone) return false;
+    const std::size_t other = pick_unasked(now, 0);
+    // What another place in the list says may be another answer.
+    if (other == Step::kNone || place_of(other) != place_of(step.endpoint)) return false;
     doubt_ = checked.rcode;
     return true;
 }

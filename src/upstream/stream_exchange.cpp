@@ -178,13 +178,13 @@ bool StreamExchange::make_room() {
     return false;
 }
 
-/// Questions that wait go to where there is room now, the most urgent first. What cannot go
-/// anywhere is in failed_.
+/// Questions that wait go to where there is room now, the oldest attempt first: one that is tried
+/// again may be what the server closes for. What cannot go anywhere is in failed_.
 void StreamExchange::serve_waiting(Host& host, Time now) {
     while (!host.waiting.empty()) {
         Attempt* first = host.waiting.first();
         for (Attempt* a = first; a != nullptr; a = a->next())
-            if (a->expires_at < first->expires_at) first = a;
+            if (a->began_at < first->began_at) first = a;
         const Ref connection = choose(host, *first, now);
         if (connection == nullptr && first->why == nullptr) return;
         first->leave();

@@ -56,7 +56,7 @@ TEST_F(HealthTest, IsWantedForTenSecondsAfterTheLastQuestion) {
 
 TEST_F(HealthTest, TheFirstQuestionAfterAQuietTimeWakesControl) {
     health.note_wanted(kNow);
-    EXPECT_FALSE(rang()) << "it is healthy";
+    EXPECT_TRUE(rang()) << "nothing is known of it";
     enter(UpstreamState::partitioned);
     health.note_wanted(kNow + Seconds(2));
     EXPECT_FALSE(rang()) << "it is probed often already";
