@@ -184,7 +184,9 @@ bool Prober::Impl::ask_otherwise(const ProbeAttempt& attempt, ProbeWay& way, Tim
     } else if (way.mix) {
         way.doubt = doubt_of(checked);
         if (way.doubt == CaseDoubt::none) letter_case.note_taken();
-        if (way.doubt != CaseDoubt::none && letter_case.claim_doubt(now)) {
+        // NOERROR is well enough where mixed case is known to be taken.
+        const bool settled = way.doubt == CaseDoubt::empty && letter_case.is_taken();
+        if (way.doubt != CaseDoubt::none && !settled && letter_case.claim_doubt(now)) {
             way.mix = false;
             return true;
         }

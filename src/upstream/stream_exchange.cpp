@@ -356,6 +356,13 @@ bool StreamExchange::moves_on(Attempt& attempt, const Connection& from, bool tur
         attempt.outcome = Outcome::waiting;
         return true;
     }
+    // One of several may have made the server close: each gets a connection of its own, once.
+    const bool shared = how == Outcome::closed && from.asked > 1 && attempt.moves < kAloneAfter;
+    if (shared && !in_order && !turned_away) {
+        attempt.moves = kAloneAfter;
+        attempt.outcome = Outcome::waiting;
+        return true;
+    }
     if (!in_order && !turned_away && !raced) return false;
     if (attempt.moves < kMovesMax) {
         ++attempt.moves;

@@ -122,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Comparing{"refused", 5, false}, Comparing{"servfail", 2, false},
                       Comparing{"formerr", 1, false}, Comparing{"notimp", 4, false},
                       Comparing{"empty", 0, true}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST_F(OddServer, ThatHasNothingButDenialsIsNotAskedTwiceForEver) {
     peer.otherwise(no_such_name(kZone));
