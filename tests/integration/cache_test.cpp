@@ -130,7 +130,7 @@ TEST_F(Keeping, AForwarderMayBeBelievedLonger) {
 }
 
 TEST_F(Keeping, NegativeAnswersWithoutSoaAreNotKept) {
-    peer.otherwise({.rcode = 3});
+    peer.otherwise({.rcode = 3, .flags = dns::kFlagAa});
     const Server server(yaml());
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).rcode(), 3u);

@@ -154,7 +154,7 @@ TEST_F(Denial, WithoutSoaItDeletesNothing) {
     second.otherwise(bare(3));
     first.on(kDb, type::a, address(kDb, 0));
     second.on(kDb, type::a, address(kDb, 0));
-    const Server server(forward("west.example"));
+    Server server(forward("west.example"));
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).answers(), kKnown);
     EXPECT_EQ(client.ask(kDb, type::aaaa).rcode(), 3u);
@@ -191,7 +191,7 @@ TEST_F(Denial, TheRootsSoaProvesForTheForwarderOfTheRootOnly) {
 TEST_F(Denial, NxdomainForOneTypeHidesNoOther) {
     first.otherwise(with_soa("west.example", 3));
     first.on(kDb, type::a, address(kDb, 0));
-    const Server server(yaml());
+    Server server(yaml());
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).answers(), kKnown);
     for (int i = 0; i < 2; ++i) EXPECT_EQ(client.ask(kDb, type::aaaa).rcode(), 3u);
@@ -207,7 +207,7 @@ TEST_F(Denial, NxdomainForOneTypeHidesNoOther) {
 TEST_F(Denial, NxdomainForTheTypeItselfDeletes) {
     first.otherwise(with_soa("west.example", 3));
     first.on(kDb, type::a, address(kDb, 0));
-    const Server server(yaml());
+    Server server(yaml());
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).answers(), kKnown);
     first.on(kDb, type::a, with_soa("west.example", 3));

@@ -213,7 +213,7 @@ TEST_F(Crossing, ARefreshFollowsTheSameWay) {
 TEST_F(Crossing, WhileTheAliasesOwnerIsAwayItsEndIsAskedAsEver) {
     internet_says({kPub, kWest}, 0);
     west.on(kWest, type::a, {{address(kWest, "10.2.0.5", 0)}});
-    const Server server(yaml());
+    Server server(yaml());
     const Client client = server.client();
     EXPECT_EQ(client.ask(kPub, type::a).answers().size(), 2u);
     server.enter("forward=.", UpstreamState::partitioned);
@@ -231,7 +231,7 @@ TEST_F(Crossing, WhileTheAliasesOwnerIsAwayItsEndIsAskedAsEver) {
 TEST_F(Crossing, WhileTheOwnerOfItsEndIsAwayTheAliasIsAskedAsEver) {
     internet_says({kPub, kWest}, 0);
     west.on(kWest, type::a, {{address(kWest, "10.2.0.5", 0)}});
-    const Server server(yaml());
+    Server server(yaml());
     const Client client = server.client();
     EXPECT_EQ(client.ask(kPub, type::a).answers().size(), 2u);
     server.enter("peer=west", UpstreamState::partitioned);
