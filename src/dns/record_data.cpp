@@ -2,8 +2,6 @@
 // error that says why, never something near it.
 #include "dns/record_data.hpp"
 
-#include <netdb.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -45,6 +43,9 @@ constexpr Mnemonic kUsages[] = {
 constexpr Mnemonic kSelectors[] = {{"Cert", 0}, {"SPKI", 1}, {"PrivSel", 255}};
 constexpr Mnemonic kMatchings[] = {
     {"Full", 0}, {"SHA2-256", 1}, {"SHA2-512", 2}, {"PrivMatch", 255}};
+// Of WKS: the system's table of services is not asked, a zone is the same on every host.
+constexpr Mnemonic kServices[] = {{"ftp", 21},  {"ssh", 22},    {"telnet", 23}, {"smtp", 25},
+                                  {"time", 37}, {"domain", 53}, {"http", 80},   {"pop3", 110}};
 
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
@@ -331,7 +332,7 @@ private:
         put_number(*number, 1);
         std::vector<std::uint8_t> ports;
         for (const Token& token : take_all()) {
-            const auto port = parse_port(std::string(token.text), *number == 17 ? "udp" : "tcp");
+            const auto port = parse_port(token.text);
             if (!port) return port.error();
             ports.resize(std::max<std::size_t>(ports.size(), *port / 8 + 1));
             ports[*port / 8] |= static_cast<std::uint8_t>(0x80 >> *port % 8);
@@ -339,16 +340,11 @@ private:
         put(ports);
         return {};
     }
-    static Result<std::uint32_t> parse_port(const std::string& word, const char* protocol) {
+    static Result<std::uint32_t> parse_port(std::string_view word) {
         if (is_digit(word.front())) return parse_number(word, 0xffff);
-        servent entry{};
-        servent* found = nullptr;
-        std::array<char, 4096> buffer;
-        if (::getservbyname_r(word.c_str(), protocol, &entry, buffer.data(), buffer.size(),
-                              &found) != 0 ||
-            found == nullptr)
-            return fail(in_quotes(word) + " is not a port or a service");
-        return ntohs(static_cast<std::uint16_t>(found->s_port));
+        for (const Mnemonic& service : kServices)
+            if (equal_word(service.word, word)) return std::uint32_t{service.value};
+        return fail(in_quotes(word) + " is not a port; services are written by their number");
     }
 
     Result<void> read_number_of_type() {

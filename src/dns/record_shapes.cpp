@@ -225,6 +225,25 @@ bool Walk::take_field(Field field) noexcept {
     return false;
 }
 
+// A digest has the size of its type, as far as that is known here: BIND takes a whole message with
+// another for malformed.
+Result<void> check_digest(std::uint8_t digest_type, Bytes digest,
+                          std::span<const std::size_t> sizes) {
+    if (digest_type >= sizes.size() || sizes[digest_type] == 0) return {};
+    if (digest.size() == sizes[digest_type]) return {};
+    return fail("the digest has " + std::to_string(digest.size()) + " octets, one of type " +
+                std::to_string(digest_type) + " has " + std::to_string(sizes[digest_type]));
+}
+
+Result<void> check_digest(std::uint16_t type, Bytes rdata) {
+    constexpr std::size_t kDsSizes[] = {0, 20, 32, 32, 48};  // SHA-1, SHA-256, GOST, SHA-384
+    constexpr std::size_t kZonemdSizes[] = {0, 48, 64};      // SHA-384, SHA-512
+    constexpr std::uint16_t kCds = 59, kZonemd = 63;
+    if (type == type::ds || type == kCds) return check_digest(rdata[3], rdata.subspan(4), kDsSizes);
+    if (type == kZonemd) return check_digest(rdata[5], rdata.subspan(6), kZonemdSizes);
+    return {};
+}
+
 }  // namespace
 
 const Shape* shape_of(std::uint16_t type) noexcept {
@@ -243,7 +262,7 @@ Result<void> check_rdata(std::uint16_t type, Bytes rdata) {
         if (field == none) break;
     }
     if (!walk.rest().empty()) return fail("this is not the data of type " + type_text(type));
-    return {};
+    return check_digest(type, rdata);
 }
 
 }  // namespace peerzone::dns

@@ -25,13 +25,6 @@ bool is_address(std::uint16_t t) noexcept {
     return t == type::a || t == type::aaaa;
 }
 
-// A DS's digest as its type has it: SHA-1, SHA-256, GOST, SHA-384; others are not known here.
-bool has_digest_size(Bytes ds) noexcept {
-    if (ds.size() < 4) return false;
-    constexpr std::size_t kSizes[] = {0, 20, 32, 32, 48};
-    return ds[3] == 0 || ds[3] >= std::size(kSizes) || ds.size() - 4 == kSizes[ds[3]];
-}
-
 }  // namespace
 
 Draft::Draft(const dns::Name& name) : origin(name), slots_(kSlotsAtFirst) {
@@ -143,11 +136,6 @@ std::vector<Problem> Draft::warnings() const {
             const DraftEntry& entry = entries[e];
             if (is_occluded(i, hidden[i], entry.type))
                 warn(entry, [&] { return occlusion(i, hidden[i], entry); });
-            else if (entry.type == type::ds && !has_digest_size(rdata(entry)))
-                warn(entry, [&] {
-                    return quoted_entry(nodes[i], entry) +
-                           "the digest has not the size of its type, so validators pass it over";
-                });
             if (entry.type != type::rrsig || is_signed) continue;
             is_signed = true;
             warn(entry, [] {

@@ -70,7 +70,7 @@ TEST(ParseRecord, CommonTypesRoundTrip) {
          {"a. 1 IN AAAA fd00::1", "a. 1 IN SRV 0 50 26257 db.", "a. 1 IN TXT \"a b\" \"c\"",
           "a. 1 IN PTR b.", "a. 1 IN SOA ns. host. 1 2 3 4 5",
           "a. 1 IN NAPTR 1 2 \"S\" \"x\" \"\" b.", "a. 1 IN CAA 0 issue \"x\"",
-          "a. 1 IN DS 1 8 2 aabb", "a. 1 IN DNAME b.", "a. 1 IN HTTPS 1 . alpn=h2",
+          "a. 1 IN DS 1 8 99 aabb", "a. 1 IN DNAME b.", "a. 1 IN HTTPS 1 . alpn=h2",
           "a. 1 IN TYPE1000 \\# 3 010203", "a. 1 IN TYPE1000 \\# 0", ". 1 IN NS a.",
           "*.a. 1 IN A 10.0.0.1", "a. 1 IN TXT \"\\009\\200\\\"\\\\\""})
         EXPECT_EQ(round_trip(text), text);

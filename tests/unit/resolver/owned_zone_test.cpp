@@ -25,9 +25,8 @@ TEST_F(OwnedZone, TheDsOfAZoneOfOursComesFromItsParent) {
     const Reply reply = ask("SUB.example", type::ds);
     EXPECT_EQ(reply.answers(), Lines{"SUB.example DS 1 8 99 aabb"});
     EXPECT_TRUE(reply.flag(dns::kFlagAa));
-    EXPECT_EQ(
-        ask("to-sub.example", type::ds).answers(),
-        (Lines{"to-sub.example CNAME sub.example.", "sub.example DS 1 8 99 aabb"}));
+    EXPECT_EQ(ask("to-sub.example", type::ds).answers(),
+              (Lines{"to-sub.example CNAME sub.example.", "sub.example DS 1 8 99 aabb"}));
     EXPECT_EQ(ask("www.sub.example", type::a).answers().size(), 1u);
     EXPECT_EQ(ask("sub.example", type::soa).answers().size(), 1u) << "only DS is the parent's";
 }

@@ -17,7 +17,7 @@ protected:
                                           "sub 600 NS ns1.sub",
                                           "sub 600 NS ns2",
                                           "sub 600 NS ns.example.com.",
-                                          "sub DS 1 8 2 aabb",
+                                          "sub DS 1 8 99 aabb",
                                           "ns1.sub A 10.0.0.1",
                                           "ns1.sub AAAA fd00::1",
                                           "ns2 A 10.0.0.2",
@@ -60,7 +60,7 @@ TEST_F(Delegation, HoldsForEveryTypeAtTheCutButDs) {
         EXPECT_EQ(ask(zone, "sub.ex", type).outcome, Outcome::delegation) << type;
     const Reply ds = ask(zone, "sub.ex", "DS");
     EXPECT_EQ(ds.outcome, Outcome::answered);
-    EXPECT_THAT(ds.answer, ElementsAre("sub.ex. 30 IN DS 1 8 2 aabb"));
+    EXPECT_THAT(ds.answer, ElementsAre("sub.ex. 30 IN DS 1 8 99 aabb"));
     EXPECT_EQ(ask(zone, "x.sub.ex", "DS").outcome, Outcome::delegation);
 }
 

@@ -218,12 +218,6 @@ TEST_F(ZoneFile, ASignedZoneWarnsOnce) {
                     "2: the zone is signed, but signatures are not served: where its parent")));
 }
 
-TEST_F(ZoneFile, ADigestOfTheWrongSizeIsAWarning) {
-    const LoadResult loaded = load_text("sub NS ns\nsub DS 1 8 2 aabb\nsub DS 1 8 99 aabb\n");
-    ASSERT_THAT(loaded.problems, IsEmpty());
-    EXPECT_THAT(lines_of(loaded.warnings), ElementsAre(testing::StartsWith("2: ")));
-}
-
 TEST_F(ZoneFile, WarningsAreBounded) {
     std::string text = "sub NS ns\n";
     for (std::size_t i = 0; i < kWarningsMax + 5; ++i)
