@@ -128,6 +128,9 @@ TEST_F(RenderTest, PeersAndEndpoints) {
     EXPECT_TRUE(has_line("peerzone_endpoint_probes_total" + silent + "} 40"));
     EXPECT_TRUE(has_line("peerzone_endpoint_hedges_total" + silent + ",outcome=\"won\"} 2"));
     EXPECT_TRUE(has_line("peerzone_endpoint_failures_total" + silent + ",reason=\"timeout\"} 10"));
+    EXPECT_TRUE(
+        has_line("peerzone_endpoint_probe_failures_total" + silent + ",reason=\"timeout\"} 4"));
+    EXPECT_TRUE(has_line("peerzone_endpoint_mixed_case" + silent + "} 1"));
     // Nothing was measured there, so there is no RTT, rather than one of zero.
     EXPECT_THAT(render(report),
                 Not(HasSubstr("rtt_seconds{peer=\"westus\",kind=\"peer\",endpoint=\"[fd00")));

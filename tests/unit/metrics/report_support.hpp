@@ -47,6 +47,7 @@ inline Report sample(const Counters& counters) {
     silent.questions = 1200;
     silent.replies = 1188;
     silent.failures = {{"timeout", 10}, {"servfail", 2}};
+    silent.probe_failures = {{"timeout", 4}};
     silent.last_error = "SERVFAIL: \"<script>alert(1)</script>\" \\ & more";
     silent.last_error_at = report.now - 61s;
     EndpointReport fresh;

@@ -86,6 +86,19 @@ TEST_F(AdminStatus, TheTableLinesUp) {
         "      -          -       dns.example.com: not resolved yet\n");
 }
 
+TEST_F(AdminStatus, FailedCountsQuestionsAndPlainCaseIsShown) {
+    metrics::EndpointReport& endpoint = report.upstreams[0].endpoints[1];
+    endpoint.questions = 3;
+    endpoint.failures = {{"timeout", 2}, {"mismatch", 40}};
+    endpoint.probe_failures = {{"timeout", 86}};
+    endpoint.mixed_case = false;
+    EXPECT_THAT(status_table(report), HasSubstr("tls, plain case  3          2       -"));
+    const auto json = boost::json::parse(status_json(report));
+    const auto& shown = json.at("peers").at(0).at("endpoints").at(1);
+    EXPECT_EQ(shown.at("mixed_case"), false);
+    EXPECT_EQ(shown.at("probe_failures").at("timeout"), 86);
+}
+
 TEST_F(AdminStatus, WhatIsWrongIsInTheFirstLines) {
     report.ready = false;
     report.config_ok = false;

@@ -74,6 +74,7 @@ TEST_F(ClosingTest, HowManyAConnectionTakesIsRemembered) {
 }
 
 TEST_F(ClosingTest, NoMoreThanSixteenConnectionsAtOnce) {
+    upstream.options.deadline = Millis(4500);
     FakeServer* server = nullptr;
     int most = 0;
     server = &serve(
@@ -82,8 +83,8 @@ TEST_F(ClosingTest, NoMoreThanSixteenConnectionsAtOnce) {
             return {.messages = {q.answer()}, .hang_up = true};
         },
         kTcp);
-    ask_at_once(300);
-    EXPECT_EQ(answered(), 300u) << first_failure();
+    ask_at_once(100);
+    EXPECT_EQ(answered(), 100u) << first_failure();
     EXPECT_LE(most, 16);
 }
 
