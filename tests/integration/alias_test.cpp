@@ -166,6 +166,7 @@ TEST_F(Aliases, AnEndThatFailsFailsTheWhole) {
     west.on(kExt, type::a, {{cname(kExt, "svc.north.svc.cluster.local")}});
     north.otherwise(failing(2));
     const Server server(yaml());
+    server.ask_in_plain_case();
     const Reply reply = server.client().ask(kExt, type::a);
     EXPECT_EQ(reply.rcode(), 2u);
     EXPECT_TRUE(reply.answers().empty());

@@ -391,6 +391,7 @@ TEST_F(BadPeer, EndlessAliasesEndAfterSixteen) {
 // Negative answers that say nothing about how long they hold, of a server with authority.
 struct Unsigned : BadPeer {
     void expect_asked_each_time(const Server& server, unsigned rcode) {
+        server.ask_in_plain_case();
         const Client client = server.client();
         for (int i = 1; i <= 3; ++i) {
             const Reply reply = client.ask(kDb, type::a);
@@ -450,6 +451,7 @@ TEST_F(BadPeer, ANegativeTtlWithItsTopBitSetIsZero) {
         return say(reply_to(q, 3).authority(zone, 6, 0x80000000u, test::soa(zone, 0x80000000u)));
     });
     const Server server(yaml());
+    server.ask_in_plain_case();
     for (int i = 1; i <= 2; ++i) {
         EXPECT_EQ(server.client().ask(kDb, type::a).rcode(), 3u);
         EXPECT_EQ(bad.asked(kDb, type::a), i);

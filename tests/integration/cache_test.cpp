@@ -99,6 +99,7 @@ TEST_F(Keeping, TtlsAreCutToTheCap) {
 TEST_F(Keeping, NoSuchNameIsKeptForTheCapOfThePeer) {
     peer.otherwise(no_such_name(kZone, 3600));
     const Server server(yaml());
+    server.ask_in_plain_case();
     const Client client = server.client();
     const Reply first = client.ask(kDb, type::a);
     EXPECT_EQ(first.rcode(), 3u);
@@ -132,6 +133,7 @@ TEST_F(Keeping, AForwarderMayBeBelievedLonger) {
 TEST_F(Keeping, NegativeAnswersWithoutSoaAreNotKept) {
     peer.otherwise({.rcode = 3, .flags = dns::kFlagAa});
     const Server server(yaml());
+    server.ask_in_plain_case();
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).rcode(), 3u);
     EXPECT_EQ(client.ask(kDb, type::a).rcode(), 3u);
@@ -141,6 +143,7 @@ TEST_F(Keeping, NegativeAnswersWithoutSoaAreNotKept) {
 TEST_F(Keeping, NoDataIsKeptByType) {
     peer.otherwise({.authorities = {soa(kZone)}});
     const Server server(yaml("", ", negative_ttl: 30s"));
+    server.ask_in_plain_case();
     const Client client = server.client();
     for (int i = 0; i < 2; ++i) {
         const Reply reply = client.ask(kDb, type::https);

@@ -49,6 +49,7 @@ TEST_F(Denial, AnotherServerAtThePeersAddressDeniesNothing) {
     for (const Says& lame : {kRootsDenial, with_soa("corp.test", 3), with_soa("corp.test", 0),
                              with_soa("sub.db.west.example", 3)}) {
         const Server server(yaml());
+        server.ask_in_plain_case();
         const Client client = server.client();
         first.on(kDb, type::a, address(kDb, 0));
         EXPECT_EQ(client.ask(kDb, type::a).answers(), kKnown);
@@ -113,6 +114,7 @@ TEST_F(Denial, OfPtrNamesAnySoaOfTheReverseTreeProves) {
 
 TEST_F(Denial, WithoutSoaAPeerIsBelievedOnceItHasGivenData) {
     const Server server(yaml());
+    server.ask_in_plain_case();
     const Client client = server.client();
     first.otherwise(bare(3));
     const Reply doubted = client.ask("a.west.example", type::a);
@@ -143,6 +145,7 @@ TEST_F(Denial, WithAuthorityOrFromAForwarderItIsPassedOn) {
     second.otherwise(bare(3));
     for (const char* zone : {".", "west.example"}) {
         const Server server(forward(zone));
+        server.ask_in_plain_case();
         const int before = first.asked() + second.asked();
         EXPECT_EQ(server.client().ask(kDb, type::a).rcode(), 3u);
         EXPECT_EQ(first.asked() + second.asked(), before + 2) << "two of them say so";
@@ -178,11 +181,13 @@ TEST_F(Denial, TheRootsSoaProvesForTheForwarderOfTheRootOnly) {
     second.otherwise(kRootsDenial);
     {
         const Server server(forward("."));
+        server.ask_in_plain_case();
         for (int i = 0; i < 2; ++i)
             EXPECT_EQ(server.client().ask("x.nowhere", type::a).rcode(), 3u);
         EXPECT_EQ(first.asked() + second.asked(), 1) << "believed, and kept";
     }
     const Server server(forward("corp.test"));
+    server.ask_in_plain_case();
     const Reply reply = server.client().ask("x.corp.test", type::a);
     EXPECT_EQ(reply.ede(), 20) << reply.ede_text();
 }
@@ -192,6 +197,7 @@ TEST_F(Denial, NxdomainForOneTypeHidesNoOther) {
     first.otherwise(with_soa("west.example", 3));
     first.on(kDb, type::a, address(kDb, 0));
     Server server(yaml());
+    server.ask_in_plain_case();
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).answers(), kKnown);
     for (int i = 0; i < 2; ++i) EXPECT_EQ(client.ask(kDb, type::aaaa).rcode(), 3u);
@@ -208,6 +214,7 @@ TEST_F(Denial, NxdomainForTheTypeItselfDeletes) {
     first.otherwise(with_soa("west.example", 3));
     first.on(kDb, type::a, address(kDb, 0));
     Server server(yaml());
+    server.ask_in_plain_case();
     const Client client = server.client();
     EXPECT_EQ(client.ask(kDb, type::a).answers(), kKnown);
     first.on(kDb, type::a, with_soa("west.example", 3));

@@ -94,6 +94,14 @@ public:
             if (upstream->label == label)
                 upstream->health->enter(state, Clock::now(), std::chrono::system_clock::now());
     }
+    /// From now on questions leave in plain letter case: a test that counts them must not count
+    /// those that ask whether a denial was one of the letter case.
+    void ask_in_plain_case() const {
+        for (const auto& upstream : snapshot_->upstreams)
+            for (const auto& endpoint : upstream->endpoints)
+                for (unsigned i = 0; i < upstream::LetterCase::kEventsMax; ++i)
+                    endpoint->letter_case().note_changed(Clock::now());
+    }
     void drain(Duration deadline) {
         for (const auto& worker : workers_) worker->drain(deadline);
     }
