@@ -34,7 +34,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr Seconds kTlsLook{60};         // how often it is looked whether session tickets' keys are old
+constexpr Seconds kTlsLook{60};  // how often it is looked whether session tickets' keys are old
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
 
 // Who we are in hop marks: nobody else has the same, and a restart is somebody new.
@@ -217,8 +217,8 @@ void Program::set_query_log() {
         workers_[i]->observe(on ? observers_[i] : nullptr);
 }
 
-// Session tickets' keys are made anew with the context. (Certificates that were replaced come with a
-// reload.)
+// Session tickets' keys are made anew with the context. (Certificates that were replaced come with
+// a reload.)
 void Program::watch_tls() {
     tls_timer_.expires_after(kTlsLook);
     tls_timer_.async_wait([this](const boost::system::error_code& error) {

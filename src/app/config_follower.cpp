@@ -81,6 +81,7 @@ void ConfigFollower::run() {
     // Of what was read at start: unknown when it has been changed since.
     digest_ = digest_of(files_);
     if (stamps_of(files_) != read_) digest_.reset();
+    log::debug("following files", {{"count", std::to_string(files_.size())}});
     for (std::unique_lock lock(mutex_); !stopping_;) {
         wake_.wait_for(lock, debounce_.pending() ? kLookSoon : kLook,
                        [this] { return requested_ || stopping_; });
@@ -117,9 +118,8 @@ void ConfigFollower::look(bool requested) {
     digest_ = digest_of(files_);
     if (stamps_of(files_) != read_) digest_.reset();
     debounce_.done(read_);
-    boost::asio::post(io_, [this, taken = std::move(reading)]() mutable {
-        taken_(std::move(taken));
-    });
+    boost::asio::post(io_,
+                      [this, taken = std::move(reading)]() mutable { taken_(std::move(taken)); });
 }
 
 Reading ConfigFollower::read() {

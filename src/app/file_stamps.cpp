@@ -41,7 +41,8 @@ void mix_file(std::uint64_t& digest, const std::string& path) {
         size += static_cast<std::uint64_t>(got);
         mix(digest, {part.data(), static_cast<std::size_t>(got)});
     }
-    mix(digest, std::to_string(found.st_size) + " octets");  // so that no octet moves on to the next file
+    mix(digest,
+        std::to_string(found.st_size) + " octets");  // so that no octet moves on to the next file
 }
 
 }  // namespace

@@ -30,9 +30,9 @@ public:
     explicit SnapshotBuilder(std::uint64_t node_id = 0) noexcept : node_id_(node_id) {}
     std::uint64_t node_id() const noexcept { return node_id_; }
 
-    /// Reads the certificates and keys for a configuration's upstreams over TLS, to be used from the
-    /// next build on together with `zones`. All or none: an error (a file that changed since the
-    /// configuration was checked) leaves the former ones.
+    /// Reads the certificates and keys for a configuration's upstreams over TLS, to be used from
+    /// the next build on together with `zones`. All or none: an error (a file that changed since
+    /// the configuration was checked) leaves the former ones.
     Result<void> take_files(const config::Config& config, ZoneList zones);
     /// The same with the zones read here.
     Result<void> load_files(const config::Config& config);

@@ -102,8 +102,7 @@ void tell(const std::string& file, const config::Loaded& loaded, const Streams& 
         return;
     }
     streams.out << name_of(file) << ": ok";
-    if (!loaded.warnings.empty())
-        streams.out << ", " << counted(loaded.warnings.size(), "warning");
+    if (!loaded.warnings.empty()) streams.out << ", " << counted(loaded.warnings.size(), "warning");
     streams.out << '\n';
     write_summary(*loaded.config, streams.out);
 }

@@ -114,8 +114,7 @@ std::string find_misspelt(const CLI::App& program, int argc, char** argv) {
     std::vector<KnownCommand> commands{known(program, "")};
     for (const CLI::App* command : program.get_subcommands({}))
         commands.push_back(known(*command, command->get_name()));
-    return find_misspelt(std::vector<std::string>(argv + std::min(argc, 1), argv + argc),
-                         commands);
+    return find_misspelt(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), commands);
 }
 
 }  // namespace
@@ -137,8 +136,8 @@ int run(int argc, char** argv) {
             ->required()
             ->type_name("FILE");
         CheckOptions checked;
-        CLI::App* check_command = program.add_subcommand(
-            "check", "Say every problem of configurations, or what they do");
+        CLI::App* check_command =
+            program.add_subcommand("check", "Say every problem of configurations, or what they do");
         check_command
             ->add_option("file", checked.files, "Configurations, YAML; - is standard input")
             ->required()

@@ -33,8 +33,8 @@ std::string unknown_option(const std::string& word, const KnownCommand& command)
 }
 
 std::string unexpected_word(const std::string& word, const KnownCommand& command) {
-    const bool has_file = std::ranges::find(command.options, "--config", &KnownOption::name) !=
-                          command.options.end();
+    const bool has_file =
+        std::ranges::find(command.options, "--config", &KnownOption::name) != command.options.end();
     return command.name + " takes no word '" + word + "' (hint: " +
            (has_file && word.find('.') != std::string::npos
                 ? "did you mean '--config " + word + "'?"

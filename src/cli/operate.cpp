@@ -2,6 +2,7 @@
 
 #include <boost/url/url.hpp>
 #include <ostream>
+#include <string_view>
 
 #include "cli/admin_client.hpp"
 #include "peerzone/config/config.hpp"
@@ -24,9 +25,15 @@ Result<SocketAddress> address_in(const std::string& file) {
 }
 
 Result<SocketAddress> address_of(const ServerChoice& server) {
+    constexpr std::string_view kHere = "localhost";
     if (!server.config_file.empty()) return address_in(server.config_file);
-    return SocketAddress::parse(server.address.empty() ? "127.0.0.1" : server.address,
-                                server::kAdminPort);
+    std::string address = server.address.empty() ? "127.0.0.1" : server.address;
+    if (address.starts_with(kHere)) address.replace(0, kHere.size(), "127.0.0.1");
+    const auto parsed = SocketAddress::parse(address, server::kAdminPort);
+    if (!parsed)
+        return fail(parsed.error().message +
+                    " (hint: --server takes ADDRESS or ADDRESS:PORT, such as 127.0.0.1:9153)");
+    return parsed;
 }
 
 int ask(const ServerChoice& server, const std::string& method, const std::string& target,

@@ -47,9 +47,9 @@ std::optional<Wrong> unbracketed(std::string_view text) {
                      "write " + meant};
     const bool own = ip->is_unspecified() || host == "::1";
     if (!own && !looks_like_port(port)) return {};
-    return Wrong{in_quotes(text) + " can be read in two ways: address and port need brackets",
-                 "write " + meant + ", or \"[" + std::string(text) +
-                     "]\" if all of it is the address"};
+    return Wrong{
+        in_quotes(text) + " can be read in two ways: address and port need brackets",
+        "write " + meant + ", or \"[" + std::string(text) + "]\" if all of it is the address"};
 }
 
 // How others write what is an address and a port here: 10.2.0.10#53 (dnsmasq), 10.2.0.10@53

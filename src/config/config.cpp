@@ -1,5 +1,6 @@
 #include "peerzone/config/config.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "config/draft.hpp"
 #include "config/reader.hpp"
 #include "config/tree.hpp"
+#include "peerzone/upstream/resolv_conf.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -63,10 +65,31 @@ bool is_manifest(const Value& whole) {
                    "): give that as a file of its own";
     }
     if (!has_version || kind.empty()) return false;
-    whole.problem("this is a Kubernetes object (kind " + in_quotes(kind) +
-                      "), not the configuration in it",
-                  hint);
+    whole.problem(
+        "this is a Kubernetes object (kind " + in_quotes(kind) + "), not the configuration in it",
+        hint);
     return true;
+}
+
+bool needs_bootstrap(const upstream::Options& upstream) {
+    return std::ranges::any_of(upstream.endpoints, [](const upstream::EndpointSpec& spec) {
+        return !spec.host.empty() || !spec.srv.empty();
+    });
+}
+
+// The servers that resolve endpoints' host names, where the file leaves them to the system.
+void check_default_bootstrap(Draft& draft) {
+    const Config& config = draft.config;
+    if (!std::ranges::any_of(config.peers, needs_bootstrap) &&
+        !std::ranges::any_of(config.forwards, needs_bootstrap) &&
+        !(config.local && needs_bootstrap(*config.local)))
+        return;
+    const auto read = upstream::read_resolv_conf(config.bootstrap.front().resolv_conf);
+    if (!read)
+        draft.problems.add({}, "bootstrap", read.error().message,
+                           "host names of endpoints cannot be resolved without: bootstrap: "
+                           "[ADDRESS] names a server",
+                           Problem::Kind::warning);
 }
 
 void read_document(const TreeNode& root, Draft& draft) {
@@ -79,12 +102,17 @@ void read_document(const TreeNode& root, Draft& draft) {
             if (reader.key == "workers" || !value->is_left_out()) reader.read(*value, draft);
     check(draft);
     check_tls(draft);
+    if (map.get("bootstrap") == nullptr) check_default_bootstrap(draft);
 }
 
 Loaded failed(const std::string& file, std::string message) {
+    std::error_code ignored;
+    std::string hint;
+    if (std::filesystem::path(file).is_relative())
+        hint = "looked for in " + std::filesystem::current_path(ignored).string();
     Loaded loaded;
     loaded.problems.push_back(
-        Problem{file, 0, 0, "", std::move(message), "", Problem::Kind::unavailable});
+        Problem{file, 0, 0, "", std::move(message), std::move(hint), Problem::Kind::unavailable});
     return loaded;
 }
 

@@ -235,8 +235,8 @@ std::vector<std::pair<std::string, Value>> Value::named_entries(std::string_view
         if (!told)
             value.problem_at_key("'" + name + "' is a key of " + kind + ", not the name of one",
                                  empty != nullptr ? indent_hint(empty->first, empty->second)
-                                                  : std::string("the name comes first: ") +
-                                                        sample + ": {" + name + ": …}");
+                                                  : std::string("the name comes first: ") + sample +
+                                                        ": {" + name + ": …}");
         told = true;
         if (empty != nullptr)
             std::erase_if(result, [&](const auto& kept) { return kept.first == empty->first; });

@@ -78,10 +78,10 @@ void read_admin(const Value& value, Draft& draft) {
             std::to_array<std::string_view>({"off", "false", "none", "no", "disabled"});
         const bool off = !nearest(*given, kWords).empty();
         const bool meant = address.error().hint.starts_with("write ");
-        value.problem(address.error().message,
-                      off     ? did_you_mean("off")
-                      : meant ? address.error().hint
-                              : "off, or one address such as 127.0.0.1:9153");
+        value.problem(address.error().message, off ? did_you_mean("off")
+                                               : meant
+                                                   ? address.error().hint
+                                                   : "off, or one address such as 127.0.0.1:9153");
         return;
     }
     listen.admin = *address;

@@ -1,5 +1,5 @@
-// A scanner that knows just enough of YAML to tell comments and quoted texts from the rest. It never
-// decides whether a file is right, only what is said about one that is not.
+// A scanner that knows just enough of YAML to tell comments and quoted texts from the rest. It
+// never decides whether a file is right, only what is said about one that is not.
 #include "config/syntax.hpp"
 
 #include <algorithm>
@@ -41,10 +41,10 @@ void add_encoding_problem(std::string_view text, std::size_t at, const Mark& mar
         problems.add(mark, "", utf16 ? "this is UTF-16 text" : "a NUL octet: this is not text",
                      "save the file as UTF-8");
     else if (octet < 0x20 || octet == 0x7f)
-        problems.add(mark, "",
-                     std::string("a control character (0x") + kHex[octet >> 4] + kHex[octet & 15] +
-                         ")",
-                     "remove it");
+        problems.add(
+            mark, "",
+            std::string("a control character (0x") + kHex[octet >> 4] + kHex[octet & 15] + ")",
+            "remove it");
     else
         problems.add(mark, "", "this is not UTF-8 text", "save the file as UTF-8");
 }
@@ -168,10 +168,9 @@ std::optional<SyntaxProblem> find_indented_start(std::string_view text) {
             if (indent == 0 || content[0] == '{' || content[0] == '[') return std::nullopt;
             first = Mark{number, indent + 1};
         } else if (indent + 1 < first->column) {
-            return SyntaxProblem{*first,
-                                 "the first line is indented, deeper than line " +
-                                     std::to_string(number),
-                                 "keys of the same level start in the same column"};
+            return SyntaxProblem{
+                *first, "the first line is indented, deeper than line " + std::to_string(number),
+                "keys of the same level start in the same column"};
         }
     }
     return std::nullopt;
@@ -209,8 +208,9 @@ std::string syntax_hint(std::string_view text, const Mark& mark, std::string_vie
 // `.:53 {` and the like, as against `cluster: {` of YAML.
 bool begins_server_block(std::string_view line) {
     const std::string_view head = trimmed(line.substr(0, line.find('{')));
-    const bool is_word = head.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                "0123456789.:/_*()$- ,") == std::string_view::npos;
+    const bool is_word = head.find_first_not_of(
+                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "0123456789.:/_*()$- ,") == std::string_view::npos;
     return line.find('{') != std::string_view::npos && !head.empty() && is_word &&
            !head.ends_with(':') && head[0] != '-' && !head.ends_with('$');
 }
@@ -234,12 +234,13 @@ struct OddSpace {
     const char* name;
 };
 
-constexpr auto kOddSpaces = std::to_array<OddSpace>({{"\xc2\xa0", "a no-break space (U+00A0)"},
-                                                     {"\xe2\x80\xaf", "a no-break space (U+202F)"},
-                                                     {"\xe2\x80\x87", "a figure space (U+2007)"},
-                                                     {"\xe2\x80\x8b", "a zero-width space (U+200B)"},
-                                                     {"\xe3\x80\x80", "a wide space (U+3000)"},
-                                                     {"\xef\xbb\xbf", "a byte order mark (U+FEFF)"}});
+constexpr auto kOddSpaces =
+    std::to_array<OddSpace>({{"\xc2\xa0", "a no-break space (U+00A0)"},
+                             {"\xe2\x80\xaf", "a no-break space (U+202F)"},
+                             {"\xe2\x80\x87", "a figure space (U+2007)"},
+                             {"\xe2\x80\x8b", "a zero-width space (U+200B)"},
+                             {"\xe3\x80\x80", "a wide space (U+3000)"},
+                             {"\xef\xbb\xbf", "a byte order mark (U+FEFF)"}});
 
 }  // namespace
 
@@ -279,8 +280,7 @@ void replace_odd_spaces(std::string& text, Problems& problems) {
             found.push_back({plain.at, &space});
             if (plain.mark.line == told_line || ++told > kToldMax) continue;
             told_line = plain.mark.line;
-            problems.add(plain.mark, "",
-                         std::string(space.name) + ", which is a letter for YAML",
+            problems.add(plain.mark, "", std::string(space.name) + ", which is a letter for YAML",
                          "write an ordinary space; those come with copying from a web page");
         }
     });

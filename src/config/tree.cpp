@@ -45,8 +45,7 @@ public:
     NodePtr root() const { return root_; }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
-        if (started_)
-            throw SecondDocument{mark_of(mark)};
+        if (started_) throw SecondDocument{mark_of(mark)};
         started_ = true;
     }
     void OnDocumentEnd() override {}

@@ -68,7 +68,8 @@ void read_upstream_tls(const Map& upstream, std::string_view section_path,
     if (!complete) return;
     for (const upstream::TlsProblem& problem : upstream::check_tls(tls))
         for (const File& file : files_of(tls))
-            if (const Value* place = map.get(problem.key); place != nullptr && file.key == problem.key)
+            if (const Value* place = map.get(problem.key);
+                place != nullptr && file.key == problem.key)
                 place->problem(problem.message, "", kind_of_trouble(file.path));
 }
 

@@ -81,11 +81,10 @@ std::string respelled(std::string_view text, const std::array<Spelling, N>& spel
 }
 
 constexpr std::array<Spelling, 20> kDurationSpellings = {
-    {{"ms", "ms"},     {"msec", "ms"},    {"millis", "ms"}, {"milliseconds", "ms"},
-     {"s", "s"},       {"sec", "s"},      {"secs", "s"},    {"second", "s"},
-     {"seconds", "s"}, {"m", "m"},        {"min", "m"},     {"mins", "m"},
-     {"minute", "m"},  {"minutes", "m"},  {"h", "h"},       {"hour", "h"},
-     {"hours", "h"},   {"d", "d"},        {"day", "d"},     {"days", "d"}}};
+    {{"ms", "ms"},  {"msec", "ms"}, {"millis", "ms"}, {"milliseconds", "ms"}, {"s", "s"},
+     {"sec", "s"},  {"secs", "s"},  {"second", "s"},  {"seconds", "s"},       {"m", "m"},
+     {"min", "m"},  {"mins", "m"},  {"minute", "m"},  {"minutes", "m"},       {"h", "h"},
+     {"hour", "h"}, {"hours", "h"}, {"d", "d"},       {"day", "d"},           {"days", "d"}}};
 constexpr std::array<Spelling, 14> kSizeSpellings = {{{"b", "B"},
                                                       {"bytes", "B"},
                                                       {"k", "KiB"},
@@ -154,7 +153,9 @@ Parsed<std::string> expand_environment(const std::string& text) {
                          "write $${ for a literal ${"};
         const char* value =
             std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-        if (value == nullptr) return Wrong{"the environment variable " + name + " is not set", ""};
+        if (value == nullptr)
+            return Wrong{"the environment variable " + name + " is not set",
+                         "set it for the process, or write $${ for a literal ${"};
         result += text.substr(at, found - at) + value;
         at = close + 1;
     }

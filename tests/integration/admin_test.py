@@ -212,7 +212,7 @@ class AdminTest(unittest.TestCase):
             other.listen()
             self.write()
             server = self.start()
-            self.assertEqual(server.wait(), 1)
+            self.assertEqual(server.wait(), 3)
             self.assertIn(f"listen.admin: listen on tcp 127.0.0.1:{self.admin}: Address already in use", server.log())
 
     def test_a_taken_default_address_is_a_warning(self):

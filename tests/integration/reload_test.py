@@ -42,6 +42,7 @@ class ReloadTest(unittest.TestCase):
     def start(self, address="10.0.0.1", config=None):
         self.server = Instance(PROGRAM, config or self.config, self.folder / "log")
         self.addCleanup(self.server.end)
+        self.server.wait_for_log("following files")
         self.expect(address)
 
     def expect(self, address):
@@ -209,7 +210,7 @@ class ReloadTest(unittest.TestCase):
 
     def test_what_is_changed_in_the_moment_of_the_start_is_seen(self):
         zone = self.folder / "corp.zone"
-        many = "".join(f"h{i} A 10.1.{i // 250}.{i % 250}\n" for i in range(20000))
+        many = "".join(f"h{i} A 10.1.{i // 250}.{i % 250}\n" for i in range(1000))
         zone.write_text(HEAD + many + "db A 10.0.0.1\n")
         self.config.write_text(self.text("  corp.internal: {file: corp.zone}\n"))
         self.server = Instance(PROGRAM, self.config, self.folder / "log")

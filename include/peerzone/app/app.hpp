@@ -10,7 +10,8 @@ namespace peerzone::app {
 
 // The process's exit status. A supervisor need not try again after 1: only an editor helps.
 inline constexpr int kExitConfiguration = 1;  ///< the configuration is wrong
-inline constexpr int kExitUnavailable = 3;    ///< an address or a file cannot be had, perhaps only now
+inline constexpr int kExitUnavailable =
+    3;  ///< an address or a file cannot be had, perhaps only now
 
 /// The status for these problems, of which there are some.
 int exit_status(const std::vector<config::Problem>& problems) noexcept;

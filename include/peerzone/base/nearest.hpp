@@ -7,8 +7,8 @@
 
 namespace peerzone {
 
-/// The candidate that differs from `word`, in whatever case, by the fewest edits; empty when none is
-/// near. Candidates are in lower case.
+/// The candidate that differs from `word`, in whatever case, by the fewest edits; empty when none
+/// is near. Candidates are in lower case.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 /// "did you mean 'x'?", or nothing for nothing.

@@ -64,9 +64,9 @@ struct Config {
 };
 
 struct Loaded {
-    std::optional<Config> config;   ///< empty exactly when there are problems
-    std::vector<Problem> problems;  ///< all of them, in the file's order
-    std::vector<Problem> warnings;  ///< with and without problems, in the file's order
+    std::optional<Config> config;    ///< empty exactly when there are problems
+    std::vector<Problem> problems;   ///< all of them, in the file's order
+    std::vector<Problem> warnings;   ///< with and without problems, in the file's order
     std::vector<std::string> files;  ///< that it names and that are read with it, resolv.conf left
                                      ///< out; as far as they are known when there are problems
 };

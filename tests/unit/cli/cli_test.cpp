@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -106,7 +108,7 @@ TEST_F(Cli, AWrongCommandLineIsStatusTwo) {
              {"check"},
              {"explode"},
              {"serve", "--config"},
-             {"check", "a", "b"},
+             {"check", "--json"},
              {"flush"},
              {"flush", "a.test", "--zone", "b.test"},
              {"hold"},
@@ -117,6 +119,95 @@ TEST_F(Cli, AWrongCommandLineIsStatusTwo) {
         EXPECT_THAT(outcome.out, IsEmpty());
         EXPECT_THAT(outcome.err, Not(IsEmpty()));
     }
+}
+
+TEST_F(Cli, TheWrongWordIsNamed) {
+    const auto said = [](const std::vector<std::string>& words) {
+        const Outcome outcome = call(words);
+        EXPECT_EQ(outcome.status, 2);
+        return outcome.err;
+    };
+    EXPECT_EQ(said({"serve", "--confg", "x"}),
+              "peerzone: the option '--confg' is not known (hint: did you mean '--config'?)\n");
+    EXPECT_EQ(said({"serve", "--confg=x"}),
+              "peerzone: the option '--confg' is not known (hint: did you mean '--config'?)\n");
+    EXPECT_EQ(said({"serve", "-x"}),
+              "peerzone: the option '-x' is not known (hint: see peerzone serve --help)\n");
+    EXPECT_EQ(said({"--verson"}),
+              "peerzone: the option '--verson' is not known (hint: did you mean '--version'?)\n");
+    EXPECT_EQ(said({"chekc", "pz.yaml"}),
+              "peerzone: the command 'chekc' is not known (hint: did you mean 'check'?)\n");
+    EXPECT_EQ(said({"frobnicate"}),
+              "peerzone: the command 'frobnicate' is not known (hint: there are serve, check, "
+              "status, flush, hold, release)\n");
+    EXPECT_EQ(said({"serve", "pz.yaml"}),
+              "peerzone: serve takes no word 'pz.yaml' (hint: did you mean '--config pz.yaml'?)\n");
+    EXPECT_EQ(said({"status", "westus"}),
+              "peerzone: status takes no word 'westus' (hint: see peerzone status --help)\n");
+    EXPECT_THAT(said({"flush", "--zone", "-odd.test", "--per", "x"}), HasSubstr("'--per'"));
+    EXPECT_THAT(said({"serve"}), HasSubstr("--config is required"));
+}
+
+TEST_F(Cli, CheckTakesSeveralFilesAndTheWorstCounts) {
+    const std::string good = write("good.yaml", "workers: 1\n");
+    const std::string bad = write("bad.yaml", "wrokers: 1\n");
+    const std::string none = (folder_ / "none.yaml").string();
+    Outcome outcome = call({"check", good, bad, none});
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.out, HasSubstr(good + ": ok\n"));
+    EXPECT_THAT(outcome.err,
+                AllOf(HasSubstr(bad + ":1:1: wrokers"), HasSubstr(none + ": cannot be read")));
+    EXPECT_EQ(call({"check", good, none}).status, 3);
+    EXPECT_EQ(call({"check", good, good}).status, 0);
+}
+
+TEST_F(Cli, CheckReadsStandardInput) {
+    const auto checked = [](const std::string& text) {
+        std::istringstream in(text);
+        std::streambuf* const before = std::cin.rdbuf(in.rdbuf());
+        const Outcome outcome = call({"check", "-"});
+        std::cin.rdbuf(before);
+        return outcome;
+    };
+    EXPECT_THAT(checked("workers: 1\n").out, HasSubstr("<stdin>: ok\n"));
+    const Outcome outcome = checked("wrokers: 1\n");
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("<stdin>:1:1: wrokers"));
+    EXPECT_EQ(checked("").status, 1);
+    EXPECT_THAT(checked(std::string(std::size_t{2} << 20, '#')).err, HasSubstr("larger than 1MiB"));
+}
+
+TEST_F(Cli, CheckAsJson) {
+    const std::string good = write("good.yaml", "log:\n");
+    const std::string bad = write("bad.yaml", "cache: {sise: \"\\\"\"}\n");
+    const Outcome outcome = call({"check", "--json", good, bad});
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.err, IsEmpty());
+    EXPECT_EQ(outcome.out,
+              R"({"ok":false,"files":[{"file":")" + good +
+                  R"(","ok":true,"problems":[{"severity":"warning","file":")" + good +
+                  R"(","line":1,"column":1,"path":"log","message":"is empty, as if it were not )"
+                  R"(there","hint":"indent below it what belongs to it, or remove the key"}]},)"
+                  R"({"file":")" +
+                  bad + R"(","ok":false,"problems":[{"severity":"error","file":")" + bad +
+                  R"(","line":1,"column":9,"path":"cache.sise","message":"unknown key 'sise'",)"
+                  R"("hint":"did you mean 'size'?"}]}]})"
+                  "\n");
+}
+
+TEST_F(Cli, WarningsAreCountedAndNoProblem) {
+    const Outcome outcome = call({"check", write("pz.yaml", "log:\n")});
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_THAT(outcome.out, HasSubstr("pz.yaml: ok, 1 warning\n"));
+    EXPECT_THAT(outcome.err, HasSubstr("pz.yaml:1:1: warning: log: is empty"));
+}
+
+TEST_F(Cli, CheckOfAConfigurationWhoseFilesAreMissing) {
+    const std::string yaml = "zones: {a.test: {file: none.zone}}\n";
+    EXPECT_EQ(call({"check", write("pz.yaml", yaml)}).status, 3);
+    EXPECT_EQ(call({"check", write("pz.yaml", yaml + "wrokers: 1\n")}).status, 1);
+    write("none.zone", "nonsense\n");
+    EXPECT_EQ(call({"check", write("pz.yaml", yaml)}).status, 1);
 }
 
 TEST_F(Cli, CheckSaysEveryProblemAndExitsOne) {
@@ -137,22 +228,24 @@ TEST_F(Cli, CheckSaysEveryProblemAndExitsOne) {
 TEST_F(Cli, CheckOfAFileThatIsNotThere) {
     const std::string file = (folder_ / "none.yaml").string();
     const Outcome outcome = call({"check", file});
-    EXPECT_EQ(outcome.status, 1);
+    EXPECT_EQ(outcome.status, 3);
     EXPECT_EQ(outcome.err,
               file + ": cannot be read: No such file or directory\n" + file + ": 1 problem\n");
 }
 
 TEST_F(Cli, CheckSummarisesARightConfiguration) {
+    const std::string resolv_conf = write("resolv.conf", "nameserver 192.0.2.53\n");
     const std::string file =
         write("pz.yaml",
               "cluster: {name: eastus}\n"
+              "bootstrap: [192.0.2.53]\n"
               "listen: {dns: [\"127.0.0.1:5300\"]}\n"
               "local: {forward: {endpoints: [10.96.0.10], reverse: [10.1.0.0/16]}}\n"
               "peers:\n"
               "  westus: {zones: [w.test, v.test], endpoints: [10.2.0.10, "
               "dns.example.com]}\n"
               "zones: {x.test: {records: [db 300 IN A 10.0.0.5]}}\n"
-              "forward: {.: {endpoints: [\"resolv.conf:/etc/resolv.conf\"]}}\n"
+              "forward: {.: {endpoints: [\"resolv.conf:resolv.conf\"]}}\n"
               "views: [{name: pods, clients: [10.1.0.0/16]}]\n");
     const Outcome outcome = call({"check", file});
     EXPECT_EQ(outcome.status, 0);
@@ -165,7 +258,9 @@ TEST_F(Cli, CheckSummarisesARightConfiguration) {
                   "  local     cluster.local -> 10.96.0.10:53 (reverse 10.1.0.0/16)\n"
                   "  peers     westus: w.test, v.test -> 10.2.0.10:53, dns.example.com:53\n"
                   "  zones     x.test <- 1 record\n"
-                  "  forward   . -> resolv.conf:/etc/resolv.conf\n"
+                  "  forward   . -> resolv.conf:" +
+                  resolv_conf +
+                  "\n"
                   "  views     pods: 10.1.0.0/16\n");
 }
 

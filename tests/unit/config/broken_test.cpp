@@ -228,7 +228,8 @@ limits: {tcp_write_queue_max: 64KiB}
     {"UnsetVariable",
      R"(cluster: {name: "${PEERZONE_TEST_UNSET}"}
 )",
-     {"pz.yaml:1:17: cluster.name: the environment variable PEERZONE_TEST_UNSET is not set"}},
+     {"pz.yaml:1:17: cluster.name: the environment variable PEERZONE_TEST_UNSET is not set "
+      "(hint: set it for the process, or write $${ for a literal ${)"}},
     {"BrokenVariable",
      R"(cluster: {name: "${REGION"}
 )",
@@ -358,7 +359,8 @@ const Broken kPeers[] = {
       "that starts with '[' needs quotes, such as \"[::1]:53\")",
       "pz.yaml:10:38: peers.westus.endpoints[5].port: unknown key 'port' (hint: the records of the "
       "name say the port)",
-      "pz.yaml:11:9: peers.westus.endpoints[6].srv: a text is expected, not nothing (hint: write its "
+      "pz.yaml:11:9: peers.westus.endpoints[6].srv: a text is expected, not nothing (hint: write "
+      "its "
       "value behind it, or remove the key)"}},
     {"BootstrapSrv",
      R"(bootstrap:

@@ -48,9 +48,11 @@ const Mistake kText[] = {
      "cluster: {name: \"\xc2\xa0\"}\n",
      {"pz.yaml:2:1: a no-break space (U+00A0), which is a letter for YAML (hint: write an ordinary "
       "space; those come with copying from a web page)",
-      "pz.yaml:3:13: a no-break space (U+202F), which is a letter for YAML (hint: write an ordinary "
+      "pz.yaml:3:13: a no-break space (U+202F), which is a letter for YAML (hint: write an "
+      "ordinary "
       "space; those come with copying from a web page)",
-      "pz.yaml:4:17: cluster.name: '\xc2\xa0' is not a name for a cluster, peer or view (hint: 1 to "
+      "pz.yaml:4:17: cluster.name: '\xc2\xa0' is not a name for a cluster, peer or view (hint: 1 "
+      "to "
       "63 letters, digits, '-', '_' or '.')"}},
     {"Nul",
      std::string("workers: 1\ncluster: {name: a\0b}\n", 33),
@@ -194,7 +196,8 @@ views:
       "what belongs to it, or remove the key)",
       "pz.yaml:3:8: warning: local: is empty, as if it were not there (hint: indent below it what "
       "belongs to it, or remove the key)",
-      "pz.yaml:5:53: warning: peers.westus.reverse: is empty, as if it were not there (hint: indent "
+      "pz.yaml:5:53: warning: peers.westus.reverse: is empty, as if it were not there (hint: "
+      "indent "
       "below it what belongs to it, or remove the key)",
       "pz.yaml:6:1: warning: views: is empty, as if it were not there (hint: indent below it what "
       "belongs to it, or remove the key)"}},
@@ -202,7 +205,8 @@ views:
      "peers: {westus: {zones: , endpoints: }}\n",
      {"pz.yaml:1:18: peers.westus.zones: a list is expected, not nothing (hint: write its value "
       "behind it, or remove the key)",
-      "pz.yaml:1:27: peers.westus.endpoints: a list is expected, not nothing (hint: write its value "
+      "pz.yaml:1:27: peers.westus.endpoints: a list is expected, not nothing (hint: write its "
+      "value "
       "behind it, or remove the key)"}},
 };
 INSTANTIATE_TEST_SUITE_P(Indentation, Mistakes, testing::ValuesIn(kIndentation), name_of);
@@ -210,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(Indentation, Mistakes, testing::ValuesIn(kIndentation),
 std::string peer(const std::string& endpoint) {
     return "peers: {w: {zones: [w.test], endpoints: ['" + endpoint + "']}}\n";
 }
-constexpr char kEndpoint[] = "pz.yaml:1:41: peers.w.endpoints[0]: ";
+constexpr char kEndpoint[] = "pz.yaml:1:42: peers.w.endpoints[0]: ";
 
 const Mistake kValues[] = {
     {"Ipv6AndPortThatAreAnAddress",

@@ -27,8 +27,7 @@ Parsing parse(const std::string& text) {
     Parsing result{parse_tree(text, problems), {}};
     std::vector<Problem> found, warnings;
     std::move(problems).take_sorted(found, warnings);
-    for (const Problem& problem : found)
-        result.problems.push_back(problem.to_text());
+    for (const Problem& problem : found) result.problems.push_back(problem.to_text());
     EXPECT_EQ(result.root == nullptr, !result.problems.empty());
     return result;
 }
@@ -136,7 +135,9 @@ TEST(Tree, RubbishIsAProblemNeverAnException) {
 
 TEST(Tree, OnlyUtf8) {
     const std::string broken = "t.yaml:1:2: this is not UTF-8 text (hint: save the file as UTF-8)";
-    EXPECT_THAT(parse(std::string("a\0b", 3)).problems, ElementsAre(broken));
+    EXPECT_THAT(parse(std::string("a\0b", 3)).problems,
+                ElementsAre("t.yaml:1:2: a NUL octet: this is not text (hint: save the file as "
+                            "UTF-8)"));
     EXPECT_THAT(parse("a\x80").problems, ElementsAre(broken));
     EXPECT_THAT(parse("a\xc0\xaf").problems, ElementsAre(broken));
     EXPECT_THAT(parse("a\xed\xa0\x80").problems, ElementsAre(broken));
@@ -145,7 +146,7 @@ TEST(Tree, OnlyUtf8) {
     EXPECT_THAT(parse("\xff\xfe"
                       "a\0")
                     .problems,
-                ElementsAre(HasSubstr("1:1: this is not UTF-8")));
+                ElementsAre(HasSubstr("1:1: this is UTF-16 text")));
     EXPECT_THAT(parse("a: \xe2\x82\xac \xf0\x9f\x99\x82\n").problems, IsEmpty());
 }
 
