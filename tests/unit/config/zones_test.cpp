@@ -57,6 +57,25 @@ TEST_F(Zones, RecordsAndFilesRelativeToTheConfiguration) {
     EXPECT_EQ(loaded.config->zones[1].file, "");
 }
 
+TEST_F(Zones, WhatIsLeftOutOfAZoneIsAWarningWithItsPlace) {
+    const std::string zone = write("corp.zone", "sub NS ns\nsub TXT beside\n");
+    const Loaded loaded = load(write("pz.yaml",
+                                     "zones:\n"
+                                     "  corp.internal: {file: corp.zone}\n"
+                                     "  extra.internal:\n"
+                                     "    records:\n"
+                                     "      - dn DNAME other\n"
+                                     "      - x.dn A 10.0.0.5\n"));
+    ASSERT_TRUE(loaded.config) << "it is served all the same";
+    EXPECT_THAT(problem_lines(loaded), IsEmpty());
+    ASSERT_EQ(loaded.warnings.size(), 2u);
+    EXPECT_THAT(loaded.warnings[0].to_text(),
+                StartsWith(zone + ":2: warning: zones.corp.internal.file: 'sub.corp.internal. 30 "
+                                  "IN TXT \"beside\"': ignored, beside the delegation"));
+    EXPECT_THAT(loaded.warnings[1].to_text(),
+                HasSubstr("pz.yaml:6:9: warning: zones.extra.internal.records[1]: 'x.dn."));
+}
+
 TEST_F(Zones, ABadRecordIsReportedAtItsItem) {
     EXPECT_THAT(problem_lines("zones:\n"
                               "  extra.internal:\n"
