@@ -157,7 +157,7 @@ def wait_until_answered(test, address, name, seconds=10.0):
 # One endpoint slow now and then
 
 
-RTT, SLOW_EVERY, SLOW_BY = 0.002, 10, 0.3
+RTT, SLOW_EVERY, SLOW_BY = 0.002, 50, 0.3
 EXTRA = 1.05
 
 
@@ -176,7 +176,7 @@ def hedge_round(test):
     with Scene(test, west=3) as scene:
         endpoints = scene.endpoints
         endpoints.set(scene.west, delay=RTT)
-        endpoints.set(scene.west[:1], slow_every=SLOW_EVERY, slow_by=SLOW_BY)
+        endpoints.set(scene.west, slow_every=SLOW_EVERY, slow_by=SLOW_BY)
         took = {}
         for what, option in (("without", ", hedge: off"), ("with", "")):
             scene.start(westus=option)
