@@ -69,11 +69,12 @@ TEST_F(Zones, WhatIsLeftOutOfAZoneIsAWarningWithItsPlace) {
     ASSERT_TRUE(loaded.config) << "it is served all the same";
     EXPECT_THAT(problem_lines(loaded), IsEmpty());
     ASSERT_EQ(loaded.warnings.size(), 2u);
-    EXPECT_THAT(loaded.warnings[0].to_text(),
-                StartsWith(zone + ":2: warning: zones.corp.internal.file: 'sub.corp.internal. 30 "
-                                  "IN TXT \"beside\"': ignored, beside the delegation"));
+    EXPECT_THAT(
+        loaded.warnings[0].to_text(),
+        StartsWith(zone + ":2: warning: zones.\"corp.internal\".file: 'sub.corp.internal. 30 "
+                          "IN TXT \"beside\"': ignored, beside the delegation"));
     EXPECT_THAT(loaded.warnings[1].to_text(),
-                HasSubstr("pz.yaml:6:9: warning: zones.extra.internal.records[1]: 'x.dn."));
+                HasSubstr("pz.yaml:6:9: warning: zones.\"extra.internal\".records[1]: 'x.dn."));
 }
 
 TEST_F(Zones, ABadRecordIsReportedAtItsItem) {
