@@ -73,6 +73,22 @@ TEST_F(TlsClientTest, AQuestionIsAnsweredAndTheConnectionKept) {
     EXPECT_LT(endpoint().smoothed_rtt(), Millis(200));
 }
 
+TEST_F(TlsClientTest, AServerThatSaysGoodbyeAfterEachReplyStillAnswersThirtyAtOnce) {
+    upstream.options.deadline = Millis(4500);
+    FakeTlsServer& server = serve_tls(certified(), [](const Received& q) -> Reaction {
+        return {.messages = {q.answer()}, .hang_up = true};
+    });
+    std::vector<Answer> answers(30);
+    for (std::size_t i = 0; i < answers.size(); ++i)
+        start(answers[i], question("n" + std::to_string(i) + ".westus.example"));
+    ASSERT_TRUE(all_done(answers));
+    for (const Answer& answer : answers) EXPECT_TRUE(answer.asked.ok) << answer.asked.error_text;
+    EXPECT_GE(server.connections, 30);
+    EXPECT_EQ(count(Count::upstream_tls_failed), 0u);
+    EXPECT_EQ(count(Count::upstream_error), 0u);
+    EXPECT_FALSE(endpoint().last_loss());
+}
+
 TEST_F(TlsClientTest, ManyQuestionsShareAConnectionAndRepliesComeInAnyOrder) {
     std::vector<Octets> held;
     FakeTlsServer& server = serve_tls(certified(), [&](const Received& q) -> Reaction {
