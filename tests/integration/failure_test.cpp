@@ -31,6 +31,7 @@ TEST_F(Failing, AllEndpointsSayingServfailIsServfailThatNamesThePeer) {
     one.otherwise(failing(2));
     two.otherwise(failing(2));
     const Server server(yaml());
+    server.ask_in_plain_case();
     const Client client = server.client();
     const Reply first = client.ask(kDb, type::a);
     EXPECT_EQ(first.rcode(), 2u);

@@ -143,7 +143,7 @@ def peerzone(test, name, zones):
     address = test.address()
     config = 'workers: 1\nlisten: {dns: ["%s:%d"]}\nzones:\n' % address
     config += "".join("  %s: {file: %s}\n" % (zone, path) for zone, path in _files(test, name, zones).items())
-    return test.start_peerzone(name, config, address)
+    return test.start_peerzone(name + "-owner", config, address)  # a file of its own: peerzone follows what changes
 
 
 def authoritative(test, name, zones):

@@ -34,7 +34,7 @@ TEST(CheckReply, SurvivesDamagedReplies) {
             .record(1, {0xc0, 12}, 15, 1, 9, {0, 1, 0xc0, 16})};
     const Octets name = wire("www.example");
     std::mt19937 random(20240117);
-    std::array<unsigned, 7> seen{};
+    std::array<unsigned, static_cast<std::size_t>(ReplyKind::invalid) + 1> seen{};
     Octets out(65535);
     for (unsigned round = 0; round < 200'000; ++round) {
         Octets message = seeds[round % seeds.size()].octets();
