@@ -1,6 +1,6 @@
 // Servers that compare letter case: what a reply to a question in mixed case may have to do with
-// that, and what the reply to the same question in plain case then says (src/README.md, "Letter
-// case"). Pure, but for report_case().
+// that, and what the reply to the same question in plain case then says (src/README.md, "The
+// exchange"). Pure, but for report_case().
 #pragma once
 
 #include <cstdint>
