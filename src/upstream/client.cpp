@@ -309,6 +309,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
         };
     }
     if (step.doubts_case) counters.add(Count::upstream_case_doubted);
+    make_room(asking, now);  // so that three listen, this one included
     start(attempt, step.wire, now);
     if (step.copy_to != Step::kNone)
         send_copy(upstream, step.copy_to, step.copy_wire, asking.question, now);

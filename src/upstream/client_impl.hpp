@@ -45,7 +45,7 @@ struct Client::Impl {
         Step step;
         Role role = Role::late;
     };
-    static constexpr std::size_t kSidesMax = 2;  // so three attempts listen
+    static constexpr std::size_t kSidesMax = 3;
     /// One question while it waits, in the frame of ask().
     struct Asking {
         Asking(const Upstream& u, const Question& q, const Chase& chase, Time now)
@@ -87,7 +87,7 @@ struct Client::Impl {
     Detached beside(Asking& asking, Step step, Role role, Time now);
     void begin_beside(SideAttempt& side, Time now);
     void end_beside(SideAttempt& side, Endpoint& endpoint, const UpstreamHealth& health);
-    void join(Asking& asking, SideAttempt& side, Time now);
+    void make_room(Asking& asking, Time now);
     void silent(SideAttempt& side);
     void beat(Asking& asking, Time now);
     void note_loss(bool became_suspect, const UpstreamHealth& health);

@@ -48,7 +48,11 @@ Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
     side.impl = this;
     side.step = step;
     side.role = role;
-    if (role != Role::beaten) join(asking, side, now);
+    if (role != Role::beaten) {
+        make_room(asking, now);
+        side.asking = &asking;
+        *std::find(asking.sides.begin(), asking.sides.end(), nullptr) = &side;
+    }
     if (role == Role::hedge) {
         endpoint->stats().note_hedge();
         health->stats().note_hedge();
@@ -65,14 +69,13 @@ Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
     end_beside(side, *endpoint, *health);
 }
 
-/// The oldest gives way where there are too many.
-void Client::Impl::join(Asking& asking, SideAttempt& side, Time now) {
-    side.asking = &asking;
+/// Of the attempts at the question's side the oldest gives way to one more.
+void Client::Impl::make_room(Asking& asking, Time now) {
     const auto oldest =
         std::min_element(asking.sides.begin(), asking.sides.end(), [](auto* a, auto* b) {
             return b != nullptr && (a == nullptr || a->began_at < b->began_at);
         });
-    SideAttempt* const gone = std::exchange(*oldest, &side);
+    SideAttempt* const gone = std::exchange(*oldest, nullptr);
     if (gone == nullptr) return;
     gone->asking = nullptr;
     gone->finish(Outcome::timeout, now);

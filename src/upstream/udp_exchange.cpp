@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "peerzone/upstream/endpoint.hpp"
 #include "peerzone/upstream/health.hpp"
@@ -192,6 +193,8 @@ UdpExchange::Socket* UdpExchange::pick(const SocketAddress& to, Time now, Outcom
             if (pool.retired.empty()) pools_.erase(to);
             return nullptr;
         }
+        if (std::exchange(pool.after_silence, false))
+            if (Socket* const heard = last_heard(pool)) return heard;
         const std::size_t index = random_.below(static_cast<std::uint32_t>(pool.active.size()));
         Socket& socket = *pool.active[index];
         if (is_worn(socket, now)) {
@@ -201,6 +204,17 @@ UdpExchange::Socket* UdpExchange::pick(const SocketAddress& to, Time now, Outcom
         why_not = Outcome::busy;
         return socket.pending.count() < kPendingPerSocketMax ? &socket : nullptr;
     }
+}
+
+UdpExchange::Socket* UdpExchange::last_heard(const Pool& pool) noexcept {
+    Socket* last = nullptr;
+    for (const auto& socket : pool.active) {
+        const bool is_heard = socket->heard > socket->opened;
+        const bool has_room = socket->pending.count() < kPendingPerSocketMax;
+        if (is_heard && has_room && (last == nullptr || socket->heard > last->heard))
+            last = socket.get();
+    }
+    return last;
 }
 
 bool UdpExchange::open(Pool& pool, const SocketAddress& to, Time now, Outcome& why_not) {
@@ -420,7 +434,9 @@ void UdpExchange::note_late(const Attempt& attempt) noexcept {
     if (attempt.place == nullptr) return;
     Socket& socket = *static_cast<Socket*>(attempt.place);
     Pool& pool = *socket.pool;
-    if (socket.retired || socket.heard > attempt.sent_at || pool.filling == &socket) return;
+    if (socket.heard > attempt.sent_at) return;
+    pool.after_silence = true;
+    if (socket.retired || pool.filling == &socket) return;
     if (pool.retired.size() >= options_.sockets_per_endpoint_max) return;
     for (std::size_t i = 0; i < pool.active.size(); ++i)
         if (pool.active[i].get() == &socket) return retire(pool, i);

@@ -42,7 +42,8 @@ public:
     /// have ended when this returns (its outcome says so); await it otherwise.
     void start(Attempt& attempt, Time now);
     /// The attempt takes longer than it should. A port that was silent all the while takes no more
-    /// questions: the flow may lead to a server that is gone.
+    /// questions: the flow may lead to a server that is gone. What is asked there next, the same
+    /// question as a rule, leaves from the port that was answered last.
     void note_late(const Attempt& attempt) noexcept;
     /// Every attempt ends with shut_down, within this call; later ones at once.
     void shut_down();
@@ -75,14 +76,16 @@ private:
     using Sockets = std::vector<std::unique_ptr<Socket>>;
     struct Pool {
         Sockets active;
-        Socket* filling = nullptr;  // takes the questions of the current run
-        Sockets retired;            // wait for their last replies
-        std::size_t in_flight = 0;  // over active and retired
+        Socket* filling = nullptr;   // takes the questions of the current run
+        bool after_silence = false;  // the next question was silent at another port
+        Sockets retired;             // wait for their last replies
+        std::size_t in_flight = 0;   // over active and retired
         std::uint64_t asked = 0;
     };
 
     Outcome submit(Attempt& attempt, Time now);
     Socket* pick(const SocketAddress& to, Time now, Outcome& why_not);
+    static Socket* last_heard(const Pool& pool) noexcept;
     bool open(Pool& pool, const SocketAddress& to, Time now, Outcome& why_not);
     bool make_room();
     std::size_t wanted(const Pool& pool) const noexcept;
