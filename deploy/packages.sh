@@ -6,7 +6,7 @@ build_packages="ca-certificates g++ cmake ninja-build pkg-config libboost1.81-de
     libboost-url1.81-dev libc-ares-dev libldns-dev libssl-dev libyaml-cpp-dev libspdlog-dev libcli11-dev prometheus-cpp-dev"
 # What the tests need, and what they use where it is: other makers' servers, and tools for networks.
 test_packages="libgtest-dev libgmock-dev python3 bind9-dnsutils"
-server_packages="bind9 dnsdist dnsmasq-base etcd-server knot knot-dnsutils knot-resolver nsd prometheus unbound ccache iproute2 nftables"
+server_packages="bind9 bind9-utils dnsdist dnsmasq-base etcd-server knot knot-dnssecutils knot-dnsutils knot-resolver nsd prometheus unbound ccache iproute2 nftables"
 
 # need_packages PACKAGE... installs what is missing, or says what to install when we may not.
 need_packages() {
