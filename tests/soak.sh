@@ -2,7 +2,7 @@
 # A mixture of hits, misses, names that do not exist, damaged messages, TCP and TLS through a build of choice, between peers that are
 # asked in clear and one that is asked over TLS: no sanitizer report, no wrong or missing answer, memory flat, a clean stop.
 #   tests/soak.sh [--build DIR] (--questions N | --seconds S)      defaults: --build build/dev --questions 1000000
-# The issue's run: tests/soak.sh --build build/dev --questions 1000000; tests/soak.sh --build build/tsan --seconds 300
+# Long runs: tests/soak.sh --build build/dev --questions 1000000; tests/soak.sh --build build/tsan --seconds 300
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/dev how=--questions amount=1000000

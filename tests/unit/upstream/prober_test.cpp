@@ -140,7 +140,7 @@ TEST_F(ProberTest, AClosedPortIsKnownSooner) {
     EXPECT_EQ(endpoint().stats().last_error()->text, "udp connection refused");
 }
 
-// 200 questions a second, as the issue has it.
+// 200 questions a second.
 TEST_F(ProberTest, APeerThatDiesUnderLoadIsPartitionedSoon) {
     mutable_server();
     mutable_server();
