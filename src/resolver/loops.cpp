@@ -77,6 +77,7 @@ bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& up
     const dns::Query& query = request.query;
     const Loop loop = loop_of(request, upstream, snapshot, table, client.sent(), now);
     if (loop == Loop::none) return false;
+    client.sent().note_returned(query.asked_name(), now);
     if (loop != Loop::hops && is_name_of_own_dns(request, upstream)) {
         deny_handed_back(waiter, upstream, now);
         return true;

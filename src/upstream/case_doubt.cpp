@@ -6,10 +6,6 @@ namespace peerzone::upstream {
 
 CaseDoubt doubt_of(const CheckedReply& mixed) noexcept {
     if (mixed.links != 0) return CaseDoubt::none;
-    // A failure that says why (RFC 8914) is another's: a loop that was cut would not be known as
-    // one in plain case.
-    const bool failed = mixed.kind == ReplyKind::failure || mixed.kind == ReplyKind::no_edns;
-    if (failed && mixed.error.present) return CaseDoubt::none;
     switch (mixed.kind) {
         case ReplyKind::nodata: return CaseDoubt::empty;
         case ReplyKind::nxdomain: return CaseDoubt::denied;

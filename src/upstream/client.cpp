@@ -207,7 +207,10 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
         checked.kind == ReplyKind::lame)
         note_trouble(endpoint, checked, now);
     const Duration rtt = now - attempt.sent_at;
-    const bool answered = plan.on_reply(step, checked, rtt, now);
+    Step told = step;
+    if (step.mix_case && checked.kind != ReplyKind::data && sent->came_back(attempt.name(), now))
+        told.mix_case = false;  // the loop explains it
+    const bool answered = plan.on_reply(told, checked, rtt, now);
     if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     if (!answered) return false;
     asked.ok = true;
@@ -284,7 +287,7 @@ void Client::shut_down() {
     impl_->timers.stop();
 }
 
-const SentNames& Client::sent() const noexcept {
+SentNames& Client::sent() noexcept {
     return *impl_->sent;
 }
 

@@ -181,7 +181,7 @@ bool Prober::Impl::ask_otherwise(const ProbeAttempt& attempt, ProbeWay& way, Tim
             report_case(endpoint, attempt.upstream->label, counters);
         // NOERROR, and the same in plain case: so that is what it has to say of NS.
         if (doubt == CaseDoubt::empty && !confirms(doubt, checked)) letter_case.note_taken();
-    } else if (way.mix) {
+    } else if (way.mix && !sent->came_back(attempt.name(), now)) {
         way.doubt = doubt_of(checked);
         if (way.doubt == CaseDoubt::none) letter_case.note_taken();
         // NOERROR is well enough where mixed case is known to be taken.

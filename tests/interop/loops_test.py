@@ -24,6 +24,7 @@ zones:
 COREFILE = """cluster.local:%d example.com:%d {
     bind %s
     errors
+    %s
     forward . %s:%d
 }
 corp.internal:%d {
@@ -35,21 +36,25 @@ ROUTES = {"local.forward": NAME + "-0.default.svc.cluster.local", "peer": NAME +
           "forward": NAME + "-0.example.com"}
 
 
-def circle(test, ip):
+def circle(test, ip, cache=""):
     """CoreDNS at its own address, and peerzone, which asks it there; or, without an `ip`, at the address of a Service: then what
     comes back does not come from the address that was asked, and any of four workers may get it."""
     edge_address, address = test.address(ip), test.address(ip)
     port = edge_address[1]
-    corefile = COREFILE % (port, port, edge_address[0], *address, port, edge_address[0], *address)
+    corefile = COREFILE % (port, port, edge_address[0], cache, *address, port, edge_address[0], *address)
     with contextlib.ExitStack() as stack:
         edge = servers.coredns_with(test, "edge", corefile, edge_address, "db.corp.internal")  # SERVFAIL for now
         asked = edge_address if ip else stack.enter_context(Relay(test.address(), edge_address)).address
         peerzone = test.start_peerzone("peerzone", CONFIG % (*address, 1 if ip else 4, *asked, *asked, *asked), address)
         for what, name in ROUTES.items():
             for where, server in (("through CoreDNS", edge), ("from peerzone", peerzone)):
-                check = check_denied if what == "local.forward" else check_cut
-                check(test, "%s, %s%s" % (what, where, "" if ip else ", at a Service"), server, server is peerzone,
-                      name.replace("-0", "-%d" % (where == "from peerzone")))
+                case = "%s, %s%s%s" % (what, where, "" if ip else ", at a Service", ", with its cache" if cache else "")
+                asked_name = name.replace("-0", "-%d" % (where == "from peerzone"))
+                if cache:  # which drops what is said of the reason, and raises TTLs
+                    ask_in_time(test, case, server, asked_name, "NXDOMAIN" if what == "local.forward" else "SERVFAIL")
+                else:
+                    check = check_denied if what == "local.forward" else check_cut
+                    check(test, case, server, server is peerzone, asked_name)
         reply = dig.ask(edge.address, "db.corp.internal")
         test.equal(reply.data("A"), ["10.0.0.5"], "a zone of peerzone's own, through CoreDNS")
         counters = peerzone.counters()
@@ -130,6 +135,8 @@ def run(test):
     # On the loopback interface both ask from 127.0.0.1, so there each has the address that the other one asks.
     circle(test, "127.0.0.1")
     circle(test, None)
+    circle(test, "127.0.0.1", "cache 10")
+    circle(test, None, "cache 10")
     replicas(test, cache=False)
     replicas(test, cache=True)
 

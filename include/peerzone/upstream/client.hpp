@@ -75,7 +75,7 @@ public:
     Task<Asked> ask(const Upstream& upstream, const Question& question, Time now, Chase chase = {});
 
     /// The letter case that questions left with.
-    const SentNames& sent() const noexcept;
+    SentNames& sent() noexcept;
 
     /// Calls the node's handler at `at` or shortly after, on this thread; not after shut_down. The
     /// node leaves when it is destroyed. Allocates nothing.

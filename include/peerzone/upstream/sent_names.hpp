@@ -20,19 +20,24 @@ public:
     static constexpr Duration kKept = Seconds(2);
 
     /// `name` in wire form, as it leaves.
-    void note(Bytes name, Time now) noexcept {
-        const std::uint64_t hash = hash_of(name);
+    void note(Bytes name, Time now) noexcept { store(hash_of(name), now); }
+    /// Was a question spelled exactly like that sent a moment ago?
+    bool contain(Bytes name, Time now) const noexcept { return has(hash_of(name), now); }
+    /// That question has come back to us. A "no" to it is because of the loop, not because of its
+    /// letter case; asked again in plain case the loop could not be recognised.
+    void note_returned(Bytes name, Time now) noexcept { store(~hash_of(name), now); }
+    bool came_back(Bytes name, Time now) const noexcept { return has(~hash_of(name), now); }
+
+private:
+    void store(std::uint64_t hash, Time now) noexcept {
         slot_of(hash).store((hash & kHashMask) | tick_of(now), std::memory_order_relaxed);
     }
-    /// Was a question spelled exactly like that sent a moment ago?
-    bool contain(Bytes name, Time now) const noexcept {
-        const std::uint64_t hash = hash_of(name);
+    bool has(std::uint64_t hash, Time now) const noexcept {
         const std::uint64_t found = slot_of(hash).load(std::memory_order_relaxed);
         const std::uint64_t age = (tick_of(now) - found) & ~kHashMask;
         return (found & kHashMask) == (hash & kHashMask) && age <= kTicksKept;
     }
 
-private:
     // A slot is the front of the hash, and when it was written, in ticks modulo 2^16.
     static constexpr std::uint64_t kHashMask = ~std::uint64_t{0xffff};
     static constexpr Duration kTick = Millis(100);

@@ -69,17 +69,6 @@ TEST_F(PlanCaseTest, PlainCaseGoesOverTcpWhereThatIsKnownToWork) {
     EXPECT_TRUE(data());
 }
 
-// A loop that a server cut, say: in plain case nobody would know it as one.
-TEST_F(PlanCaseTest, AFailureThatSaysWhyIsAskedAgainNowhere) {
-    begin();
-    CheckedReply checked;
-    checked.kind = ReplyKind::failure;
-    checked.rcode = dns::Rcode::servfail;
-    checked.error = {true, 0, "loop via forward=example.com"};
-    EXPECT_FALSE(plan->on_reply(step, checked, Millis(1), now));
-    EXPECT_TRUE(next().give_up);
-}
-
 TEST_F(PlanCaseTest, TransportUdpStaysUdp) {
     upstream.options.transport = Transport::udp;
     endpoint().note_reach(Reach::udp);

@@ -34,6 +34,18 @@ TEST(SentNamesTest, OldOnesAreNotNewAgainWhenTheClockHasGoneRound) {
         EXPECT_FALSE(sent->contain(spelled.wire(), kNow + std::chrono::minutes(minutes)));
 }
 
+TEST(SentNamesTest, WhatCameBackIsKnownForAsLong) {
+    const auto sent = std::make_unique<SentNames>();
+    const dns::Name spelled = name("dAtaBase.WesTus");
+    sent->note(spelled.wire(), kNow);
+    EXPECT_FALSE(sent->came_back(spelled.wire(), kNow)) << "it has only been sent";
+    sent->note_returned(spelled.wire(), kNow);
+    EXPECT_TRUE(sent->came_back(spelled.wire(), kNow + Seconds(2)));
+    EXPECT_FALSE(sent->came_back(spelled.wire(), kNow + Millis(2200)));
+    EXPECT_FALSE(sent->came_back(name("database.westus").wire(), kNow));
+    EXPECT_TRUE(sent->contain(spelled.wire(), kNow));
+}
+
 TEST(SentNamesTest, ManyShareTheTable) {
     const auto sent = std::make_unique<SentNames>();
     for (int i = 0; i < 100'000; ++i) {
