@@ -19,6 +19,7 @@ import faults
 import harness
 import late_clients
 from late_endpoints import MODES, LateEndpoints
+from servers import unbound_base
 
 DELAYS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.2, 1.5, 1.7)
 CHECKED = (0.1, 0.5, 0.9, 1.7)
@@ -56,23 +57,8 @@ def coredns_config(test, address, cells):
 
 
 def unbound_config(test, address, cells):
-    text = """server:
-    interface: %s@%d
-    username: ""
-    chroot: ""
-    directory: "%s"
-    pidfile: ""
-    use-syslog: no
-    logfile: ""
-    num-threads: 1
-    outgoing-num-tcp: 200
-    module-config: "iterator"
-    do-not-query-localhost: no
-    access-control: 127.0.0.0/8 allow
-    qname-minimisation: no
-remote-control:
-    control-enable: no
-""" % (*address, test.folder)
+    text = unbound_base(test, address, "outgoing-num-tcp: 200", 'module-config: "iterator"', "do-not-query-localhost: no",
+                                "qname-minimisation: no")
     for cell in cells:
         text += 'forward-zone:\n    name: "%s"\n    forward-addr: %s@%d\n    forward-tcp-upstream: %s\n' % (
             cell.zone, *cell.endpoint, "yes" if cell.transport == "tcp" else "no")

@@ -88,9 +88,11 @@ controls { };
     return _start(test, name, [program, "-g", "-n", "1", "-c", test.write(name + ".conf", config)], address, zones)
 
 
-def unbound(test, name, zones):
-    program, address = harness.need("unbound"), test.address()
-    config = """server:
+def unbound_base(test, address, *more):
+    """An Unbound in the foreground, as this user, at that address; `more` are lines of its server clause."""
+    return """remote-control:
+    control-enable: no
+server:
     interface: %s@%d
     username: ""
     chroot: ""
@@ -99,13 +101,13 @@ def unbound(test, name, zones):
     use-syslog: no
     logfile: ""
     num-threads: 1
-    module-config: "iterator"
-    do-not-query-localhost: yes
     access-control: 127.0.0.0/8 allow
-    local-zone: "local." nodefault
-remote-control:
-    control-enable: no
-""" % (*address, test.folder)
+""" % (*address, test.folder) + "".join("    %s\n" % line for line in more)
+
+
+def unbound(test, name, zones):
+    program, address = harness.need("unbound"), test.address()
+    config = unbound_base(test, address, 'module-config: "iterator"', "do-not-query-localhost: yes", 'local-zone: "local." nodefault')
     for zone, path in _files(test, name, zones).items():
         config += 'auth-zone:\n    name: "%s"\n    zonefile: "%s"\n    for-downstream: yes\n    for-upstream: no\n' % (zone, path)
     return _start(test, name, [program, "-d", "-p", "-c", test.write(name + ".conf", config)], address, zones)

@@ -7,29 +7,16 @@ import servers
 import zones
 
 ZONE = "westus.svc.cluster.local"
-CONFIG = """server:
-    interface: %s@%d
-    username: ""
-    chroot: ""
-    directory: "%s"
-    pidfile: ""
-    use-syslog: no
-    logfile: ""
-    num-threads: 1
-    do-not-query-localhost: no
-    access-control: 127.0.0.0/8 allow
-    domain-insecure: "cluster.local"
-%s-zone:
+CONFIG = """%s-zone:
     name: "%s"
     %s-addr: %s@%d
-remote-control:
-    control-enable: no
 """
 
 
 def unbound(test, kind, peerzone):
     address = test.address()
-    config = CONFIG % (*address, test.folder, kind, ZONE, kind, *peerzone.address)
+    config = servers.unbound_base(test, address, "do-not-query-localhost: no", 'domain-insecure: "cluster.local"')
+    config += CONFIG % (kind, ZONE, kind, *peerzone.address)
     path = test.write("unbound-%s.conf" % kind, config)
     return test.start("unbound-" + kind, [harness.need("unbound"), "-d", "-p", "-c", path], address, "localhost")
 
