@@ -148,14 +148,17 @@ struct Resolver::Impl {
                           MutableBytes message, cache::Hit& hit) noexcept;
 
     // known.cpp
-    bool find_fresh(const Snapshot& its, const cache::Key& key, Time now, MutableBytes message,
-                    cache::Hit& hit) noexcept;
+    bool find_fresh(const Snapshot& its, const upstream::Upstream& owner, const cache::Key& key,
+                    Time now, MutableBytes message, cache::Hit& hit) noexcept;
     bool last_known(Bytes name, std::uint64_t hash, const Request& request,
                     const upstream::Upstream& upstream, Time now, MutableBytes message,
                     cache::Hit& hit) noexcept;
-    bool find_known(cache::Kind kind, Bytes name, std::uint64_t hash, const Request& request,
-                    const upstream::Upstream& upstream, Time now, MutableBytes message,
-                    cache::Hit& hit) noexcept;
+    bool find_known_chain(Bytes name, std::uint64_t hash, const Request& request,
+                          const upstream::Upstream& upstream, Time now, MutableBytes message,
+                          cache::Hit& hit) noexcept;
+    bool find_known(cache::Kind kind, unsigned other_flags, Bytes name, std::uint64_t hash,
+                    const Request& request, const upstream::Upstream& upstream, Time now,
+                    MutableBytes message, cache::Hit& hit) noexcept;
     void drop_proofs(Bytes name, std::uint16_t type, MutableBytes message,
                      cache::Hit& hit) noexcept;
     cache::Held other_types(const Walk& walk, std::span<const std::uint16_t> types,
@@ -202,7 +205,7 @@ struct Resolver::Impl {
     const upstream::Upstream* visit(Walk& walk, Time now);
     Visit visit_upstream(Walk& walk, const upstream::Upstream& next, Time now);
     void visit_zone(Walk& walk, const view::Route& route);
-    bool visit_cache(Walk& walk, const upstream::Upstream& upstream, Time now);
+    Visit visit_cache(Walk& walk, const upstream::Upstream& upstream, Time now);
     Visit visit_last_known(Walk& walk, const upstream::Upstream& upstream, const std::string& why,
                            Time now);
     enum class End : std::uint8_t { any, known };

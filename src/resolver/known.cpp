@@ -8,20 +8,30 @@
 namespace peerzone::resolver {
 namespace {
 
-// A body whose first record redirects its question: that owner is always a pointer.
-bool is_chained(Bytes body) noexcept {
-    if (body.size() < 4 || (body[0] & 0xc0) != 0xc0) return false;
+constexpr unsigned kFlags = 4;  // DO and CD, each set or not
+
+// Whether the first record of a body may redirect its question: its owner is a pointer then, or
+// far up in a name of many labels.
+bool may_be_chained(Bytes body) noexcept {
+    if (body.size() < 4) return false;
+    if ((body[0] & 0xc0) != 0xc0) return true;
     const std::uint16_t type = load_u16(&body[2]);
     return type == dns::type::cname || type == dns::type::dname;
 }
 
+// Another upstream said it, which a reload has taken the name from.
+bool is_of_another(const Snapshot& snapshot, const upstream::Upstream& owner,
+                   const cache::Hit& hit) noexcept {
+    return !snapshot.moved.empty() && hit.source != owner.id;
+}
+
 // Aliases in it lead to a name whose owner has changed since (Snapshot::moved): who owns it now
 // must be asked.
-bool rests_on_moved(const Snapshot& snapshot, const cache::Key& key, MutableBytes message,
+bool leads_to_moved(const Snapshot& snapshot, const cache::Key& key, MutableBytes message,
                     const cache::Hit& hit, Time now) noexcept {
     if (snapshot.moved.empty() || key.type == dns::type::cname) return false;
     const std::size_t start = body_offset(key.name);
-    if (!is_chained(message.subspan(start, hit.info.size))) return false;
+    if (!may_be_chained(message.subspan(start, hit.info.size))) return false;
     std::memcpy(&message[dns::kHeaderSize], key.name.data(), key.name.size());
     const Bytes whole = message.first(start + hit.info.size);
     dns::Reader reader(whole, start);
@@ -47,54 +57,68 @@ bool is_proof(const dns::Record& record) noexcept {
 
 }  // namespace
 
-bool Resolver::Impl::find_fresh(const Snapshot& its, const cache::Key& key, Time now,
-                                MutableBytes message, cache::Hit& hit) noexcept {
+bool Resolver::Impl::find_fresh(const Snapshot& its, const upstream::Upstream& owner,
+                                const cache::Key& key, Time now, MutableBytes message,
+                                cache::Hit& hit) noexcept {
     if (!cache.find(key, now, message.subspan(body_offset(key.name)), hit)) return false;
-    if (!rests_on_moved(its, key, message, hit, now)) return true;
+    if (!is_of_another(its, owner, hit) && !leads_to_moved(its, key, message, hit, now))
+        return true;
     hit.kin = true;
     hit.expired = false;
     return false;
 }
 
-// An answer of the type, else an NXDOMAIN: one of this type would have replaced the answer. While
+// An answer of the type, else an NXDOMAIN: one of this type, under the same flags, would have
+// replaced the answer. While
 // nobody can be asked, what was said under other flags is better than nothing, but nobody has
 // vouched for it (RFC 4035 3.2.3): without AD.
 bool Resolver::Impl::last_known(Bytes name, std::uint64_t hash, const Request& request,
                                 const upstream::Upstream& upstream, Time now, MutableBytes message,
                                 cache::Hit& hit) noexcept {
-    return find_known(cache::Kind::answer, name, hash, request, upstream, now, message, hit) ||
-           find_known(cache::Kind::nxdomain, name, hash, request, upstream, now, message, hit);
+    const unsigned flags_max = upstream.health->is_away() ? kFlags : 1;
+    for (unsigned other = 0; other < flags_max; ++other)
+        for (const cache::Kind kind : {cache::Kind::answer, cache::Kind::nxdomain})
+            if (find_known(kind, other, name, hash, request, upstream, now, message, hit))
+                return true;
+    return false;
 }
 
-bool Resolver::Impl::find_known(cache::Kind kind, Bytes name, std::uint64_t hash,
-                                const Request& request, const upstream::Upstream& upstream,
-                                Time now, MutableBytes message, cache::Hit& hit) noexcept {
+bool Resolver::Impl::find_known_chain(Bytes name, std::uint64_t hash, const Request& request,
+                                      const upstream::Upstream& upstream, Time now,
+                                      MutableBytes message, cache::Hit& hit) noexcept {
+    const unsigned flags_max = upstream.health->is_away() ? kFlags : 1;
+    for (unsigned other = 0; other < flags_max; ++other)
+        if (find_known(cache::Kind::chain, other, name, hash, request, upstream, now, message, hit))
+            return true;
+    return false;
+}
+
+// Under the flags of the request, or others of the four: bit 0 turns DO over, bit 1 CD.
+bool Resolver::Impl::find_known(cache::Kind kind, unsigned other_flags, Bytes name,
+                                std::uint64_t hash, const Request& request,
+                                const upstream::Upstream& upstream, Time now, MutableBytes message,
+                                cache::Hit& hit) noexcept {
     const cache::Stale stale = stale_of(upstream, cache);
     const Snapshot& its = *snapshot;
-    const std::size_t start = body_offset(name);
-    const unsigned flags_max = upstream.health->is_away() ? 4 : 1;
-    for (unsigned other = 0; other < flags_max; ++other) {
-        cache::Key key = key_of(name, hash, request, kind);
-        key.dnssec_ok = key.dnssec_ok != bool(other & 1);
-        key.checking_disabled = key.checking_disabled != bool(other & 2);
-        const bool strips = key.dnssec_ok && !request.query.dnssec_ok;
-        const MutableBytes into = strips ? MutableBytes(out) : message;
-        const auto find = [&](cache::Kind of) noexcept {
-            key.kind = of;
-            return cache.find_last_known(key, now, stale, into.subspan(start), hit);
-        };
-        const auto has_moved = [&]() noexcept { return rests_on_moved(its, key, into, hit, now); };
-        // The aliases of an answer that a reload has moved lead to the new owner all the same.
-        const bool found =
-            kind == cache::Kind::chain
-                ? find(kind) || (!its.moved.empty() && find(cache::Kind::answer) && has_moved())
-                : find(kind) && !has_moved();
-        if (!found) continue;
-        if (strips) drop_proofs(name, request.query.type, message, hit);
-        if (other != 0) hit.authentic_data = false;
-        return true;
-    }
-    return false;
+    cache::Key key = key_of(name, hash, request, kind);
+    key.dnssec_ok = key.dnssec_ok != bool(other_flags & 1);
+    key.checking_disabled = key.checking_disabled != bool(other_flags & 2);
+    const bool strips = key.dnssec_ok && !request.query.dnssec_ok;
+    const MutableBytes into = strips ? MutableBytes(out) : message;
+    const auto find = [&](cache::Kind of) noexcept {
+        key.kind = of;
+        return cache.find_last_known(key, now, stale, into.subspan(body_offset(name)), hit) &&
+               !is_of_another(its, upstream, hit);
+    };
+    const auto has_moved = [&]() noexcept { return leads_to_moved(its, key, into, hit, now); };
+    // The aliases of an answer that a reload has moved lead to the new owner all the same.
+    const bool found = kind == cache::Kind::chain
+                           ? find(kind) || (find(cache::Kind::answer) && has_moved())
+                           : find(kind) && !has_moved();
+    if (!found) return false;
+    if (strips) drop_proofs(name, request.query.type, message, hit);
+    if (other_flags != 0) hit.authentic_data = false;
+    return true;
 }
 
 // The body that stands in `out`, without the records that only clients with DO get (RFC 4035

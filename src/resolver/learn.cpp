@@ -26,9 +26,12 @@ const char* denial_text(const upstream::CheckedReply& checked) noexcept {
 
 // Whether the chain of a reply goes on at its end: where somebody else answers for that, and where
 // the reply does not show that the end has nothing.
-bool goes_on(const view::View& view, const upstream::CheckedReply& checked) {
+bool goes_on(const view::View& view, const OtherOwners& others,
+             const upstream::CheckedReply& checked) {
     if (checked.kind == ReplyKind::data || checked.links == 0) return false;
     if (checked.leads_away) return true;
+    // A name of the peer's own cluster: ours has one of the same name, which is another one.
+    if (others.is_replier_cluster(checked.target)) return false;
     if (checked.has_soa) return false;
     // Nobody can be asked: the client gets the chain, or that its end does not exist.
     return checked.kind == ReplyKind::nodata ||
@@ -42,7 +45,8 @@ bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
                           const upstream::Asked& asked, Time now) {
     if (!asked.ok) return take_failure(walk, upstream, asked, now);
     const upstream::CheckedReply& checked = asked.checked;
-    const bool on = goes_on(*walk.view, checked);
+    const OtherOwners others(*walk.view, *walk.flight->snapshot, upstream);
+    const bool on = goes_on(*walk.view, others, checked);
     const Seconds cap = negative_max(walk, upstream, checked, now);
     const upstream::TtlCaps caps{.positive = static_cast<std::uint32_t>(cache.max_ttl().count()),
                                  .negative = static_cast<std::uint32_t>(cap.count())};

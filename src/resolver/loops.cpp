@@ -78,7 +78,10 @@ bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& up
     const Loop loop = loop_of(request, upstream, snapshot, table, client.sent(), now);
     if (loop == Loop::none) return false;
     client.sent().note_returned(query.asked_name(), now);
-    if (loop != Loop::hops && is_name_of_own_dns(request, upstream)) {
+    // Without a mark, a server's resolver on its host may ask what another client asks: no proof.
+    const bool handed_back =
+        loop == Loop::own_question || (loop == Loop::same_question && query.hops != 0);
+    if (handed_back && is_name_of_own_dns(request, upstream)) {
         deny_handed_back(waiter, upstream, now);
         return true;
     }
@@ -102,7 +105,7 @@ void Resolver::Impl::deny_handed_back(const Waiter& waiter, const upstream::Upst
     const auto ttl = static_cast<std::uint32_t>(
         std::min(negative_cap(upstream, cache), kHandedBackTtlMax).count());
     const Bytes zone = request.route->suffix.wire();
-    std::array<std::uint8_t, 2 * dns::kNameMax + 20> soa;  // NOLINT: filled up to `size`
+    std::array<std::uint8_t, 2 * dns::kNameMax + 20> soa{};
     std::size_t size = 0;
     for (int name = 0; name < 2; ++name) {  // the server, and the mailbox of who runs it
         std::copy(zone.begin(), zone.end(), soa.begin() + static_cast<std::ptrdiff_t>(size));

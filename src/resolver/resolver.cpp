@@ -205,8 +205,8 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
     // A lookup probes name and type, then the NXDOMAIN of the name, then a failure that is still
     // fresh (RFC 9520).
     const auto found = [&](cache::Kind kind) noexcept {
-        return find_fresh(*snapshot, key_of(query.name(), query.name_hash, request, kind), now,
-                          buffer, hit);
+        return find_fresh(*snapshot, whose(), key_of(query.name(), query.name_hash, request, kind),
+                          now, buffer, hit);
     };
     const auto reply_fresh = [&](cache::Kind kind) noexcept {
         reply_kept(view, request, hit, buffer, size, nullptr);
@@ -236,8 +236,7 @@ Now Resolver::Impl::from_memory(const view::View& view, Request& request,
     if (upstream.health->is_away()) {
         client.nudge(upstream, copy_of(query, dns::Name::from_checked(query.name())), now);
         // Aliases whose end somebody else knows, who may be there.
-        if (find_known(cache::Kind::chain, query.name(), query.name_hash, request, upstream, now,
-                       buffer, hit)) {
+        if (find_known_chain(query.name(), query.name_hash, request, upstream, now, buffer, hit)) {
             request.kin = true;
             return Now::later;
         }

@@ -12,6 +12,16 @@
 #include "resolver/owners.hpp"
 
 namespace peerzone::resolver {
+namespace {
+
+/// An RRSIG of a CNAME or DNAME (RFC 4034 3.1.1: the type covered comes first).
+bool signs_alias(const dns::ResourceRecord& record) noexcept {
+    if (record.rdata.size() < 2) return false;
+    const std::uint16_t covered = load_u16(record.rdata.data());
+    return covered == dns::type::cname || covered == dns::type::dname;
+}
+
+}  // namespace
 
 using dns::Rcode;
 using metrics::Count;
@@ -115,7 +125,8 @@ Visit Resolver::Impl::visit_upstream(Walk& walk, const upstream::Upstream& next,
         fail_away(walk, next);
         return Visit::over;
     }
-    if (walk.stops != 0 && visit_cache(walk, next, now)) return Visit::over;
+    if (walk.stops != 0)
+        if (const Visit led = visit_cache(walk, next, now); led != Visit::ask) return led;
     return visit_chain(walk, next, nullptr, End::any, now) ? Visit::on : Visit::ask;
 }
 
@@ -151,12 +162,12 @@ void Resolver::Impl::visit_zone(Walk& walk, const view::Route& route) {
 }
 
 // The end of a chain that is known already. What the cache holds is always the whole way to an end.
-bool Resolver::Impl::visit_cache(Walk& walk, const upstream::Upstream& upstream, Time now) {
+Visit Resolver::Impl::visit_cache(Walk& walk, const upstream::Upstream& upstream, Time now) {
     const std::uint64_t hash = dns::hash_folded(walk.name.wire());
     const MutableBytes body = MutableBytes(scratch).subspan(body_offset(walk.name.wire()));
     cache::Hit hit;
     const auto found = [&](cache::Kind kind) {
-        const bool fresh = find_fresh(*walk.flight->snapshot,
+        const bool fresh = find_fresh(*walk.flight->snapshot, upstream,
                                       key_of(walk.name.wire(), hash, walk.flight->question(), kind),
                                       now, scratch, hit);
         if (kind != cache::Kind::failure && hit.expired) walk.last_known = true;
@@ -167,18 +178,20 @@ bool Resolver::Impl::visit_cache(Walk& walk, const upstream::Upstream& upstream,
     if (found(cache::Kind::answer) || (!walk.last_known && found(cache::Kind::nxdomain))) {
         // A refresh that ended with what is due itself would be none.
         if (walk.flight->is_refresh && hit.remaining <= refresh_window(hit.age + hit.remaining))
-            return false;
+            return Visit::ask;
         end_with(walk, hit);
-        return true;
+        return Visit::over;
     }
-    if (!found(cache::Kind::failure) || is_outdated(upstream, hit, now)) return false;
+    if (!found(cache::Kind::failure) || is_outdated(upstream, hit, now)) return Visit::ask;
     const Rcode rcode = hit.rcode;
     const auto retry =
         std::string(say_cached_failure(words, hit.remaining, body.first(hit.info.size)));
-    if (walk.last_known && visit_last_known(walk, upstream, retry, now) == Visit::over) return true;
+    // Aliases past their TTL, too: who asked first was answered by them.
+    if (const Visit led = visit_last_known(walk, upstream, retry, now); led != Visit::ask)
+        return led;
     fail(walk, dns::ede::cached_error, retry);
     walk.answer.rcode = rcode;
-    return true;
+    return Visit::over;
 }
 
 // The walk ends with what the cache has copied behind the current name.
@@ -235,8 +248,9 @@ bool Resolver::Impl::visit_chain(Walk& walk, const upstream::Upstream& upstream,
     if (!(stale_why == nullptr
               ? cache.find(key_of(name, hash, request, cache::Kind::chain), now,
                            MutableBytes(scratch).subspan(body_offset(name)), hit)
-              : find_known(cache::Kind::chain, name, hash, request, upstream, now, scratch, hit)))
+              : find_known_chain(name, hash, request, upstream, now, scratch, hit)))
         return false;
+    if (!walk.flight->snapshot->moved.empty() && hit.source != upstream.id) return false;
     std::memcpy(&scratch[dns::kHeaderSize], name.data(), name.size());
     const std::size_t first = walk.passed.size();
     const unsigned links = walk.links;
@@ -257,19 +271,23 @@ bool Resolver::Impl::visit_chain(Walk& walk, const upstream::Upstream& upstream,
 }
 
 // Moves the walk along the aliases passed from `first` on, up to the first name that now belongs
-// to somebody else: since the upstream said it, a reload may have given that an owner.
+// to another owner: since the upstream said it, a reload may have given that one. What lies behind
+// the last alias followed, the data of its end say, is not kept: its owner is asked.
 void Resolver::Impl::follow_passed(Walk& walk, const upstream::Upstream& upstream,
                                    std::size_t first) {
     const OtherOwners others(*walk.view, *walk.flight->snapshot, upstream);
+    std::size_t end = first;
     bool away = false;
     for (std::size_t i = first; i < walk.passed.size(); ++i) {
         const dns::ResourceRecord& record = walk.passed[i].record;
-        if (away && record.type != dns::type::rrsig) return walk.passed.resize(i);
-        if (record.type != dns::type::cname) continue;
+        if (record.type == dns::type::rrsig && i == end && signs_alias(record)) ++end;
+        if (away || record.type != dns::type::cname) continue;
         walk.name = dns::Name::from_checked(record.rdata).folded();
         ++walk.links;
         away = others.own(walk.name);
+        end = i + 1;
     }
+    walk.passed.resize(end);
 }
 
 // Whether a walk that comes to this name will get further: it may be asked for, or is known.
