@@ -268,8 +268,9 @@ void Collector::add_endpoints(std::vector<MetricFamily>& all) const {
     Family failures = counter("peerzone_endpoint_failures_total", "Questions that failed.");
     Family probe_failures =
         counter("peerzone_endpoint_probe_failures_total", "Probes without a usable reply.");
-    Family mixed_case = gauge("peerzone_endpoint_mixed_case",
-                              "1: questions leave in mixed letter case. 0: it does not take that.");
+    Family mixed_case =
+        gauge("peerzone_endpoint_mixed_case",
+              "1: questions over UDP leave in mixed letter case. 0: it does not take that.");
     for (const UpstreamReport& peer : report_.upstreams) {
         for (const EndpointReport& endpoint : peer.endpoints) {
             const Labels labels = {

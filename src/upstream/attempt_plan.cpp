@@ -310,6 +310,7 @@ void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
 /// Whether the reply may be one to the letter case: then the same is asked once more in plain case.
 /// Otherwise what it says about that is learned.
 bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept {
+    if (step.came_back) return false;
     LetterCase& letter_case = upstream_.endpoints[step.endpoint]->letter_case();
     State& state = states_[step.endpoint];
     const CaseDoubt doubt = doubt_of(checked);
@@ -454,10 +455,8 @@ bool AttemptPlan::on_fault(const Step& step, Fault fault, Time now, const std::s
     // Asking again at once what has just said no would change nothing.
     if (said_no || fault == Fault::unreachable || fault == Fault::dropped)
         state.set_tries(step.wire, kTriesMax);
-    // Over UDP each port that was refused has been counted (Endpoint::note_refused_port).
-    const bool counted = step.wire == Wire::udp && fault == Fault::refused;
     const bool is_there = fault == Fault::busy || fault == Fault::dropped;
-    if (is_there || counted || state.lost || state.heard) return false;
+    if (is_there || is_counted_by_port(step.wire, fault) || state.lost || state.heard) return false;
     state.lost = true;
     return endpoint.note_loss(now);
 }

@@ -44,6 +44,11 @@ enum class Fault : std::uint8_t {
     busy          ///< our own limit, or the server's: no socket or no room on a connection
 };
 const char* fault_text(Fault fault) noexcept;
+/// Each port that was refused has been counted by itself (Endpoint::note_refused_port): the attempt
+/// as a whole is no further loss.
+constexpr bool is_counted_by_port(Wire wire, Fault fault) noexcept {
+    return wire == Wire::udp && fault == Fault::refused;
+}
 const char* wire_text(Wire wire) noexcept;
 
 /// What an endpoint is asked over when nothing is known about the question.
@@ -62,6 +67,7 @@ struct Step {
     Kind kind = Kind::peer;    ///< whose endpoint it is
     bool mix_case = false;     ///< randomise the letter case (0x20)
     bool doubts_case = false;  ///< the same was said no to in mixed case
+    bool came_back = false;    ///< it went round in a circle: that is why it was said no to
     Time asked_at{};
     Duration timeout{};                      ///< then the plan wants to know
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()

@@ -115,7 +115,8 @@ Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint,
     const bool over = attempt.outcome == Outcome::shut_down || attempt.outcome == Outcome::busy;
     if (over || attempt.has_reply()) co_return;
     fail_attempt(*endpoint, attempt, step.wire);
-    note_loss(endpoint->note_loss(attempt.ended_at, attempt.began_at), *health);
+    if (!is_counted_by_port(step.wire, fault_of(attempt.outcome)))
+        note_loss(endpoint->note_loss(attempt.ended_at, attempt.began_at), *health);
 }
 
 /// Judges a reply, with what is known of the endpoint that it came from.
@@ -142,7 +143,7 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
             endpoint.note_usable(now);
             note_zone(endpoint, checked);
             if (checked.kind == ReplyKind::data) endpoint.note_client_answer();
-        } else if (checked.kind != ReplyKind::truncated) {
+        } else if (checked.kind != ReplyKind::truncated && checked.kind != ReplyKind::no_edns) {
             endpoint.note_client_failure();
             note_trouble(endpoint, checked, now);
         }
@@ -156,7 +157,9 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
 
 /// An attempt counts as failed when nothing has come until its end: a late reply is a reply.
 void Client::Impl::count_silence(Endpoint& endpoint, const Attempt& attempt) {
-    if (attempt.outcome == Outcome::timeout) endpoint.stats().note_failure(Trouble::timeout);
+    // One that was refused at too many ports was counted then.
+    if (attempt.outcome == Outcome::timeout && !attempt.is_refused())
+        endpoint.stats().note_failure(Trouble::timeout);
 }
 
 void Client::Impl::note_loss(bool became_suspect, const UpstreamHealth& health) {
@@ -209,7 +212,7 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
     const Duration rtt = now - attempt.sent_at;
     Step told = step;
     if (step.mix_case && checked.kind != ReplyKind::data && sent->came_back(attempt.name(), now))
-        told.mix_case = false;  // the loop explains it
+        told.came_back = true;
     const bool answered = plan.on_reply(told, checked, rtt, now);
     if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
     if (!answered) return false;

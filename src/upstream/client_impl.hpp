@@ -44,6 +44,12 @@ struct Client::Impl {
         Asking* asking = nullptr;  // null: the question has ended meanwhile
         Step step;
         Role role = Role::late;
+
+        /// It listens on, and is not sent again.
+        void leave_question() noexcept {
+            asking = nullptr;
+            is_persistent = false;
+        }
     };
     static constexpr std::size_t kSidesMax = 3;
     /// One question while it waits, in the frame of ask().
@@ -55,7 +61,7 @@ struct Client::Impl {
               plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), chase.until) {}
         ~Asking() {
             for (SideAttempt* side : sides)
-                if (side != nullptr) side->asking = nullptr;
+                if (side != nullptr) side->leave_question();
         }
         Asking(const Asking&) = delete;
         Asking& operator=(const Asking&) = delete;
@@ -67,7 +73,8 @@ struct Client::Impl {
         Step step;
         QuestionAttempt attempt;
         std::array<SideAttempt*, kSidesMax> sides{};
-        bool is_parked = false;  // nothing is left to ask: `attempt` waits for those at its sides
+        bool is_parked = false;  // `attempt` is not on its way: it waits for those at its sides, or
+                                 // was given up
         Asked asked;
     };
 

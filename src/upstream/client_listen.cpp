@@ -1,4 +1,5 @@
-// Attempts beside the one that a question waits for. At most three of a question listen at a time.
+// Attempts beside the one that a question waits for. At most three of a question listen for it at a
+// time; one that was beaten listens for the endpoint's round trip alone.
 #include <algorithm>
 
 #include "upstream/client_impl.hpp"
@@ -77,7 +78,7 @@ void Client::Impl::make_room(Asking& asking, Time now) {
         });
     SideAttempt* const gone = std::exchange(*oldest, nullptr);
     if (gone == nullptr) return;
-    gone->asking = nullptr;
+    gone->leave_question();
     gone->finish(Outcome::timeout, now);
 }
 
@@ -126,7 +127,7 @@ void Client::Impl::end_beside(SideAttempt& side, Endpoint& endpoint, const Upstr
         beat(*asking, side.ended_at);
         return;
     }
-    if (!side.has_reply()) count_silence(endpoint, side);
+    count_silence(endpoint, side);
     wake(*asking, hedged, side.ended_at);
 }
 
@@ -137,6 +138,7 @@ void Client::Impl::wake(Asking& asking, bool hedged, Time now) {
         attempt.finish(Outcome::timeout, now);
     } else if (attempt.is_armed() && !asking.plan.may_wait_for(asking.step, now)) {
         beside(asking, asking.step, Role::beaten, now);  // the same question, the same "no"
+        asking.is_parked = true;                         // it has not timed out
         attempt.finish(Outcome::timeout, now);
     } else if (hedged && attempt.on_late != nullptr && attempt.is_armed()) {  // it is alone again
         attempt.late_after = asking.step.timeout;

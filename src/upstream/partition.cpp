@@ -11,7 +11,8 @@ UpstreamState Partition::settled(const Facts& facts) const noexcept {
     if (facts.usable > 0) return returning_ ? recovering : healthy;
     if (facts.poor == facts.up) return unusable;
     // An endpoint that nobody has heard of is new, or has just missed a reply: that is no news.
-    return state_ == healthy || state_ == recovering ? state_ : unknown;
+    const bool stays = state_ == healthy || state_ == recovering || state_ == unusable;
+    return stays ? state_ : unknown;
 }
 
 UpstreamState Partition::next(const Facts& facts, Time now) const noexcept {
@@ -54,7 +55,8 @@ bool Partition::look(const Facts& facts, Time now) noexcept {
     }
     if (to != from) since_ = now;
     due_.reset();
-    if (to == recovering) due_ = since_ + hold_;
+    // Past that, the next reply or silence decides.
+    if (to == recovering && now < since_ + hold_) due_ = since_ + hold_;
     if (to == partitioned && facts.deaf_since) due_ = *facts.deaf_since + kDeafFor;
     return to != from;
 }

@@ -164,7 +164,7 @@ void Prober::Impl::tell(Watch& watch, UpstreamState before, Time since, Time now
     const UpstreamState state = watch.partition.state();
     const Partition::Facts facts = watch.facts();
     std::uint64_t suppressed = 0;
-    // The news that it is gone, or back, is always told; in between it may go to and fro.
+    // That it is gone is always told; the rest, within a limit.
     const bool always = state == UpstreamState::partitioned;
     const bool warns = always || state == UpstreamState::unusable;
     if (always) counters.add(Count::upstream_partitions);

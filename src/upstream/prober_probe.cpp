@@ -143,7 +143,11 @@ Detached Prober::Impl::probe(std::shared_ptr<Target> target, Wire wire, Time now
     ++target->in_flight;
     endpoint.stats().note_probe();
     counters.add(Count::upstream_probes);
-    for (unsigned tries = 0; tries < kTriesMax && target->watch != nullptr; ++tries) {
+    const auto is_same = [&] {  // a reload may have taken the target away, or its transport
+        return target->watch != nullptr &&
+               target->watch->upstream->options.transport == upstream->options.transport;
+    };
+    for (unsigned tries = 0; tries < kTriesMax && is_same(); ++tries) {
         prepare(attempt, way.edns, way.mix);
         start(attempt, now);
         co_await attempt;
@@ -221,7 +225,11 @@ void Prober::Impl::unanswered(const ProbeAttempt& attempt, Fault fault, Time now
         return;
     }
     target.silent_round = attempt.round;
-    lose(target, now);
+    if (is_counted_by_port(attempt.wire, fault)) {
+        look_soon(*target.watch, now);
+    } else {
+        lose(target, now);
+    }
 }
 
 void Prober::Impl::lose(Target& target, Time now) {

@@ -181,16 +181,27 @@ bool StreamExchange::make_room() {
 /// Questions that wait go to where there is room now, the oldest attempt first: one that is tried
 /// again may be what the server closes for. What cannot go anywhere is in failed_.
 void StreamExchange::serve_waiting(Host& host, Time now) {
+    AttemptList alone;  // need a connection of their own, and wait on
     while (!host.waiting.empty()) {
         Attempt* first = host.waiting.first();
         for (Attempt* a = first; a != nullptr; a = a->next())
             if (a->began_at < first->began_at) first = a;
         const Ref connection = choose(host, *first, now);
-        if (connection == nullptr && first->why == nullptr) return;
+        if (connection == nullptr && first->why == nullptr) {
+            if (first->moves < kAloneAfter) break;  // there is no room for the others, either
+            alone.add(*first);
+            continue;
+        }
         first->leave();
         first->outcome = connection != nullptr ? put(connection, *first, now) : Outcome::untrusted;
         if (first->outcome != Outcome::waiting) failed_.add(*first);
     }
+    // One connection takes no more questions, so that it ends and makes room for them.
+    const bool ends = std::any_of(host.connections.begin(), host.connections.end(),
+                                  [](const Ref& connection) { return connection->retired; });
+    if (!alone.empty() && !ends && !host.connections.empty())
+        host.connections.front()->retired = true;
+    while (Attempt* attempt = alone.first()) host.waiting.add(*attempt);
 }
 
 void StreamExchange::on_connected(const Ref& connection, const error_code& error) {
@@ -413,6 +424,7 @@ void StreamExchange::close_if_done(Connection& connection) {
 }
 
 void StreamExchange::finish_failed() {
+    if (failed_.empty()) return;
     const Time now = Clock::now();
     while (Attempt* attempt = failed_.first()) attempt->finish(attempt->outcome, now);
 }

@@ -41,7 +41,7 @@ void TimerWheel::file(TimerNode& node) noexcept {
 void TimerWheel::add(TimerNode& node, Time now, Time deadline) noexcept {
     node.cancel();
     if (count_ == 0) current_ = std::max(current_, floor_tick(now));
-    node.tick_ = ceil_tick(deadline);
+    node.tick_ = std::max(ceil_tick(deadline), floor_tick(now) + 1);
     file(node);
 }
 

@@ -371,7 +371,8 @@ void UdpExchange::collect(AttemptList& from, Outcome how) noexcept {
 
 /// The flow of `socket` leads nowhere. The caller sees to it that finish_failed() follows.
 void UdpExchange::lose_flow(Socket& socket, Outcome how) {
-    note_refused_port(socket);
+    counters_.add(Count::upstream_flow_lost);
+    if (how == Outcome::refused) note_refused_port(socket);
     collect(socket.pending, how);
     collect(socket.unsent, how);
     if (Pool& pool = *socket.pool; pool.filling == &socket) {
@@ -382,7 +383,6 @@ void UdpExchange::lose_flow(Socket& socket, Outcome how) {
 }
 
 void UdpExchange::note_refused_port(const Socket& socket) {
-    counters_.add(Count::upstream_flow_lost);
     const Endpoint* before = nullptr;  // several upstreams may have this address
     for (const AttemptList* list : {&socket.pending, &socket.unsent}) {
         for (const Attempt* a = list->first(); a != nullptr; a = a->next()) {
@@ -424,7 +424,8 @@ bool UdpExchange::ask_again(Attempt& attempt, Time now) {
 void UdpExchange::resend(Attempt& attempt) {
     auto& self = *static_cast<UdpExchange*>(attempt.exchange);
     const Time now = Clock::now();
-    const Outcome outcome = self.submit(attempt, now);
+    // Its question may have ended meanwhile.
+    const Outcome outcome = attempt.is_persistent ? self.submit(attempt, now) : attempt.ending;
     if (outcome == Outcome::waiting) return;
     attempt.leave();
     attempt.finish(outcome, now);

@@ -256,11 +256,17 @@ TEST_F(Crossing, AReloadGivesWhatIsCachedToItsNewOwner) {
     const Client client = server.client();
     EXPECT_EQ(client.ask(kPub, type::a).answers().back(), "x.cdn.example A 203.0.113.9");
     EXPECT_EQ(client.ask("two.pub.example", type::a).answers().size(), 3u);
+    internet.on("lb.south.example", type::a, {{address("lb.south.example", "203.0.113.9")}});
+    EXPECT_EQ(client.ask("lb.south.example", type::a).answers().back(),
+              "lb.south.example A 203.0.113.9");
     EXPECT_EQ(client.ask("three.pub.example", type::a).answers().back(),
               "db.west.example A 10.2.0.5");
     const std::string more =
         "  south: {zones: [south.example], endpoints: ['" + south.address() + "']}\n";
     server.reload(yaml(more));
+    EXPECT_EQ(client.ask("lb.south.example", type::a).answers(),
+              Lines{"lb.south.example A 10.5.0.5"})
+        << "what was known of the end itself is the old owner's";
     EXPECT_EQ(client.ask(kPub, type::a).answers(),
               (Lines{"www.pub.example CNAME lb.south.example.", "lb.south.example A 10.5.0.5"}));
     EXPECT_EQ(client.ask("two.pub.example", type::a).answers().back(),

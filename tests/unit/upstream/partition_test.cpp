@@ -51,6 +51,22 @@ struct PartitionTest : testing::Test {
     }
 };
 
+// The last probe of each endpoint was silent when the time ran out: nothing is due until the next.
+TEST_F(PartitionTest, ARecoveryThatNothingConfirmsIsNotDueInThePast) {
+    look(kAllUp);
+    cut_off();
+    const Duration held = hold();
+    EXPECT_EQ(look(kNew, held + Millis(1)), recovering);
+    EXPECT_FALSE(partition.due()) << "the next probe looks again anyway";
+    EXPECT_EQ(look(kOneUp), healthy);
+}
+
+TEST_F(PartitionTest, AProbeThatIsMissedDoesNotMakeAnUnusableOneUnknown) {
+    EXPECT_EQ(look(kPoor), unusable);
+    EXPECT_EQ(look(kNew), unusable);
+    EXPECT_EQ(look(kOneUp), healthy);
+}
+
 TEST_F(PartitionTest, NothingIsKnownUntilAnEndpointIsFoundUsable) {
     EXPECT_EQ(partition.state(), unknown);
     EXPECT_EQ(look(kNew), unknown);

@@ -69,6 +69,13 @@ TEST_F(PlanCaseTest, PlainCaseGoesOverTcpWhereThatIsKnownToWork) {
     EXPECT_TRUE(data());
 }
 
+TEST_F(PlanCaseTest, WhatWentRoundInACircleIsNotAskedInPlainCase) {
+    begin();
+    step.came_back = true;
+    EXPECT_FALSE(reply(ReplyKind::failure, dns::Rcode::servfail));
+    EXPECT_TRUE(next().give_up) << "in plain case the loop could not be recognised";
+}
+
 TEST_F(PlanCaseTest, TransportUdpStaysUdp) {
     upstream.options.transport = Transport::udp;
     endpoint().note_reach(Reach::udp);

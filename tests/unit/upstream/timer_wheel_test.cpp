@@ -47,6 +47,20 @@ TEST_F(Wheel, ADeadlineThatHasPassedExpiresWithTheNextMillisecond) {
     EXPECT_EQ(wheel->pop_expired(kStart + Millis(11)), &a);
 }
 
+// What is filed again and again for a moment that has passed must not hold up the others.
+TEST_F(Wheel, ADeadlineThatHasPassedDoesNotStopTheWheelWhereOthersAreFiled) {
+    wheel->add(b, kStart, kStart + Millis(12));
+    wheel->add(a, kStart, kStart + Millis(10));
+    EXPECT_EQ(wheel->pop_expired(kStart + Millis(10)), &a);
+    wheel->add(a, kStart + Millis(10), kStart + Millis(3));
+    EXPECT_EQ(wheel->pop_expired(kStart + Millis(10)), nullptr);
+    EXPECT_EQ(wheel->pop_expired(kStart + Millis(11)), &a);
+    wheel->add(a, kStart + Millis(11), kStart + Millis(3));
+    std::vector<TimerNode*> seen;
+    while (TimerNode* node = wheel->pop_expired(kStart + Millis(12))) seen.push_back(node);
+    EXPECT_EQ(seen.size(), 2u) << "the other one too";
+}
+
 TEST_F(Wheel, TellsWhenToLookAgain) {
     wheel->add(a, kStart, kStart + Millis(400));
     wheel->add(b, kStart, kStart + Millis(40));
