@@ -1,0 +1,201 @@
+// What came of the attempts of a plan: which reply is the answer, what is asked again otherwise,
+// and what is learned of the endpoint.
+#include <algorithm>
+#include <utility>
+
+#include "upstream/attempt_plan.hpp"
+#include "upstream/trouble.hpp"
+
+namespace peerzone::upstream {
+
+bool AttemptPlan::tell(Telling telling, const Step& step) noexcept {
+    if (telling < telling_) return false;
+    telling_ = telling;
+    told_ = step;
+    return true;
+}
+
+void AttemptPlan::judge_failure(const Step& step, const CheckedReply& checked) {
+    if (!tell(checked.error.present ? Telling::explained : Telling::failure, step)) return;
+    rcode_ = checked.rcode;
+    explained_ = checked.error;
+}
+
+/// A usable reply. What the question was asked without is remembered only now that it has helped.
+void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
+    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    const State& state = states_[step.endpoint];
+    const bool other_wire = step.wire == Wire::tcp && state.silent;
+    if (state.without_edns) endpoint.note_no_edns(now);
+    if (other_wire && !state.cut && !state.odd_case) endpoint.note_no_datagrams(now);
+    if (step.hop_mark) {
+        endpoint.note_hop_mark();
+    } else if (state.mark_refused && step.edns) {
+        endpoint.note_hop_mark_refused(now);
+    } else if (state.mark_silent && step.edns && !other_wire) {
+        endpoint.note_hop_mark_silent(now);
+    }
+}
+
+/// Whether the reply may be one to the letter case: then the same is asked once more in plain case.
+/// Otherwise what it says about that is learned.
+bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept {
+    if (step.came_back) return false;
+    LetterCase& letter_case = upstream_.endpoints[step.endpoint]->letter_case();
+    State& state = states_[step.endpoint];
+    const CaseDoubt doubt = doubt_of(checked);
+    if (!step.mix_case) {
+        learn_case(letter_case, state.doubt, checked, now);
+        state.doubt = CaseDoubt::none;
+        return false;
+    }
+    if (doubt == CaseDoubt::none) {
+        const bool found = checked.kind == ReplyKind::data || checked.links != 0;
+        if (found) letter_case.note_taken();
+        return false;
+    }
+    if (state.plain || !letter_case.claim_doubt(now)) return false;
+    state.plain = true;
+    state.doubt = doubt;
+    state.set_tries(step.wire, state.tries(step.wire) - 1);
+    force(step.endpoint);
+    return true;
+}
+
+/// Health follows the questions of clients: their names count, whatever it says to probes. So does
+/// a denial by a server that has the zone.
+void AttemptPlan::learn_from_clients(Endpoint& endpoint,
+                                     const CheckedReply& checked) const noexcept {
+    switch (checked.kind) {
+        case ReplyKind::data: endpoint.note_client_answer(); break;
+        case ReplyKind::nodata:
+        case ReplyKind::nxdomain: {
+            const bool peer = upstream_.options.kind == Kind::peer;
+            if (!peer || (checked.has_soa && !checked.soa_owner.is_root()))
+                endpoint.note_client_answer();
+            break;
+        }
+        case ReplyKind::failure:
+        case ReplyKind::lame:
+        case ReplyKind::invalid: endpoint.note_client_failure(); break;
+        case ReplyKind::truncated:
+        case ReplyKind::no_edns: break;
+    }
+}
+
+bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now) {
+    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    State& state = states_[step.endpoint];
+    heard_ = true;
+    state.heard = true;
+    if (doubts_case(step, checked, now)) {
+        if (checked.kind == ReplyKind::failure) judge_failure(step, checked);
+        if (checked.kind == ReplyKind::lame && tell(Telling::lame, step))
+            explained_.text = lame_text(checked);
+        endpoint.note_reply(rtt, step.wire);
+        return false;
+    }
+    learn_from_clients(endpoint, checked);
+    switch (checked.kind) {
+        case ReplyKind::data:
+        case ReplyKind::nodata:
+        case ReplyKind::nxdomain:
+            note_heard(step, now);
+            endpoint.note_reply(rtt, step.wire);
+            endpoint.note_usable(now);
+            endpoint.stats().note_reply();
+            note_zone(endpoint, checked);
+            if (checked.chain_fault == ChainFault::none) return !ask_another(step, checked, now);
+            state.done = true;
+            if (tell(Telling::chain, step))
+                explained_.text = chain_text(checked.chain_fault, checked.target);
+            return false;
+        case ReplyKind::truncated:
+            if (step.wire == Wire::udp) {
+                state.cut = true;
+                fault_known_ = false;
+                tell(Telling::cut, step);
+                if (endpoint.stream_works(now)) force(step.endpoint);
+                break;
+            }
+            state.done = true;  // cut on a stream means nothing
+            tell(Telling::invalid, step);
+            break;
+        case ReplyKind::no_edns:
+            if (step.hop_mark) {
+                state.mark_refused = true;
+                state.set_tries(step.wire, state.tries(step.wire) - 1);
+                force(step.endpoint);
+                break;
+            }
+            if (step.edns && !state.without_edns) {
+                state.without_edns = true;
+                state.set_tries(step.wire, state.tries(step.wire) - 1);
+                force(step.endpoint);
+                break;
+            }
+            [[fallthrough]];
+        case ReplyKind::failure:
+            state.done = true;
+            judge_failure(step, checked);
+            break;
+        case ReplyKind::lame:
+            state.done = true;
+            note_zone(endpoint, checked);
+            if (tell(Telling::lame, step)) explained_.text = lame_text(checked);
+            break;
+        case ReplyKind::invalid:
+            state.done = true;
+            // What came whole says more than that it was cut before.
+            if (state.cut && telling_ == Telling::cut) telling_ = Telling::nothing;
+            tell(Telling::invalid, step);
+            break;
+    }
+    endpoint.note_reply(rtt, step.wire);
+    return false;
+}
+
+void AttemptPlan::on_case_differs(const Step& step, Time now) noexcept {
+    State& state = states_[step.endpoint];
+    heard_ = true;
+    state.heard = true;
+    state.odd_case = true;
+    upstream_.endpoints[step.endpoint]->note_case_changed(now);
+    force(step.endpoint);
+}
+
+bool AttemptPlan::on_fault(const Step& step, Fault fault, Time now, const std::string* why) {
+    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    State& state = states_[step.endpoint];
+    const bool cut = state.cut && step.wire == Wire::tcp;
+    if (fault == Fault::untrusted) {
+        if (tell(Telling::untrusted, step)) untrusted_ = why != nullptr ? *why : fault_text(fault);
+    } else if (tell(cut ? Telling::cut : Telling::fault, step)) {
+        fault_ = fault;
+        fault_known_ = true;
+    }
+    if (fault == Fault::timeout) {
+        if (step.wire == Wire::udp) state.silent = true;
+        if (step.hop_mark) state.mark_silent = true;
+        if (state.silences < kSilencesMax) ++state.silences;
+        return false;
+    }
+    const bool said_no = fault == Fault::refused || fault == Fault::untrusted;
+    if (step.wire != Wire::udp && (said_no || fault == Fault::closed)) endpoint.note_no_stream(now);
+    // Asking again at once what has just said no would change nothing.
+    if (said_no || fault == Fault::unreachable || fault == Fault::dropped)
+        state.set_tries(step.wire, kTriesMax);
+    const bool is_there = fault == Fault::busy || fault == Fault::dropped;
+    if (is_there || is_counted_by_port(step.wire, fault) || state.lost || state.heard) return false;
+    state.lost = true;
+    return endpoint.note_loss(now);
+}
+
+bool AttemptPlan::on_silence(const Step& step, Time now) noexcept {
+    State& state = states_[step.endpoint];
+    if (state.lost || state.heard) return false;
+    state.lost = true;
+    return upstream_.endpoints[step.endpoint]->note_loss(now, step.asked_at);
+}
+
+}  // namespace peerzone::upstream
