@@ -69,9 +69,8 @@ bool Resolver::Impl::find_fresh(const Snapshot& its, const upstream::Upstream& o
 }
 
 // An answer of the type, else an NXDOMAIN: one of this type, under the same flags, would have
-// replaced the answer. While
-// nobody can be asked, what was said under other flags is better than nothing, but nobody has
-// vouched for it (RFC 4035 3.2.3): without AD.
+// replaced the answer. While the upstream is away, what it said under other flags is better than
+// nothing, but was not validated for these (RFC 4035 3.2.3): without AD.
 bool Resolver::Impl::last_known(Bytes name, std::uint64_t hash, const Request& request,
                                 const upstream::Upstream& upstream, Time now, MutableBytes message,
                                 cache::Hit& hit) noexcept {

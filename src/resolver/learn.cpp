@@ -24,7 +24,7 @@ const char* denial_text(const upstream::CheckedReply& checked) noexcept {
     return checked.kind == ReplyKind::nxdomain ? "NXDOMAIN" : "no data";
 }
 
-// Whether the chain of a reply goes on at its end: where somebody else answers for that, and where
+// Whether the chain of a reply goes on at its end: where that has another owner, and where
 // the reply does not show that the end has nothing.
 bool goes_on(const view::View& view, const OtherOwners& others,
              const upstream::CheckedReply& checked) {
@@ -33,7 +33,7 @@ bool goes_on(const view::View& view, const OtherOwners& others,
     // A name of the peer's own cluster: ours has one of the same name, which is another one.
     if (others.is_replier_cluster(checked.target)) return false;
     if (checked.has_soa) return false;
-    // Nobody can be asked: the client gets the chain, or that its end does not exist.
+    // Without a route: the client gets the chain, or that its end does not exist.
     return checked.kind == ReplyKind::nodata ||
            view.routes.find(checked.target.folded().wire()) != nullptr;
 }

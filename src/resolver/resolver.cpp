@@ -235,7 +235,7 @@ Now Resolver::Impl::from_memory(const view::View& view, Request& request,
     cache::Hit hit;
     if (upstream.health->is_away()) {
         client.nudge(upstream, copy_of(query, dns::Name::from_checked(query.name())), now);
-        // Aliases whose end somebody else knows, who may be there.
+        // Aliases whose end has another owner, who may be there.
         if (find_known_chain(query.name(), query.name_hash, request, upstream, now, buffer, hit)) {
             request.kin = true;
             return Now::later;

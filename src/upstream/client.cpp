@@ -130,7 +130,7 @@ CheckedReply Client::Impl::check(const Attempt& attempt, const Endpoint& endpoin
     return checked;
 }
 
-/// How an attempt ended that nobody waits for, or not any more.
+/// How an attempt ended that no question waits for, or none any more.
 void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
                               const Attempt& attempt, Wire wire) {
     const Time now = attempt.ended_at;
@@ -223,7 +223,7 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
     return true;
 }
 
-/// The plan has no step left. A denial that nobody has confirmed or refuted is passed on.
+/// The plan has no step left. A denial that no other reply has confirmed or refuted is passed on.
 Asked Client::Impl::given_up(const Asking& asking, Time now) const {
     const std::optional<dns::Rcode> doubt = asking.plan.doubt();
     if (!doubt) return failed(asking.plan, now);
@@ -337,7 +337,7 @@ bool Client::Impl::may_wait(const Asking& asking, Time now) const {
     });
 }
 
-/// Nothing is left to ask. In short steps: meanwhile it may become clear that nobody is there.
+/// Nothing is left to ask. In short steps: meanwhile the upstream may be found partitioned.
 void Client::Impl::park(Asking& asking, Time now) {
     Attempt& attempt = asking.attempt;
     attempt.timeout = std::min<Duration>(kParkedLook, asking.plan.deadline() - now);

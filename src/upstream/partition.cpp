@@ -10,7 +10,7 @@ UpstreamState Partition::settled(const Facts& facts) const noexcept {
     using enum UpstreamState;
     if (facts.usable > 0) return returning_ ? recovering : healthy;
     if (facts.poor == facts.up) return unusable;
-    // An endpoint that nobody has heard of is new, or has just missed a reply: that is no news.
+    // An endpoint without a reply yet is new, or has just missed one: that is no news.
     const bool stays = state_ == healthy || state_ == recovering || state_ == unusable;
     return stays ? state_ : unknown;
 }

@@ -83,7 +83,7 @@ public:
     /// Nobody waits for it.
     bool is_away() const noexcept { return is_held() || state() == UpstreamState::partitioned; }
 
-    /// A reply would change the state: whoever gets one rings. Of use or not …
+    /// A reply would change the state, so the worker that gets one rings. Of use or not …
     bool waits_for_reply() const noexcept {
         const UpstreamState now = state();
         return now == UpstreamState::suspect || now == UpstreamState::partitioned;

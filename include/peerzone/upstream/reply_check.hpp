@@ -1,5 +1,5 @@
 // Is this the reply to that question, and what of it may be believed? Pure. Kept: the CNAME/DNAME
-// chain that starts at the question, as far as it leads to no name of somebody else here, the
+// chain that starts at the question, as far as it leads to no name of another owner here, the
 // records of the asked type at its end, and the SOA of a negative answer; every other record is
 // dropped (src/README.md, "Order of things", step 8; RFC 2181 5.4.1).
 #pragma once
@@ -69,7 +69,7 @@ struct CheckedReply {
     bool authentic_data = false;
     unsigned links = 0;  ///< aliases in the chain
     dns::Name target;    ///< the end of the chain; the question's own name without one
-    /// The last alias leads to `target`, which somebody else answers here. What the reply says of
+    /// The last alias leads to `target`, which has another owner here. What the reply says of
     /// it is not used, and the kind is nodata.
     bool leads_away = false;
     /// The aliases have no end; `target` is where it was seen. The kind is nodata.
