@@ -8,6 +8,9 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
+import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -160,6 +163,40 @@ class ReloadTest(unittest.TestCase):
         zone.write_text(HEAD + "db A 10.0.0.1\n")  # what is served
         self.reloaded(1, "10.0.0.1")
         self.assertEqual(self.config_ok(), 1)
+
+    def issue(self, name):
+        """tls.crt and tls.key, made anew."""
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                   "-subj", f"/CN={name}", "-keyout", self.folder / "fresh.key", "-out", self.folder / "fresh.crt"]
+        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+        for suffix in ("key", "crt"):
+            (self.folder / f"fresh.{suffix}").rename(self.folder / f"tls.{suffix}")
+
+    def served_name(self, port):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as tcp, context.wrap_socket(tcp) as tls:
+            return next(name for name in ("first", "second") if name.encode() in tls.getpeercert(binary_form=True))
+
+    @unittest.skipIf(shutil.which("openssl") is None, "openssl is not here")
+    def test_a_renewed_certificate_is_served_beside_a_broken_zone_file(self):
+        zone, port = self.folder / "corp.zone", free_port()
+        zone.write_text(HEAD + "db A 10.0.0.1\n")
+        self.issue("first")
+        self.config.write_text(self.text("  corp.internal: {file: corp.zone}\n").replace("admin:", f"tls: ['127.0.0.1:{port}'], admin:")
+                               + "tls: {certificate: tls.crt, key: tls.key}\n")
+        self.start()
+        self.assertEqual(self.served_name(port), "first")
+        zone.write_text(HEAD + "db A 10.0.0.\n")
+        self.server.wait_for_log(KEPT)
+        self.issue("second")
+        end = time.monotonic() + PATIENCE
+        while self.served_name(port) != "second":
+            self.assertLess(time.monotonic(), end, self.server.log())
+            time.sleep(0.05)
+        self.assertNotIn(RELOADED, self.server.log())
+        self.expect("10.0.0.1")
 
     def test_deleted_and_back(self):
         self.config.write_text(self.record("10.0.0.1"))
