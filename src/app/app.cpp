@@ -294,6 +294,7 @@ void Program::refuse(const std::vector<config::Problem>& problems, const std::st
 }
 
 void Program::reload(Reading reading) {
+    if (operations_.is_draining()) return;  // read before we were told to end
     if (!reading.config) return refuse(reading.problems, reading.why);
     if (const auto files = builder_.take_files(*reading.config, std::move(reading.zones)); !files)
         return refuse({{file_, 0, 0, "", files.error().message, ""}}, reading.why);
@@ -386,12 +387,14 @@ int serve(const std::string& config_file) {
     log::configure(loaded.config->log);
     log_warnings(loaded.warnings);
     stamps.merge(stamps_of(loaded.files));
-    Program program(config_file, std::move(*loaded.config), std::move(stamps));
-    if (const auto opened = program.open(); !opened) {
-        log::error("cannot start", {{"why", opened.error().message}});
-        return kExitUnavailable;
-    }
-    program.run();
+    {
+        Program program(config_file, std::move(*loaded.config), std::move(stamps));
+        if (const auto opened = program.open(); !opened) {
+            log::error("cannot start", {{"why", opened.error().message}});
+            return kExitUnavailable;
+        }
+        program.run();
+    }  // waits for its threads: nothing goes on behind "stopped"
     log::info("stopped");
     return 0;
 }
