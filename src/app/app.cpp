@@ -35,7 +35,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr Seconds kTlsLook{60};  // how often it is looked whether session tickets' keys are old
+// How often the certificate is looked at: session tickets' keys get old, and files that a
+// configuration with mistakes in it names are not followed.
+constexpr Seconds kTlsLook{60};
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
 
 // Who we are in hop marks: of the same cluster the same, and a restart is somebody new.
@@ -75,6 +77,7 @@ private:
     Result<void> open_admin();
     void set_query_log();
     void watch_tls();
+    void look_at_tls();
     void publish_tls();
     void start();
     void publish();
@@ -218,16 +221,20 @@ void Program::set_query_log() {
         workers_[i]->observe(on ? observers_[i] : nullptr);
 }
 
-// Session tickets' keys are made anew with the context. (Certificates that were replaced come with
-// a reload.)
+// Certificates that were replaced come with a reload too, but nothing else that is wrong with the
+// configuration may keep one that runs out in service. Session tickets' keys are made anew with the
+// context.
 void Program::watch_tls() {
     tls_timer_.expires_after(kTlsLook);
     tls_timer_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
-        const Time now = Clock::now();
-        if (tls_files_.is_old(now) && tls_files_.look(config_.tls, now)) publish_tls();
+        look_at_tls();
         watch_tls();
     });
+}
+
+void Program::look_at_tls() {
+    if (serves_tls_ && tls_files_.look(config_.tls, Clock::now())) publish_tls();
 }
 
 void Program::publish_tls() {
@@ -283,9 +290,11 @@ void Program::refuse(const std::vector<config::Problem>& problems, const std::st
     log::error("still serving the old configuration",
                {{"problems", std::to_string(problems.size())}, {"why", why}});
     operations_.config_refused(problems.front().to_text());
+    look_at_tls();
 }
 
 void Program::reload(Reading reading) {
+    if (operations_.is_draining()) return;  // read before we were told to end
     if (!reading.config) return refuse(reading.problems, reading.why);
     if (const auto files = builder_.take_files(*reading.config, std::move(reading.zones)); !files)
         return refuse({{file_, 0, 0, "", files.error().message, ""}}, reading.why);
@@ -307,7 +316,7 @@ void Program::reload(Reading reading) {
     publish();
     // Without `tls` the listeners that are open keep what they have.
     if (serves_tls_ && config_.tls.certificate.empty()) config_.tls = tls_files_.options();
-    if (serves_tls_ && tls_files_.look(config_.tls, Clock::now())) publish_tls();
+    look_at_tls();
     operations_.config_loaded(file_, config_.cluster_name);
     log::info("configuration reloaded", {{"file", file_}, {"why", reading.why}});
 }
@@ -378,12 +387,14 @@ int serve(const std::string& config_file) {
     log::configure(loaded.config->log);
     log_warnings(loaded.warnings);
     stamps.merge(stamps_of(loaded.files));
-    Program program(config_file, std::move(*loaded.config), std::move(stamps));
-    if (const auto opened = program.open(); !opened) {
-        log::error("cannot start", {{"why", opened.error().message}});
-        return kExitUnavailable;
-    }
-    program.run();
+    {
+        Program program(config_file, std::move(*loaded.config), std::move(stamps));
+        if (const auto opened = program.open(); !opened) {
+            log::error("cannot start", {{"why", opened.error().message}});
+            return kExitUnavailable;
+        }
+        program.run();
+    }  // waits for its threads: nothing goes on behind "stopped"
     log::info("stopped");
     return 0;
 }

@@ -1,7 +1,7 @@
-// One thread, which owns all but the two flags. What it reads is compared by contents, so that a
-// `touch`, or a ConfigMap that is mounted anew, reloads nothing and logs nothing. The comparison is
-// with what was read last, right or wrong: a mistake is reported once, and mended when the file
-// goes back to what is served.
+// One thread, which owns all but the flag and the wish to stop. What it reads is compared by
+// contents, so that a `touch`, or a ConfigMap that is mounted anew, reloads nothing and logs
+// nothing. The comparison is with what was read last, right or wrong: a mistake is reported once,
+// and mended when the file goes back to what is served.
 #include "app/config_follower.hpp"
 
 #include <sys/stat.h>
@@ -73,19 +73,20 @@ void ConfigFollower::request() {
 
 void ConfigFollower::stop() {
     const std::scoped_lock lock(mutex_);
-    stopping_ = true;
+    stop_.request_stop();
     wake_.notify_one();
 }
 
 void ConfigFollower::run() {
     // Of what was read at start: unknown when it has been changed since.
-    digest_ = digest_of(files_);
+    const std::stop_token stop = stop_.get_token();
+    digest_ = digest_of(files_, stop);
     if (stamps_of(files_) != read_) digest_.reset();
     log::debug("following files", {{"count", std::to_string(files_.size())}});
-    for (std::unique_lock lock(mutex_); !stopping_;) {
+    for (std::unique_lock lock(mutex_); !stop.stop_requested();) {
         wake_.wait_for(lock, debounce_.pending() ? kLookSoon : kLook,
-                       [this] { return requested_ || stopping_; });
-        if (stopping_) return;
+                       [&] { return requested_ || stop.stop_requested(); });
+        if (stop.stop_requested()) return;
         const bool requested = std::exchange(requested_, false);
         lock.unlock();
         look(requested);
@@ -95,9 +96,11 @@ void ConfigFollower::run() {
 
 void ConfigFollower::look(bool requested) {
     const FileStamps seen = stamps_of(files_);
-    const bool due = debounce_.look(seen, is_incomplete(files_), Clock::now());
+    const std::stop_token stop = stop_.get_token();
+    const bool incomplete = seen != read_ && is_incomplete(files_);  // only a change is waited for
+    const bool due = debounce_.look(seen, incomplete, Clock::now());
     if (!requested && !due) return;
-    const std::optional<std::uint64_t> digest = digest_of(files_);
+    const std::optional<std::uint64_t> digest = digest_of(files_, stop);
     if (!requested && digest && digest == digest_) {
         log::debug("files written, contents the same", {{"files", changed_files(read_, seen)}});
         read_ = seen;
@@ -114,8 +117,9 @@ void ConfigFollower::look(bool requested) {
         reading.problems.push_back({config_file_, 0, 0, "", error.what(), ""});
     }
     reading.why = why;
+    if (stop.stop_requested()) return;  // what was read may be a part only
     // What has been written meanwhile is not known by its contents, and is read once more.
-    digest_ = digest_of(files_);
+    digest_ = digest_of(files_, stop);
     if (stamps_of(files_) != read_) digest_.reset();
     debounce_.done(read_);
     boost::asio::post(io_,
@@ -130,7 +134,8 @@ Reading ConfigFollower::read() {
              "give the configuration as a file to change it while it is served"});
         return reading;
     }
-    config::Loaded loaded = config::load(config_file_);
+    const std::stop_token stop = stop_.get_token();
+    config::Loaded loaded = config::load(config_file_, stop);
     reading.problems = std::move(loaded.problems);
     reading.warnings = std::move(loaded.warnings);
     // Stamped before the zones are built that will be served; of the others what was seen before.
@@ -140,8 +145,8 @@ Reading ConfigFollower::read() {
         if (const auto known = read_.find(path); known != read_.end()) stamp = known->second;
     files_ = std::move(files);
     read_ = std::move(stamps);
-    if (!loaded.config) return reading;
-    auto zones = load_zones(*loaded.config);
+    if (!loaded.config || stop.stop_requested()) return reading;
+    auto zones = load_zones(*loaded.config, stop);
     if (!zones) {  // written since it was checked
         reading.problems.push_back({config_file_, 0, 0, "", zones.error().message, ""});
         return reading;

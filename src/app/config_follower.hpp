@@ -10,6 +10,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,7 +40,7 @@ public:
     ConfigFollower(boost::asio::io_context& io, std::string config_file, Taken taken);
     ConfigFollower(const ConfigFollower&) = delete;
     ConfigFollower& operator=(const ConfigFollower&) = delete;
-    /// Waits for a reading that is under way.
+    /// Waits for a reading that is under way, which ends with the file or zone that it is at.
     ~ConfigFollower();
 
     /// `loaded`: what the files in use looked like before they were read. Once.
@@ -57,10 +58,10 @@ private:
     boost::asio::io_context& io_;
     const std::string config_file_;
     Taken taken_;
-    std::mutex mutex_;  // guards requested_ and stopping_
+    std::stop_source stop_;  // asked for under mutex_, which run() waits with
+    std::mutex mutex_;       // guards requested_
     std::condition_variable wake_;
     bool requested_ = false;
-    bool stopping_ = false;
     // The thread's own.
     std::vector<std::string> files_;
     FileStamps read_;  // how the files looked before they were read last

@@ -72,10 +72,14 @@ bool is_incomplete(const std::vector<std::string>& paths) {
     });
 }
 
-std::optional<std::uint64_t> digest_of(const std::vector<std::string>& paths) {
+std::optional<std::uint64_t> digest_of(const std::vector<std::string>& paths,
+                                       const std::stop_token& stop) {
     const FileStamps before = stamps_of(paths);
     std::uint64_t digest = kFnvStart;
-    for (const std::string& path : paths) mix_file(digest, path);
+    for (const std::string& path : paths) {
+        if (stop.stop_requested()) return std::nullopt;
+        mix_file(digest, path);
+    }
     if (stamps_of(paths) != before) return std::nullopt;
     return digest;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,9 @@ FileStamps stamps_of(const std::vector<std::string>& paths);
 bool is_incomplete(const std::vector<std::string>& paths);
 
 /// A number for what stands in the files, in their order; another one when a file is missing.
-/// Nothing when they were written or exchanged while they were read. Reads regular files only.
-std::optional<std::uint64_t> digest_of(const std::vector<std::string>& paths);
+/// Nothing when they were written or exchanged while they were read, or when it was stopped between
+/// two files. Reads regular files only.
+std::optional<std::uint64_t> digest_of(const std::vector<std::string>& paths,
+                                       const std::stop_token& stop = {});
 
 }  // namespace peerzone::app

@@ -36,9 +36,10 @@ public:
     /// The file was refused, and the former configuration serves on.
     void config_refused(const std::string& problem);
 
+    bool is_draining() const noexcept { return phase_ == Phase::draining; }
     bool ready() const override { return phase_ == Phase::serving; }
     std::string_view why_not_ready() const override {
-        return phase_ == Phase::draining ? "draining" : "starting";
+        return is_draining() ? "draining" : "starting";
     }
     metrics::Report report() const override;
     std::vector<std::string> upstream_names() const override;

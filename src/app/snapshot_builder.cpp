@@ -54,9 +54,10 @@ std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
 
 }  // namespace
 
-Result<ZoneList> load_zones(const config::Config& config) {
+Result<ZoneList> load_zones(const config::Config& config, const std::stop_token& stop) {
     ZoneList zones;
     for (const zone::Options& options : config.zones) {
+        if (stop.stop_requested()) return fail("stopped");
         zone::LoadResult loaded = zone::load(options);
         if (!loaded.zone) {
             const std::string why =

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +22,8 @@ namespace peerzone::app {
 using ZoneList = std::vector<std::shared_ptr<const zone::Zone>>;
 
 /// Reads and builds the zones of a configuration that was checked; an error when a file has changed
-/// since. Any thread.
-Result<ZoneList> load_zones(const config::Config& config);
+/// since, or when it was stopped between two zones. Any thread.
+Result<ZoneList> load_zones(const config::Config& config, const std::stop_token& stop = {});
 
 class SnapshotBuilder {
 public:

@@ -1,5 +1,7 @@
 #include "app/upstream_report.hpp"
 
+#include "peerzone/base/text.hpp"
+
 namespace peerzone::app {
 namespace {
 
@@ -37,14 +39,6 @@ std::string_view state_text(const Endpoint& endpoint) {
     if (endpoint.is_poor()) return "poor";
     if (endpoint.probe_result() == upstream::ProbeResult::zone_absent) return "zone absent";
     return endpoint.is_usable() ? "healthy" : "unknown";
-}
-
-// Texts from the network, safe for a terminal and for JSON.
-std::string printable(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c < ' ' || c > '~') c = '?';
-    return out;
 }
 
 template <class Count>

@@ -4,12 +4,15 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <iomanip>
-#include <istream>
-#include <ostream>
+#include <iostream>
 #include <vector>
 
 #include "peerzone/app/app.hpp"
+#include "peerzone/base/text.hpp"
 
 namespace peerzone::cli {
 namespace {
@@ -67,6 +70,16 @@ config::Loaded load(const std::string& file, std::istream& in) {
     std::string text(config::kFileBytesMax + 1, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
+    // std::cin, which C's stdin stands behind, takes every error for the end.
+    if (in.bad() || (&in == &std::cin && std::ferror(stdin) != 0)) {
+        config::Loaded failed;
+        failed.problems.push_back(
+            {name_of(file), 0, 0, "",
+             std::string("cannot be read: ") +
+                 std::strerror(errno),  // NOLINT(concurrency-mt-unsafe): one thread
+             "", config::Problem::Kind::unavailable});
+        return failed;
+    }
     return config::load_text(text, name_of(file));
 }
 
@@ -75,17 +88,20 @@ const char* severity(config::Problem::Kind kind) {
 }
 
 boost::json::object to_json(const std::string& file, const config::Loaded& loaded) {
+    // Names of files, and values from the environment, need not be UTF-8; JSON is.
     boost::json::array problems;
     for (const auto* list : {&loaded.problems, &loaded.warnings})
         for (const config::Problem& problem : *list)
             problems.push_back(boost::json::object{{"severity", severity(problem.kind)},
-                                                   {"file", problem.file},
+                                                   {"file", printable(problem.file)},
                                                    {"line", problem.line},
                                                    {"column", problem.column},
-                                                   {"path", problem.path},
-                                                   {"message", problem.message},
-                                                   {"hint", problem.hint}});
-    return {{"file", name_of(file)}, {"ok", loaded.config.has_value()}, {"problems", problems}};
+                                                   {"path", printable(problem.path)},
+                                                   {"message", printable(problem.message)},
+                                                   {"hint", printable(problem.hint)}});
+    return {{"file", printable(name_of(file))},
+            {"ok", loaded.config.has_value()},
+            {"problems", problems}};
 }
 
 std::string counted(std::size_t count, const char* what) {

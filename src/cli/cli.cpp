@@ -117,6 +117,13 @@ std::string find_misspelt(const CLI::App& program, int argc, char** argv) {
     return find_misspelt(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), commands);
 }
 
+// What could not be written was not said.
+int after_output(int status) {
+    if (std::cout.flush() || status != 0) return status;
+    std::cerr << "peerzone: standard output cannot be written\n";
+    return app::kExitUnavailable;
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -159,8 +166,8 @@ int run(int argc, char** argv) {
             return program.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsageError;
         }
         if (serve->parsed()) return app::serve(config_file);
-        if (const auto done = operating.run()) return *done;
-        return check(checked, {std::cin, std::cout, std::cerr});
+        if (const auto done = operating.run()) return after_output(*done);
+        return after_output(check(checked, {std::cin, std::cout, std::cerr}));
     } catch (const std::exception& error) {
         std::cerr << "peerzone: " << error.what() << '\n';
         return 1;

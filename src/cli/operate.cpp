@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/admin_client.hpp"
+#include "peerzone/app/app.hpp"
 #include "peerzone/config/config.hpp"
 
 namespace peerzone::cli {
@@ -12,21 +13,23 @@ namespace {
 
 constexpr unsigned kOk = 200;
 
-Result<SocketAddress> address_in(const std::string& file) {
+// `status`: to exit with when there is none.
+Result<SocketAddress> address_in(const std::string& file, int& status) {
     const config::Loaded loaded = config::load(file);
     if (!loaded.config) {
         std::string text;
         for (const config::Problem& problem : loaded.problems)
             text += (text.empty() ? "" : "\n") + problem.to_text();
+        status = app::exit_status(loaded.problems);
         return fail(text);
     }
     if (!loaded.config->listen.admin) return fail(file + ": listen.admin is off");
     return *loaded.config->listen.admin;
 }
 
-Result<SocketAddress> address_of(const ServerChoice& server) {
+Result<SocketAddress> address_of(const ServerChoice& server, int& status) {
     constexpr std::string_view kHere = "localhost";
-    if (!server.config_file.empty()) return address_in(server.config_file);
+    if (!server.config_file.empty()) return address_in(server.config_file, status);
     std::string address = server.address.empty() ? "127.0.0.1" : server.address;
     if (address.starts_with(kHere)) address.replace(0, kHere.size(), "127.0.0.1");
     const auto parsed = SocketAddress::parse(address, server::kAdminPort);
@@ -38,10 +41,11 @@ Result<SocketAddress> address_of(const ServerChoice& server) {
 
 int ask(const ServerChoice& server, const std::string& method, const std::string& target,
         const std::string& accept, std::ostream& out, std::ostream& complaints) {
-    Result<SocketAddress> address = address_of(server);
+    int status = 1;
+    Result<SocketAddress> address = address_of(server, status);
     if (!address) {
         complaints << "peerzone: " << address.error().message << '\n';
-        return 1;
+        return status;
     }
     if (address->ip.is_unspecified())  // it listens on every address: this host's own will do
         address->ip =

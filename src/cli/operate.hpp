@@ -14,7 +14,7 @@ struct ServerChoice {
 };
 
 /// Each prints the server's words to `out`, or why there are none to `complaints`. The exit status:
-/// 0, or 1 when the server cannot be reached or refuses.
+/// 0, or 1 when the server cannot be reached or refuses; of a configuration with problems as check.
 int status(const ServerChoice& server, bool as_json, std::ostream& out, std::ostream& complaints);
 /// `key` is name, zone or peer.
 int flush(const ServerChoice& server, const std::string& key, const std::string& value,

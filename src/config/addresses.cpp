@@ -53,21 +53,24 @@ std::optional<Wrong> unbracketed(std::string_view text) {
 }
 
 // How others write what is an address and a port here: 10.2.0.10#53 (dnsmasq), 10.2.0.10@53
-// (Unbound), tls://10.2.0.10 (CoreDNS). Empty: none of these.
-std::string respelled(std::string_view text) {
+// (Unbound), tls://10.2.0.10 (CoreDNS). Empty: none of these, or nothing that would be taken.
+std::string respelled(std::string_view text, EndpointKinds kinds) {
     constexpr std::string_view kScheme = "://";
+    std::string meant;
+    std::string transport;
     if (const std::size_t scheme = text.find(kScheme); scheme != std::string_view::npos) {
-        const std::string rest(text.substr(scheme + kScheme.size()));
         const std::string name(text.substr(0, scheme));
-        return "write '" + rest + "'" +
-               (name == "tls" || name == "tcp" || name == "udp" ? " and transport: " + name : "");
+        meant = text.substr(scheme + kScheme.size());
+        if (kinds.transport && (name == "tls" || name == "tcp" || name == "udp"))
+            transport = " and transport: " + name;
+    } else if (const std::size_t at = text.find_first_of("#@"); at != std::string_view::npos) {
+        const std::string host(text.substr(0, at));
+        const bool six = host.find(':') != std::string::npos;
+        meant = (six ? "[" + host + "]" : host) + ":" + std::string(text.substr(at + 1));
     }
-    const std::size_t at = text.find_first_of("#@");
-    if (at == std::string_view::npos) return "";
-    const std::string host(text.substr(0, at));
-    const bool six = host.find(':') != std::string::npos;
-    return "write '" + (six ? "[" + host + "]" : host) + ":" + std::string(text.substr(at + 1)) +
-           "'";
+    // What has one of their marks still is refused before its hint would come back here.
+    if (meant.empty() || meant.find_first_of("#@/") != std::string::npos) return "";
+    return parse_endpoint(meant, "", kinds) ? "write '" + meant + "'" + transport : "";
 }
 
 // "/etc/resolv.conf", "reslov.conf:/etc/resolv.conf".
@@ -96,6 +99,7 @@ std::string masked(std::string_view text) {
 Parsed<upstream::EndpointSpec> parse_host(std::string_view text, std::uint16_t default_port) {
     const Wrong wrong{in_quotes(text) + " is not an address or host name",
                       "such as 10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53"};
+    if (text.find('/') != std::string_view::npos) return wrong;
     upstream::EndpointSpec spec;
     spec.port = default_port;
     std::string_view host = text;
@@ -106,7 +110,7 @@ Parsed<upstream::EndpointSpec> parse_host(std::string_view text, std::uint16_t d
         host = text.substr(0, colon);
     }
     const auto name = parse_zone_name(host);
-    if (!name || name->is_root() || host.find('/') != std::string_view::npos) return wrong;
+    if (!name || name->is_root()) return wrong;
     spec.host = name->to_text();
     return spec;
 }
@@ -154,7 +158,7 @@ Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
     if (auto wrong = unbracketed(text)) return *std::move(wrong);
     const auto address = SocketAddress::parse(text, kinds.port);
     if (!address) {
-        std::string meant = respelled(text);
+        std::string meant = respelled(text, kinds);
         if (meant.empty()) meant = meant_resolv_conf(text);
         if (!meant.empty())
             return Wrong{in_quotes(text) + " is not an address or host name", std::move(meant)};

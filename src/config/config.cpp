@@ -129,10 +129,10 @@ std::string Problem::to_text() const {
     return text;
 }
 
-Loaded load_text(const std::string& text, const std::string& file) {
+Loaded load_text(const std::string& text, const std::string& file, const std::stop_token& stop) {
     try {
         Problems problems(file);
-        Draft draft(problems, std::filesystem::path(file).parent_path());
+        Draft draft(problems, std::filesystem::path(file).parent_path(), stop);
         if (const auto root = parse_tree(text, problems)) read_document(*root, draft);
         Loaded loaded;
         if (problems.empty()) loaded.config = std::move(draft.config);
@@ -144,7 +144,7 @@ Loaded load_text(const std::string& text, const std::string& file) {
     }
 }
 
-Loaded load(const std::string& file) {
+Loaded load(const std::string& file, const std::stop_token& stop) {
     errno = 0;
     std::error_code ignored;
     if (std::filesystem::is_directory(file, ignored))
@@ -160,7 +160,7 @@ Loaded load(const std::string& file) {
         text.append(step.data(), static_cast<std::size_t>(stream.gcount()));
     }
     if (stream.bad()) return failed(file, std::string("cannot be read: ") + std::strerror(errno));
-    return load_text(text, file);
+    return load_text(text, file, stop);
 }
 
 }  // namespace peerzone::config

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,12 +24,13 @@ struct Placed {
 };
 
 struct Draft {
-    Draft(Problems& collected, std::filesystem::path base)
-        : problems(collected), folder(std::move(base)) {}
+    Draft(Problems& collected, std::filesystem::path base, std::stop_token stopped)
+        : problems(collected), folder(std::move(base)), stop(std::move(stopped)) {}
 
     Config config;
     Problems& problems;
     std::filesystem::path folder;  ///< what relative paths are relative to
+    std::stop_token stop;          ///< load()
 
     std::vector<std::string> files;  ///< Loaded::files
 

@@ -10,6 +10,8 @@
 namespace peerzone::config {
 namespace {
 
+constexpr std::size_t kKeyHintsMax = 20;  // of one mapping
+
 // Keys with a dot are quoted in paths: zones."corp.internal".file
 std::string child_path(const std::string& parent, const std::string& key) {
     const bool plain = !key.empty() && key.find_first_of(".[]\" ") == std::string::npos &&
@@ -247,10 +249,13 @@ std::vector<std::pair<std::string, Value>> Value::named_entries(std::string_view
 Map::Map(const Value& value, std::string_view section_path) : value_(value) {
     const Section& known = section(section_path);
     const Entries entries = value.entries();
+    std::size_t unknown = 0;
     for (const auto& [key, found] : entries) {
         if (!has_key(known, key)) {
-            found.problem_at_key("unknown key " + in_quotes(key),
-                                 unknown_key_hint(known, entries, key, found));
+            // A hint looks at all entries: in a file that is something else it would be many.
+            found.problem_at_key(
+                "unknown key " + in_quotes(key),
+                ++unknown <= kKeyHintsMax ? unknown_key_hint(known, entries, key, found) : "");
             continue;
         }
         values_.emplace(key, found);

@@ -9,27 +9,19 @@
 #include <vector>
 
 #include "config/reader.hpp"
+#include "peerzone/base/text.hpp"
 
 namespace peerzone::config {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r";
 
-// The length of the UTF-8 sequence at `at` (RFC 3629), or 0 when it is broken or a control
-// character that YAML forbids.
+// The length of the UTF-8 sequence at `at`, or 0 when it is broken or a control character that
+// YAML forbids.
 std::size_t sequence_length(std::string_view text, std::size_t at) {
-    const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned first = octet(at);
+    const auto first = static_cast<unsigned char>(text[at]);
     if (first < 0x20) return first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
-    if (first < 0x7f) return 1;
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || at + length > text.size()) return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((octet(at + i) & 0xc0) != 0x80) return 0;
-    const unsigned second = octet(at + 1);
-    const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-    const bool beyond = (first == 0xed && second >= 0xa0) || (first == 0xf4 && second >= 0x90);
-    return overlong || beyond ? 0 : length;
+    return first == 0x7f ? 0 : character_size(text.substr(at));
 }
 
 void add_encoding_problem(std::string_view text, std::size_t at, const Mark& mark,

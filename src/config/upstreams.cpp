@@ -207,7 +207,7 @@ void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
 }
 
 void read_bootstrap(const Value& value, Draft& draft) {
-    read_endpoints(value, {.hosts = false, .resolv_conf = true}, draft.config.bootstrap, draft);
+    read_endpoints(value, {.hosts = false, .transport = false}, draft.config.bootstrap, draft);
 }
 
 void read_local(const Value& value, Draft& draft) {

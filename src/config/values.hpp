@@ -64,10 +64,11 @@ Parsed<IpPrefix> parse_prefix(std::string_view text);
 /// An address to listen on, with `port` unless it has one.
 Parsed<SocketAddress> parse_listen_address(std::string_view text, std::uint16_t port);
 
-/// Which kinds of endpoint a list takes besides addresses.
+/// Which kinds of endpoint a list takes besides addresses, and what stands beside it.
 struct EndpointKinds {
     bool hosts = true;
     bool resolv_conf = true;
+    bool transport = true;                    ///< its section has that key
     std::uint16_t port = upstream::kDnsPort;  ///< of those that name none
 };
 /// "10.2.0.10", "10.2.0.10:5353", "dns.example.com:53", "resolv.conf:/path" (relative to `folder`).

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/draft.hpp"
+#include "peerzone/base/text.hpp"
 #include "peerzone/zone/zone.hpp"
 
 namespace peerzone::config {
@@ -28,12 +29,14 @@ bool read_records(const std::vector<Value>& items, std::vector<std::string>& out
     return is_complete;
 }
 
+// Messages repeat words of the zone file, which need not be text.
 void add_zone_problem(const Source& source, const zone::Options& options,
                       const zone::Problem& problem, Problem::Kind kind) {
+    std::string message = printable(problem.message);
     if (source.file != nullptr && problem.line > 0) {
         source.file->problems().add_foreign(
-            source.file->mark(),
-            Problem{options.file, problem.line, 0, source.file->path(), problem.message, "", kind});
+            source.file->mark(), Problem{options.file, problem.line, 0, source.file->path(),
+                                         std::move(message), "", kind});
         return;
     }
     if (source.file != nullptr && kind == Problem::Kind::wrong)
@@ -42,7 +45,7 @@ void add_zone_problem(const Source& source, const zone::Options& options,
     const Value& place = is_item                  ? source.items[problem.line - 1]
                          : source.file != nullptr ? *source.file
                                                   : *source.records;
-    place.problem(problem.message, "", kind);
+    place.problem(std::move(message), "", kind);
 }
 
 void read_zone(const std::string& origin, const Value& value, Draft& draft) {
@@ -90,8 +93,10 @@ void read_zone(const std::string& origin, const Value& value, Draft& draft) {
 }  // namespace
 
 void read_zones(const Value& value, Draft& draft) {
-    for (const auto& [origin, zone] : value.named_entries("zones.*", "a zone", "corp.internal"))
+    for (const auto& [origin, zone] : value.named_entries("zones.*", "a zone", "corp.internal")) {
+        if (draft.stop.stop_requested()) return;
         read_zone(origin, zone, draft);
+    }
 }
 
 }  // namespace peerzone::config

@@ -7,11 +7,9 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <utility>
 
+#include "peerzone/base/file.hpp"
 #include "peerzone/base/log.hpp"
 
 namespace peerzone::server {
@@ -84,15 +82,11 @@ void set_rules(SSL_CTX* context) {
     SSL_CTX_set_num_tickets(context, 1);
 }
 
+// OpenSSL would wait for a FIFO's writer: what it opens by name is a regular file.
 bool can_be_read(const std::string& file, std::string& problem) {
-    std::FILE* opened = std::fopen(file.c_str(), "re");
-    if (opened == nullptr) {
-        problem = quoted(file) + " cannot be read: " +
-                  std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): control thread
-        return false;
-    }
-    std::fclose(opened);
-    return true;
+    const Result<Fd> opened = open_file(file);
+    if (!opened) problem = quoted(file) + " cannot be read: " + opened.error().message;
+    return opened.has_value();
 }
 
 bool use_certificate(SSL_CTX* context, const TlsOptions& options, TlsLoad& result) {

@@ -4,6 +4,9 @@
 #include "upstream/reply_index.hpp"
 
 #include <array>
+#include <string_view>
+
+#include "peerzone/base/text.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -12,30 +15,13 @@ constexpr std::size_t kTextMax = 240;  // as much as we send ourselves
 constexpr std::size_t kSignatureMin =
     19;  // RRSIG: 18 octets and the shortest signer (RFC 4034 3.1)
 
-// How many octets the well-formed UTF-8 character that starts `text` takes; 0 when there is none.
-std::size_t character_size(Bytes text) noexcept {
-    const unsigned lead = text[0];
-    const std::size_t size = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-    if (size > text.size()) return 0;
-    for (std::size_t i = 1; i < size; ++i)
-        if ((text[i] & 0xc0) != 0x80) return 0;
-    if (size < 3) return size;
-    const bool overlong = (lead == 0xe0 && text[1] < 0xa0) || (lead == 0xf0 && text[1] < 0x90);
-    const bool no_character = (lead == 0xed && text[1] > 0x9f) || (lead == 0xf4 && text[1] > 0x8f);
-    return overlong || no_character ? 0 : size;
-}
-
 // Text of a stranger that ends up in logs and in front of people: UTF-8 without control characters
 // (C0, DEL and C1), bounded.
 std::string clean_text(Bytes text) {
+    const std::string_view characters(reinterpret_cast<const char*>(text.data()), text.size());
     std::string clean;
     for (std::size_t at = 0; at < text.size();) {
-        const std::size_t size = character_size(text.subspan(at));
+        const std::size_t size = character_size(characters.substr(at));
         const bool control = size == 1 ? text[at] < 0x20 || text[at] == 0x7f
                                        : size == 2 && text[at] == 0xc2 && text[at + 1] < 0xa0;
         const std::size_t taken = size == 0 || control ? 1 : size;
@@ -45,7 +31,7 @@ std::string clean_text(Bytes text) {
         } else if (size == 0) {
             clean += '?';
         } else {
-            clean.append(reinterpret_cast<const char*>(&text[at]), size);
+            clean += characters.substr(at, size);
         }
         at += size == 0 ? 1 : size;
     }

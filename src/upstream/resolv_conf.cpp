@@ -3,12 +3,11 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
 #include <optional>
 #include <string_view>
+
+#include "peerzone/base/file.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -48,28 +47,11 @@ std::optional<SocketAddress> parse_server(std::string_view text) {
     return server;
 }
 
-Result<std::string> read_small_file(const std::string& path) {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    std::string text(kResolvConfBytesMax + 1, '\0');
-    if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (!file.is_open() || file.bad()) {
-        const int error = errno;
-        return fail("cannot read " + path +
-                    (error != 0 ? std::string(": ") + std::strerror(error) : ""));
-    }
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kResolvConfBytesMax)
-        return fail(path + " is larger than " + std::to_string(kResolvConfBytesMax / 1024) +
-                    " KiB");
-    return Result<std::string>(boost::system::in_place_value, std::move(text));
-}
-
 }  // namespace
 
 Result<std::vector<SocketAddress>> read_resolv_conf(const std::string& path) {
-    const auto text = read_small_file(path);
-    if (!text) return text.error();
+    const auto text = read_file(path, kResolvConfBytesMax);
+    if (!text) return fail("cannot read " + path + ": " + text.error().message);
     std::vector<SocketAddress> servers;
     std::string unusable;
     for (std::string_view rest = *text; !rest.empty() && servers.size() < kServersMax;) {

@@ -2,19 +2,15 @@
 // same octets, and nothing of OpenSSL waits on a terminal or a pipe.
 #include "upstream/tls_context.hpp"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <sys/stat.h>
 
-#include <cerrno>
-#include <cstring>
 #include <optional>
 
-#include "peerzone/base/fd.hpp"
+#include "peerzone/base/file.hpp"
 #include "upstream/tls_session.hpp"
 
 namespace peerzone::upstream {
@@ -34,31 +30,6 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 struct Contents {
     std::string ca, certificate, key;
 };
-
-/// The contents, or why not. Only ordinary files: opening a pipe would wait.
-Result<std::string> read_file(const std::string& path) {
-    const auto refused = [&](const char* why) { return fail("'" + path + "' " + why); };
-    const auto unreadable = [&] {
-        return fail("'" + path + "' cannot be read: " + std::strerror(errno));
-    };
-    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file) return unreadable();
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0) return unreadable();
-    if (!S_ISREG(status.st_mode)) return refused("is not a file");
-    std::string text(kTlsFileBytesMax + 1, '\0');
-    std::size_t size = 0;
-    while (size < text.size()) {
-        const ssize_t n = ::read(file.get(), text.data() + size, text.size() - size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return unreadable();
-        if (n == 0) break;
-        size += static_cast<std::size_t>(n);
-    }
-    if (size > kTlsFileBytesMax) return refused("is too large");
-    text.resize(size);
-    return {boost::system::in_place_value, std::move(text)};
-}
 
 std::string openssl_reason() {
     const char* text = ERR_reason_error_string(ERR_peek_last_error());
@@ -103,11 +74,11 @@ private:
 
 void Maker::read(std::string_view key, const std::string& path, std::string& out) {
     if (path.empty()) return;
-    auto text = read_file(path);
+    auto text = read_file(path, kTlsFileBytesMax);
     if (text) {
         out = std::move(*text);
     } else {
-        problem(key, text.error().message);
+        problem(key, "'" + path + "' cannot be read: " + text.error().message);
     }
 }
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "peerzone/base/file.hpp"
 #include "peerzone/zone/zone.hpp"
-#include "zone/file.hpp"
 
 namespace peerzone::zone {
 namespace {
@@ -61,8 +61,9 @@ private:
     }
 
     void load_file() {
-        const Result<std::string> content = read_file(options_.file);
-        if (!content) return report(0, content.error().message);
+        const Result<std::string> content = read_file(options_.file, kFileBytesMax);
+        if (!content)
+            return report(0, "cannot read " + options_.file + ": " + content.error().message);
         std::string_view text = *content;
         constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
         if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());

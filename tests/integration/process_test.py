@@ -230,6 +230,23 @@ class ProcessTest(unittest.TestCase):
         self.config.unlink()
         self.expect_end(self.start(), 3)
 
+    def test_what_cannot_be_read_or_written_is_no_success(self):
+        self.write(self.zone("10.0.0.1"))
+
+        def check(*words, **streams):
+            done = subprocess.run([str(PROGRAM), *map(str, words)], stderr=subprocess.PIPE, text=True, timeout=PATIENCE, **streams)
+            return done.returncode, done.stderr
+
+        with open("/dev/full", "wb") as full:
+            for command in (("check", self.config), ("check", "--json", self.config)):
+                self.assertEqual(check(*command, stdout=full), (3, "peerzone: standard output cannot be written\n"))
+        folder = os.open(self.folder, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        status, words = check("check", "-", stdin=folder)
+        self.assertEqual((status, words.splitlines()[0]), (3, "<stdin>: cannot be read: Is a directory"))
+        status, words = check("status", "--config", self.folder / "none.yaml")
+        self.assertEqual(status, 3, words)
+
     def as_nobody(self):
         if os.geteuid() != 0:
             self.skipTest("not root, so there is nobody to become")

@@ -19,7 +19,7 @@ import threading
 import time
 import unittest
 
-from process_support import A, PATIENCE, Instance, ask, free_port
+from process_support import A, PATIENCE, Instance, ask, free_port, run_tests
 
 PROGRAM = pathlib.Path()
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
@@ -211,4 +211,4 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve()
-    unittest.main(verbosity=2)
+    run_tests()

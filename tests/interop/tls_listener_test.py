@@ -158,26 +158,13 @@ def check_dnspython(test, tls, authority):
 
 def unbound(test, tls, authority):
     program, address = harness.need("unbound"), test.address()
-    config = """server:
-    interface: %s@%d
-    username: ""
-    chroot: ""
-    directory: "%s"
-    pidfile: ""
-    use-syslog: no
-    num-threads: 1
-    module-config: "iterator"
-    do-not-query-localhost: no
-    access-control: 127.0.0.0/8 allow
-    local-zone: "local." nodefault
-    tls-cert-bundle: "%s"
-remote-control:
-    control-enable: no
-forward-zone:
+    config = servers.unbound_base(test, address, 'module-config: "iterator"', "do-not-query-localhost: no",
+                                  'local-zone: "local." nodefault', 'tls-cert-bundle: "%s"' % authority.certificate)
+    config += """forward-zone:
     name: "%s"
     forward-tls-upstream: yes
     forward-addr: %s@%d#%s
-""" % (*address, test.folder, authority.certificate, ZONE, *tls, HOST)
+""" % (ZONE, *tls, HOST)
     return test.start("unbound", [program, "-d", "-p", "-c", test.write("unbound.conf", config)], address, "ready." + ZONE)
 
 

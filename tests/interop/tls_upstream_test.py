@@ -33,30 +33,15 @@ WRONG_ZONE, UNKNOWN_ZONE = "wrong.svc.cluster.local", "unknown.svc.cluster.local
 def unbound(test, certificate, key):
     program, address = harness.need("unbound"), test.address()
     tls = test.address(address[0])
-    config = """server:
-    interface: %s@%d
-    interface: %s@%d
-    tls-port: %d
-    tls-service-pem: "%s"
-    tls-service-key: "%s"
-    username: ""
-    chroot: ""
-    directory: "%s"
-    pidfile: ""
-    use-syslog: no
-    num-threads: 1
-    module-config: "iterator"
-    do-not-query-localhost: yes
-    access-control: 127.0.0.0/8 allow
-    local-zone: "local." nodefault
-remote-control:
-    control-enable: no
-auth-zone:
+    config = servers.unbound_base(test, address, "interface: %s@%d" % tls, "tls-port: %d" % tls[1],
+                                  'tls-service-pem: "%s"' % certificate, 'tls-service-key: "%s"' % key,
+                                  'module-config: "iterator"', "do-not-query-localhost: yes", 'local-zone: "local." nodefault')
+    config += """auth-zone:
     name: "%s"
     zonefile: "%s"
     for-downstream: yes
     for-upstream: no
-""" % (*address, *tls, tls[1], certificate, key, test.folder, ZONE, test.write("unbound.zone", zones.text(ZONE, 2)))
+""" % (ZONE, test.write("unbound.zone", zones.text(ZONE, 2)))
     argv = [program, "-d", "-p", "-c", test.write("unbound.conf", config)]
     return test.start("unbound", argv, address, "ready." + ZONE), tls
 

@@ -1,7 +1,8 @@
-// Texts for people, on buffers that the caller owns.
+// Texts for people.
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace peerzone {
@@ -13,5 +14,13 @@ inline std::string_view cut_utf8(std::string_view text, std::size_t size) noexce
     while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
     return text.substr(0, size);
 }
+
+/// How many octets the well-formed UTF-8 character (RFC 3629) that starts `text` takes; 0 when
+/// there is none.
+std::size_t character_size(std::string_view text) noexcept;
+
+/// `text` with a '?' for each control character (C0, DEL and C1) and each octet that is no UTF-8:
+/// safe for a terminal, for a log and for JSON.
+std::string printable(std::string_view text);
 
 }  // namespace peerzone

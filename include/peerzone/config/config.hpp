@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -72,10 +73,11 @@ struct Loaded {
 };
 
 /// Reads, checks and converts a file, zones included (they are built once to find their errors).
-/// Never throws.
-Loaded load(const std::string& file);
+/// Never throws. Once stopped it ends between two zones, and what it gives then is of no use.
+Loaded load(const std::string& file, const std::stop_token& stop = {});
 /// The same for text that did not come from a file; `file` names it in problems and is what
 /// relative paths are relative to.
-Loaded load_text(const std::string& text, const std::string& file);
+Loaded load_text(const std::string& text, const std::string& file,
+                 const std::stop_token& stop = {});
 
 }  // namespace peerzone::config

@@ -39,9 +39,7 @@ public:
     /// made anew, and what was recorded before cannot be decrypted with them for ever.
     static constexpr std::chrono::hours kAgeMax{12};
 
-    /// It is time to look() again though no file has changed.
-    bool is_old(Time now) const { return context_ != nullptr && now - made_at_ >= kAgeMax; }
-    /// True when context() is a new one.
+    /// True when context() is a new one. Little more than a stat() a file when nothing has changed.
     bool look(const TlsOptions& options, Time now);
     const std::shared_ptr<const TlsContext>& context() const noexcept { return context_; }
     const TlsOptions& options() const noexcept { return options_; }
@@ -55,6 +53,8 @@ private:
         bool operator==(const Stamp&) const = default;
     };
     static Stamp stamp_of(const std::string& file);
+    // It is time to make a new context though no file has changed.
+    bool is_old(Time now) const { return context_ != nullptr && now - made_at_ >= kAgeMax; }
 
     TlsOptions options_;
     std::vector<Stamp> stamps_;  // of the last try, right or wrong

@@ -14,5 +14,18 @@ TEST(CutUtf8, KeepsWholeCharacters) {
     EXPECT_EQ(cut_utf8("", 0), "");
 }
 
+TEST(Printable, IsUtf8WithoutControlCharacters) {
+    EXPECT_EQ(printable("gr\xc3\xb6\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x98"),
+              "gr\xc3\xb6\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x98");
+    EXPECT_EQ(printable(std::string_view("a\x1b[2J\r\n\x7f\0.", 10)), "a?[2J????.");
+    EXPECT_EQ(printable("a\xc2\x9b"
+                        "2J"),
+              "a?2J")
+        << "a control character of two octets";
+    EXPECT_EQ(printable("\xff\xc3"), "??") << "no UTF-8, and half a character";
+    EXPECT_EQ(printable("\xc0\xaf \xed\xa0\x80"), "?? ???") << "too long, and a surrogate";
+    EXPECT_EQ(printable(""), "");
+}
+
 }  // namespace
 }  // namespace peerzone

@@ -259,6 +259,24 @@ const Mistake kValues[] = {
      {std::string(kEndpoint) +
       "'tls://10.2.0.10' is not an address or host name (hint: write '10.2.0.10' and transport: "
       "tls)"}},
+    {"SchemesWhereThereIsNoTransport",
+     "bootstrap: ['tls://10.2.0.10', 'udp://[fd00::1]:5353']\n",
+     {"pz.yaml:1:13: bootstrap[0]: 'tls://10.2.0.10' is not an address or host name (hint: write "
+      "'10.2.0.10')",
+      "pz.yaml:1:32: bootstrap[1]: 'udp://[fd00::1]:5353' is not an address or host name (hint: "
+      "write '[fd00::1]:5353')"}},
+    {"RespelledItWouldBeRefusedToo",
+     "peers: {w: {zones: [w.test], endpoints: ['https://dns.example.com/dns-query', "
+     "'10.2.0.10#dns', 'dns@10.2.0.10@53', 'tls://']}}\n",
+     {"pz.yaml:1:42: peers.w.endpoints[0]: 'https://dns.example.com/dns-query' is not an address "
+      "or "
+      "host name (hint: such as 10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53)",
+      "pz.yaml:1:79: peers.w.endpoints[1]: '10.2.0.10#dns' is not an address or host name (hint: "
+      "such as 10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53)",
+      "pz.yaml:1:96: peers.w.endpoints[2]: 'dns@10.2.0.10@53' is not an address or host name "
+      "(hint: such as 10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53)",
+      "pz.yaml:1:116: peers.w.endpoints[3]: 'tls://' is not an address or host name (hint: such as "
+      "10.2.0.10, \"[fd00::1]:5353\" or dns.example.com:53)"}},
     {"ResolvConf",
      "forward: {.: {endpoints: ['/etc/resolv.conf', 'reslov.conf:/etc/resolv.conf']}}\n",
      {"pz.yaml:1:27: forward.\".\".endpoints[0]: '/etc/resolv.conf' is not an address or host name "
@@ -302,6 +320,16 @@ peers:
       "250ms, 5s, 1m, 1h or 1d)"}},
 };
 INSTANTIATE_TEST_SUITE_P(Values, Mistakes, testing::ValuesIn(kValues), name_of);
+
+TEST(ManyMistakes, OnlyTheFirstUnknownKeysOfAMappingHaveHints) {
+    std::string yaml = "cache:\n";
+    for (int i = 0; i < 25; ++i) yaml += "  nonsense" + std::to_string(i) + ": 1\n";
+    const Loaded loaded = load_text(yaml + "log: {levle: info}\n", "pz.yaml");
+    ASSERT_EQ(loaded.problems.size(), 26u);
+    EXPECT_NE(loaded.problems[19].hint, "");
+    EXPECT_EQ(loaded.problems[20].hint, "");
+    EXPECT_EQ(loaded.problems[25].hint, "did you mean 'level'?");
+}
 
 }  // namespace
 }  // namespace peerzone::config

@@ -134,6 +134,12 @@ TEST_F(Zones, WhatIsNoListOfTextsIsNotGivenToTheZone) {
                     "of 1 to 63 octets between dots, 253 octets in all)"));
 }
 
+TEST_F(Zones, OctetsOfAZoneFileThatAreNoTextAreNotRepeated) {
+    const std::string zone = write("a.zone", "$\x1b[2J\xff\x7f 1\n");
+    EXPECT_THAT(problem_lines(load(write("pz.yaml", "zones: {a.test: {file: a.zone}}\n"))),
+                ElementsAre(zone + ":1: zones.\"a.test\".file: unknown directive '$?[2J??'"));
+}
+
 TEST_F(Zones, FilesThatCannotBeRead) {
     const std::string none = (folder_ / "none.yaml").string();
     EXPECT_THAT(problem_lines(load(none)),

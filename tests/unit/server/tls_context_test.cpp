@@ -1,6 +1,7 @@
 // Reading certificate, key and client authority, and noticing that they have changed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -64,6 +65,21 @@ TEST_F(TlsContextTest, FilesThatAreMissingAreNamed) {
     options_ = good;
     options_.client_ca = folder_.file("none-ca.crt");
     expect_problem(Part::client_ca, "'" + options_.client_ca + "' cannot be read: No such file");
+}
+
+// Nobody writes into it: opening it as other files would last for ever.
+TEST_F(TlsContextTest, AFifoIsNotWaitedFor) {
+    const TlsOptions good = options_;
+    const std::string pipe = folder_.file("pipe");
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    options_.certificate = pipe;
+    expect_problem(Part::certificate, "'" + pipe + "' cannot be read: not a regular file");
+    options_ = good;
+    options_.key = pipe;
+    expect_problem(Part::key, "'" + pipe + "' cannot be read: not a regular file");
+    options_ = good;
+    options_.client_ca = pipe;
+    expect_problem(Part::client_ca, "'" + pipe + "' cannot be read: not a regular file");
 }
 
 TEST_F(TlsContextTest, FilesThatHoldSomethingElseAreNamedWithTheReason) {

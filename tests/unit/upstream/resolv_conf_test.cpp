@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -73,7 +74,13 @@ TEST_F(ResolvConf, FailsWhenItCannotBeRead) {
     EXPECT_EQ(directory.error().message, "cannot read /: Is a directory");
     const auto huge = read("nameserver 10.0.0.1\n" + std::string(70'000, '#'));
     ASSERT_FALSE(huge);
-    EXPECT_EQ(huge.error().message, path_ + " is larger than 64 KiB");
+    EXPECT_EQ(huge.error().message, "cannot read " + path_ + ": larger than 64 KiB");
+    const std::string pipe = path_ + ".pipe";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const auto fifo = read_resolv_conf(pipe);  // nobody writes
+    ::unlink(pipe.c_str());
+    ASSERT_FALSE(fifo);
+    EXPECT_EQ(fifo.error().message, "cannot read " + pipe + ": not a regular file");
 }
 
 }  // namespace

@@ -72,7 +72,8 @@ TEST_F(TlsFilesTest, WhatIsNoFileIsNotWaitedFor) {
     ASSERT_EQ(::mkfifo(folder.path("pipe").c_str(), 0600), 0);
     options.ca = folder.path("pipe");
     options.key = folder.path("");
-    EXPECT_THAT(problems(), ElementsAre("ca: 'pipe' is not a file", HasSubstr("is not a file")));
+    EXPECT_THAT(problems(), ElementsAre("ca: 'pipe' cannot be read: not a regular file",
+                                        HasSubstr("Is a directory")));
 }
 
 TEST_F(TlsFilesTest, FilesWithoutPemAreRefused) {
@@ -109,7 +110,7 @@ TEST_F(TlsFilesTest, AnEncryptedKeyIsRefusedAndNobodyIsAskedForItsPassword) {
 
 TEST_F(TlsFilesTest, AFileWithoutAnEndIsNotReadToIt) {
     folder.write("ca.crt", std::string(kTlsFileBytesMax + 1, '\n'));
-    EXPECT_THAT(problems(), ElementsAre("ca: 'ca.crt' is too large"));
+    EXPECT_THAT(problems(), ElementsAre("ca: 'ca.crt' cannot be read: larger than 4 MiB"));
 }
 
 struct TlsIdentitiesTest : TlsFilesTest {
