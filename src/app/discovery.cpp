@@ -74,7 +74,7 @@ void Discovery::look_at_files() {
     const auto servers = bootstrap_servers(bootstrap_, sources_.table());
     if (servers == servers_) return;
     servers_ = servers;
-    sources_.hurry(Clock::now());
+    sources_.retry_failed(Clock::now());
 }
 
 void Discovery::look_at_upstreams() {
@@ -85,7 +85,7 @@ void Discovery::look_at_upstreams() {
             state != UpstreamState::unusable)
             continue;
         for (const upstream::EndpointSpec& spec : upstream->options.endpoints)
-            if (!spec.address) sources_.doubt(upstream::source_text(spec), Clock::now());
+            if (!spec.address) sources_.recheck(upstream::source_text(spec), Clock::now());
     }
 }
 

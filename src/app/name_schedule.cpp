@@ -43,13 +43,13 @@ void NameSchedule::want(const std::set<NameQuestion>& questions, Time now) {
     }
 }
 
-void NameSchedule::hurry(Time now) {
+void NameSchedule::retry_failed(Time now) {
     for (auto& [question, entry] : entries_)
         if (entry.failures > 0 && !entry.under_way && entry.due > now)
             set_due(question, entry, now);
 }
 
-void NameSchedule::doubt(const NameQuestion& question, Time now) {
+void NameSchedule::recheck(const NameQuestion& question, Time now) {
     const auto found = entries_.find(question);
     if (found == entries_.end()) return;
     Entry& entry = found->second;

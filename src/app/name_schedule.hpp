@@ -56,10 +56,10 @@ public:
     /// forgotten.
     void want(const std::set<NameQuestion>& questions, Time now);
     /// Those that failed last are due at once: there is news about whom to ask.
-    void hurry(Time now);
+    void retry_failed(Time now);
     /// There is doubt about what is known: it is due at once, unless it was asked within
     /// kDoubtInterval.
-    void doubt(const NameQuestion& question, Time now);
+    void recheck(const NameQuestion& question, Time now);
 
     /// A question that is due, which is under way from now on. Nothing while kUnderWayMax are.
     std::optional<Due> take(Time now);

@@ -78,7 +78,7 @@ Result<void> SnapshotBuilder::load_files(const config::Config& config) {
 Result<void> SnapshotBuilder::take_files(const config::Config& config, ZoneList zones) {
     std::vector<upstream::TlsOptions> wanted;
     each_upstream(config, [&](const upstream::Options& upstream) {
-        if (upstream.transport == upstream::Transport::tls) wanted.push_back(upstream.tls);
+        if (upstream.transport == upstream::Protocol::tls) wanted.push_back(upstream.tls);
     });
     if (auto loaded = tls_.load(wanted); !loaded) return loaded;
     zones_ = std::move(zones);
@@ -214,7 +214,7 @@ void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::En
     }
     for (SocketAddress address : known->second.addresses) {
         // A resolv.conf file names no ports.
-        if (!spec.resolv_conf.empty() && made.options.transport == upstream::Transport::tls)
+        if (!spec.resolv_conf.empty() && made.options.transport == upstream::Protocol::tls)
             address.port = upstream::kTlsPort;
         add_address(made, address, spec);
     }
@@ -246,7 +246,7 @@ void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress&
         made.places.push_back(static_cast<std::uint8_t>(same ? last : last + 1));
     }
     made.sources.push_back(upstream::source_text(spec));
-    if (made.options.transport != upstream::Transport::tls) return;
+    if (made.options.transport != upstream::Protocol::tls) return;
     const upstream::TlsOptions& tls = made.options.tls;
     made.tls.push_back(tls_.get(
         tls, {.label = made.label,

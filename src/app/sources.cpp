@@ -69,7 +69,7 @@ void Sources::want(const std::vector<upstream::EndpointSpec>& specs, Time now) {
     std::erase_if(items_, [&](const auto& item) { return !wanted.contains(item.first); });
     std::erase_if(table_, [&](const auto& source) { return !wanted.contains(source.first); });
     schedule_.want(questions(), now);
-    schedule_.hurry(now);
+    schedule_.retry_failed(now);
     for (auto& [text, item] : items_)  // names that another item has had already
         if (table_.at(text).addresses.empty() && item.spec.resolv_conf.empty())
             settle(text, item, find(item.spec), now);
@@ -93,12 +93,12 @@ std::set<NameQuestion> Sources::questions() const {
     return all;
 }
 
-void Sources::doubt(const std::string& source, Time now) {
+void Sources::recheck(const std::string& source, Time now) {
     const auto item = items_.find(source);
     if (item == items_.end()) return;
     std::set<NameQuestion> its;
     add_questions(item->second.spec, its);
-    for (const NameQuestion& question : its) schedule_.doubt(question, now);
+    for (const NameQuestion& question : its) schedule_.recheck(question, now);
 }
 
 bool Sources::uses(const upstream::EndpointSpec& spec, const NameQuestion& question) const {

@@ -41,9 +41,9 @@ public:
     /// All items that count from now on. The sets of those that stay are kept.
     void want(const std::vector<upstream::EndpointSpec>& specs, Time now);
     /// Names that failed are asked again at once.
-    void hurry(Time now) { schedule_.hurry(now); }
+    void retry_failed(Time now) { schedule_.retry_failed(now); }
     /// None of its addresses replies: perhaps it has others by now.
-    void doubt(const std::string& source, Time now);
+    void recheck(const std::string& source, Time now);
 
     std::optional<NameSchedule::Due> take(Time now) { return schedule_.take(now); }
     Time next() const { return schedule_.next(); }

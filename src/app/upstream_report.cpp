@@ -7,7 +7,6 @@ namespace {
 
 using upstream::Endpoint;
 using upstream::Kind;
-using upstream::Transport;
 using upstream::Upstream;
 
 std::string_view kind_text(Kind kind) {
@@ -21,12 +20,7 @@ std::string_view kind_text(Kind kind) {
 
 // What a question would take now.
 std::string_view transport_text(const Upstream& upstream, const Endpoint& endpoint, Time now) {
-    switch (upstream.options.transport) {
-        case Transport::udp: return "udp";
-        case Transport::tcp: return "tcp";
-        case Transport::tls: return "tls";
-        case Transport::automatic: break;
-    }
+    if (upstream.options.transport) return upstream::protocol_text(*upstream.options.transport);
     const upstream::Reach reach =
         endpoint.is_suspect() ? upstream::Reach::unknown : endpoint.reach();
     if (reach == upstream::Reach::udp_only || reach == upstream::Reach::tcp_only)
@@ -36,7 +30,7 @@ std::string_view transport_text(const Upstream& upstream, const Endpoint& endpoi
 
 std::string_view state_text(const Endpoint& endpoint) {
     if (endpoint.is_suspect()) return "suspect";
-    if (endpoint.is_poor()) return "poor";
+    if (endpoint.is_unusable()) return "unusable";
     if (endpoint.probe_result() == upstream::ProbeResult::zone_absent) return "zone absent";
     return endpoint.is_usable() ? "healthy" : "unknown";
 }
@@ -44,9 +38,9 @@ std::string_view state_text(const Endpoint& endpoint) {
 template <class Count>
 metrics::Tally tally_of(const Count& count_of) {
     metrics::Tally tally;
-    for (std::size_t i = 0; i < upstream::kTroubleNames.size(); ++i)
-        if (const auto count = count_of(static_cast<upstream::Trouble>(i)); count != 0)
-            tally.emplace_back(upstream::kTroubleNames[i], count);
+    for (std::size_t i = 0; i < upstream::kFailureNames.size(); ++i)
+        if (const auto count = count_of(static_cast<upstream::FailureReason>(i)); count != 0)
+            tally.emplace_back(upstream::kFailureNames[i], count);
     return tally;
 }
 
@@ -57,7 +51,7 @@ metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endp
     report.transport = transport_text(upstream, endpoint, now);
     report.reach = upstream::reach_text(endpoint.reach());
     report.probe = upstream::probe_text(endpoint.probe_result());
-    report.up = !endpoint.is_suspect() && !endpoint.is_poor();
+    report.up = !endpoint.is_suspect() && !endpoint.is_unusable();
     report.mixed_case = endpoint.case_works(now);
     if (const auto since = endpoint.suspect_since()) report.since = upstream::wall_time(*since);
     report.rtt = endpoint.smoothed_rtt();
@@ -68,9 +62,9 @@ metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endp
     report.probes = stats.probes();
     report.hedges = stats.hedges_sent();
     report.hedges_won = stats.hedges_won();
-    report.failures = tally_of([&](upstream::Trouble why) { return stats.failures(why); });
+    report.failures = tally_of([&](upstream::FailureReason why) { return stats.failures(why); });
     report.probe_failures =
-        tally_of([&](upstream::Trouble why) { return stats.probe_failures(why); });
+        tally_of([&](upstream::FailureReason why) { return stats.probe_failures(why); });
     if (const auto error = stats.last_error()) {
         report.last_error = printable(error->text);
         report.last_error_at = error->at;

@@ -59,14 +59,14 @@ Entry* Shard::lookup(const Key& key, std::uint32_t tag, bool* others) const noex
 bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
                  Hit& hit) noexcept {
     const std::lock_guard lock(mutex_);
-    hit.kin = hit.expired = false;
-    Entry* entry = lookup(key, tag, &hit.kin);
+    hit.other_kinds_possible = hit.expired = false;
+    Entry* entry = lookup(key, tag, &hit.other_kinds_possible);
     if (entry == nullptr) return false;
     if (entry->expired(now)) {
         // It was asked for again all the same, which is what the queues want to know of a record
         // with a short TTL.
         if (entry->frequency == 0) entry->frequency = 1;
-        hit.kin = hit.expired = true;
+        hit.other_kinds_possible = hit.expired = true;
         return false;
     }
     entry->copy_to(now, out, hit);

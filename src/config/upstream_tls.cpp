@@ -54,7 +54,7 @@ void read_upstream_tls(const Map& upstream, std::string_view section_path,
     upstream::TlsOptions& tls = options.tls;
     map.read("server_name", tls.server_name, parse_server_name);
     const bool complete = read_files(map, tls, draft);
-    if (options.transport != upstream::Transport::tls) {
+    if (options.transport != upstream::Protocol::tls) {
         value->problem_at_key("without 'transport: tls' this has no effect",
                               "write transport: tls, or remove it");
         return;

@@ -15,15 +15,15 @@ constexpr std::size_t kPrefixesMax = 4096;
 constexpr Millis kDeadlineMin{100};
 constexpr Millis kDeadlineMax{4500};  // client libraries give up after 5 s
 
-Parsed<upstream::Transport> parse_transport(std::string_view text) {
-    static constexpr auto kTransports =
-        std::to_array<Choice<upstream::Transport>>({{"auto", upstream::Transport::automatic},
-                                                    {"udp", upstream::Transport::udp},
-                                                    {"tcp", upstream::Transport::tcp},
-                                                    {"tls", upstream::Transport::tls}});
+Parsed<std::optional<upstream::Protocol>> parse_transport(std::string_view text) {
+    static constexpr auto kTransports = std::to_array<Choice<std::optional<upstream::Protocol>>>(
+        {{"auto", std::nullopt},
+         {"udp", upstream::Protocol::udp},
+         {"tcp", upstream::Protocol::tcp},
+         {"tls", upstream::Protocol::tls}});
     static constexpr auto kOthers = std::to_array<OtherWord>(
         {{"dot", "tls"}, {"ssl", "tls"}, {"any", "auto"}, {"both", "auto"}});
-    return parse_choice<upstream::Transport>(text, kTransports, kOthers);
+    return parse_choice<std::optional<upstream::Protocol>>(text, kTransports, kOthers);
 }
 
 Parsed<upstream::Order> parse_order(std::string_view text) {
@@ -149,7 +149,7 @@ struct CommonSections {
 void read_common(const Map& map, const CommonSections& sections, EndpointKinds kinds,
                  upstream::Options& options, Draft& draft) {
     map.read("transport", options.transport, parse_transport);
-    if (options.transport == upstream::Transport::tls) kinds.port = upstream::kTlsPort;
+    if (options.transport == upstream::Protocol::tls) kinds.port = upstream::kTlsPort;
     if (const Value* endpoints = map.get("endpoints"))
         read_endpoints(*endpoints, kinds, options.endpoints, draft);
     else

@@ -63,13 +63,13 @@ private:
 /// How often the client that has most may be looked for: one look in a millisecond, and a few in a
 /// row for those who come together. Who would not have less than that one had a moment ago could
 /// not gain by it, and uses none up: else two clients that flood would keep it from everybody.
-class GreedLooks {
+class HeaviestClientScan {
 public:
     struct Last {
         std::size_t most = 0;  ///< what it had
         Time at{};
     };
-    enum class Of : std::uint8_t { flights, waiters };
+    enum class Of : std::uint8_t { in_flight, waiters };
 
     /// What the last look at that upstream found; the caller writes it.
     Last& last(std::uint16_t upstream, Of what) {

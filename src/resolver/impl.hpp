@@ -1,6 +1,6 @@
-// What the parts of a Resolver share: resolver.cpp (answers at once), later.cpp (who waits),
-// loops.cpp (who asks in a circle), walk.cpp (the way of a question that waits), learn.cpp (what
-// upstreams said), known.cpp (what the cache says of it), finish.cpp (its end).
+// What the parts of a Resolver share: resolver.cpp (answers at once), admission.cpp (who waits),
+// loops.cpp (who asks in a circle), chase.cpp (the way of a question that waits), store.cpp (what
+// upstreams said), known.cpp (what the cache says of it), deliver.cpp (its end).
 #pragma once
 
 #include <array>
@@ -13,10 +13,10 @@
 #include "peerzone/dns/record.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/upstream/task.hpp"
+#include "resolver/ede_text.hpp"
 #include "resolver/in_flight.hpp"
 #include "resolver/last_known.hpp"
 #include "resolver/refresh.hpp"
-#include "resolver/words.hpp"
 
 namespace peerzone::resolver {
 
@@ -41,8 +41,8 @@ struct PassedRecord {
 };
 
 /// The way of one question over its aliases: where it stands, and what was found on the way.
-struct Walk {
-    const Flight* flight;
+struct AliasChase {
+    const PendingQuery* pending;
     const view::View* view;
     dns::Name name;      ///< folded; what is asked for now
     unsigned stops = 0;  ///< zones and upstreams passed
@@ -60,7 +60,7 @@ struct Walk {
     std::string_view why{};    ///< memory_only: the reason, for people
     Answer answer{};
 
-    std::uint16_t type() const noexcept { return flight->question().query.type; }
+    std::uint16_t type() const noexcept { return pending->question().query.type; }
 };
 
 /// How a stop of a walk went that asked nobody.
@@ -71,7 +71,7 @@ enum class Visit : std::uint8_t {
 };
 
 /// What the routes of a view take out of a zone: names with a longer suffix.
-class LongerRoutes final : public zone::Elsewhere {
+class LongerRoutes final : public zone::NamesOwnedElsewhere {
 public:
     LongerRoutes(const view::View& view, const view::Route& here) noexcept
         : routes_(view.routes), here_(here) {}
@@ -112,7 +112,7 @@ struct Resolver::Impl {
     std::shared_ptr<const Snapshot> snapshot = std::make_shared<Snapshot>();
     ClientGuard guard;
     InFlightTable table;
-    GreedLooks looks;
+    HeaviestClientScan heaviest_scan;
     RefreshQueue refreshes;
     RefreshTimer refresh_timer{*this};
     std::uint32_t rotation = 0;
@@ -121,7 +121,7 @@ struct Resolver::Impl {
     ReplyObserver* observer = nullptr;
     ReplyNote note;               ///< of the reply that is being made
     dns::ExtendedError extended;  ///< what note.error may point at
-    Words words;                  ///< its text
+    EdeText ede_text;             ///< its text
     std::array<std::uint8_t, dns::kMessageMax>
         scratch;  ///< a message whose question is the walk's current name
     std::array<std::uint8_t, dns::kMessageMax> out;  ///< one waiter's reply
@@ -131,19 +131,21 @@ struct Resolver::Impl {
     static std::uint64_t random_seed();
 
     // resolver.cpp
-    Now answer_now(Bytes message, Time now, Request& request, MutableBytes out,
-                   std::size_t& size) noexcept;
-    Now error(const Request& request, dns::Rcode rcode, MutableBytes out, std::size_t& size,
-              const dns::ExtendedError* why = nullptr, bool recursion = false) noexcept;
-    Now from_zone(const view::View& view, const view::Route& route, Request& request,
-                  MutableBytes out, std::size_t& size) noexcept;
-    Now from_cache(const view::View& view, Request& request, Time now, MutableBytes out,
-                   std::size_t& size) noexcept;
+    Disposition answer_now(Bytes message, Time now, Request& request, MutableBytes out,
+                           std::size_t& size) noexcept;
+    Disposition error(const Request& request, dns::Rcode rcode, MutableBytes out, std::size_t& size,
+                      const dns::ExtendedError* why = nullptr, bool recursion = false) noexcept;
+    Disposition from_zone(const view::View& view, const view::Route& route, Request& request,
+                          MutableBytes out, std::size_t& size) noexcept;
+    Disposition from_cache(const view::View& view, Request& request, Time now, MutableBytes out,
+                           std::size_t& size) noexcept;
 
-    Now from_memory(const view::View& view, Request& request, const upstream::Upstream& upstream,
-                    Time now, MutableBytes out, std::size_t& size) noexcept;
-    Now reply_kept(const view::View& view, const Request& request, const cache::Hit& hit,
-                   MutableBytes out, std::size_t& size, const dns::ExtendedError* why) noexcept;
+    Disposition from_memory(const view::View& view, Request& request,
+                            const upstream::Upstream& upstream, Time now, MutableBytes out,
+                            std::size_t& size) noexcept;
+    Disposition reply_kept(const view::View& view, const Request& request, const cache::Hit& hit,
+                           MutableBytes out, std::size_t& size,
+                           const dns::ExtendedError* why) noexcept;
     bool stale_from_cache(Request& request, const upstream::Upstream& upstream, Time now,
                           MutableBytes message, cache::Hit& hit) noexcept;
 
@@ -161,28 +163,28 @@ struct Resolver::Impl {
                     MutableBytes message, cache::Hit& hit) noexcept;
     void drop_proofs(Bytes name, std::uint16_t type, MutableBytes message,
                      cache::Hit& hit) noexcept;
-    cache::Held other_types(const Walk& walk, std::span<const std::uint16_t> types,
+    cache::Held other_types(const AliasChase& chase, std::span<const std::uint16_t> types,
                             const upstream::Upstream& upstream, Time now) const noexcept;
 
-    // later.cpp
-    void answer_later(const Request& request, const ReplyTo& to, Time now);
+    // admission.cpp
+    void admit(const Request& request, const ReplyTo& to, Time now);
     const upstream::Upstream* first_upstream(const Request& request);
     bool is_crowded(const Request& request, const upstream::Upstream& upstream,
                     Time now) const noexcept;
-    Visit find_no_room(Walk& walk, const upstream::Upstream& upstream, Join full, Time now);
+    Visit find_no_room(AliasChase& chase, const upstream::Upstream& upstream, Join full, Time now);
     bool answer_from_memory(const Waiter& waiter, const std::shared_ptr<const Snapshot>& its,
                             std::string_view why, Time now);
-    bool answer_from_memory(const Flight& flight, std::string_view why, Time now);
-    void wait_along(Flight& flight, const upstream::Upstream& upstream, Time now);
-    void watch(Flight& flight, const upstream::Upstream& upstream, Time now);
-    void on_overdue(Flight& flight, const upstream::Upstream& upstream, Time now);
-    std::string say_overdue(const upstream::Upstream& upstream);
+    bool answer_from_memory(const PendingQuery& pending, std::string_view why, Time now);
+    void wait_along(PendingQuery& pending, const upstream::Upstream& upstream, Time now);
+    void arm_response_timer(PendingQuery& pending, const upstream::Upstream& upstream, Time now);
+    void on_overdue(PendingQuery& pending, const upstream::Upstream& upstream, Time now);
+    std::string describe_overdue(const upstream::Upstream& upstream);
     bool admit(Waiter& waiter, const upstream::Upstream& upstream, Time now);
     void start(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
-    Seat greediest(const Waiter& waiter, std::uint16_t upstream, Join full, Flight* flight,
-                   Time now);
+    WaiterRef heaviest(const Waiter& waiter, std::uint16_t upstream, Join full,
+                       PendingQuery* pending, Time now);
     bool make_room(const Waiter& waiter, const upstream::Upstream& upstream, Join full,
-                   Flight* flight, Time now);
+                   PendingQuery* pending, Time now);
     void shed(const Waiter& waiter, const upstream::Upstream& upstream, metrics::Count what,
               std::string_view why, Time now);
 
@@ -199,52 +201,52 @@ struct Resolver::Impl {
     bool cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
     void deny_handed_back(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
 
-    // walk.cpp
-    upstream::Detached run(Flight& flight, Time now);
-    Join move(Flight& flight, const upstream::Upstream& upstream, Time now);
-    const upstream::Upstream* visit(Walk& walk, Time now);
-    Visit visit_upstream(Walk& walk, const upstream::Upstream& next, Time now);
-    void visit_zone(Walk& walk, const view::Route& route);
-    Visit visit_cache(Walk& walk, const upstream::Upstream& upstream, Time now);
-    Visit visit_last_known(Walk& walk, const upstream::Upstream& upstream, const std::string& why,
-                           Time now);
+    // chase.cpp
+    upstream::Detached run(PendingQuery& pending, Time now);
+    Join move(PendingQuery& pending, const upstream::Upstream& upstream, Time now);
+    const upstream::Upstream* visit(AliasChase& chase, Time now);
+    Visit visit_upstream(AliasChase& chase, const upstream::Upstream& next, Time now);
+    void visit_zone(AliasChase& chase, const view::Route& route);
+    Visit visit_cache(AliasChase& chase, const upstream::Upstream& upstream, Time now);
+    Visit visit_last_known(AliasChase& chase, const upstream::Upstream& upstream,
+                           const std::string& why, Time now);
     enum class End : std::uint8_t { any, known };
-    bool visit_chain(Walk& walk, const upstream::Upstream& upstream, const std::string* stale_why,
-                     End end, Time now);
-    void follow_passed(Walk& walk, const upstream::Upstream& upstream, std::size_t first);
-    bool may_end_at(const Walk& walk, const dns::Name& target, Time now) const noexcept;
-    void end_with(Walk& walk, const cache::Hit& hit);
-    void rest_on_stale(Walk& walk, const upstream::Upstream& upstream, const cache::Hit& hit,
+    bool visit_chain(AliasChase& chase, const upstream::Upstream& upstream,
+                     const std::string* stale_why, End end, Time now);
+    void follow_passed(AliasChase& chase, const upstream::Upstream& upstream, std::size_t first);
+    bool may_end_at(const AliasChase& chase, const dns::Name& target, Time now) const noexcept;
+    void end_with(AliasChase& chase, const cache::Hit& hit);
+    void rest_on_stale(AliasChase& chase, const upstream::Upstream& upstream, const cache::Hit& hit,
                        std::string_view why);
 
-    // learn.cpp
-    bool take(Walk& walk, const upstream::Upstream& upstream, const upstream::Asked& asked,
+    // store.cpp
+    bool take(AliasChase& chase, const upstream::Upstream& upstream, const upstream::Asked& asked,
               Time now);
-    bool take_failure(Walk& walk, const upstream::Upstream& upstream, const upstream::Asked& asked,
-                      Time now);
-    void take_chain(Walk& walk, const upstream::Upstream& upstream,
+    bool take_failure(AliasChase& chase, const upstream::Upstream& upstream,
+                      const upstream::Asked& asked, Time now);
+    void take_chain(AliasChase& chase, const upstream::Upstream& upstream,
                     const upstream::CheckedReply& checked, const dns::BodyWriter& writer, Time now);
-    void take_end(Walk& walk, const upstream::Upstream& upstream,
+    void take_end(AliasChase& chase, const upstream::Upstream& upstream,
                   const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                   std::uint32_t negative_max, Time now);
-    void pass_on_error(Walk& walk, const upstream::Upstream& upstream,
+    void pass_on_error(AliasChase& chase, const upstream::Upstream& upstream,
                        const upstream::CheckedReply& checked);
-    void keep_end(Walk& walk, const upstream::Upstream& upstream,
+    void keep_end(AliasChase& chase, const upstream::Upstream& upstream,
                   const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                   Duration lifetime, Time now);
-    Seconds negative_max(const Walk& walk, const upstream::Upstream& upstream,
+    Seconds negative_max(const AliasChase& chase, const upstream::Upstream& upstream,
                          const upstream::CheckedReply& checked, Time now) const noexcept;
-    cache::Key failed_key(const Walk& walk) const;
-    cache::Key key_here(const Walk& walk, cache::Kind kind) const;
+    cache::Key failed_key(const AliasChase& chase) const;
+    cache::Key key_here(const AliasChase& chase, cache::Kind kind) const;
 
-    // finish.cpp
-    void fail(Walk& walk, std::uint16_t code, std::string text);
-    void fail_away(Walk& walk, const upstream::Upstream& upstream);
-    void fail_chain(Walk& walk, upstream::ChainFault fault);
-    void pass(Walk& walk, const dns::BodyInfo& info, bool answers_only);
-    void assemble(Walk& walk);
-    void finish(const Flight& flight, Walk& walk, Time now);
-    void reply_to_all(const Flight& flight, Walk& walk, Time now);
+    // deliver.cpp
+    void fail(AliasChase& chase, std::uint16_t code, std::string text);
+    void fail_away(AliasChase& chase, const upstream::Upstream& upstream);
+    void fail_chain(AliasChase& chase, upstream::ChainFault fault);
+    void pass(AliasChase& chase, const dns::BodyInfo& info, bool answers_only);
+    void assemble(AliasChase& chase);
+    void deliver(const PendingQuery& pending, AliasChase& chase, Time now);
+    void reply_to_all(const PendingQuery& pending, AliasChase& chase, Time now);
     void reply_to(const Waiter& waiter, const view::View& view, const Answer& answer, Time now);
 };
 

@@ -26,10 +26,10 @@ bool same_question(const Request& a, const Request& b) noexcept {
            std::ranges::equal(a.query.name(), b.query.name());
 }
 
-bool has_one_client(const Flight& flight) noexcept {
-    const ClientGuard::Place first = flight.waiters.front().place;
+bool has_one_client(const PendingQuery& pending) noexcept {
+    const ClientGuard::Place first = pending.waiters.front().place;
     return first != ClientGuard::kNone &&
-           std::ranges::all_of(flight.waiters,
+           std::ranges::all_of(pending.waiters,
                                [&](const Waiter& waiter) { return waiter.place == first; });
 }
 
@@ -44,33 +44,33 @@ InFlightTable::Load& InFlightTable::load_of(std::uint16_t upstream) {
     return loads_[upstream];
 }
 
-void InFlightTable::count_begun(const Flight& flight, int change) noexcept {
-    const ClientGuard::Place place = flight.waiters.front().place;
+void InFlightTable::count_begun(const PendingQuery& pending, int change) noexcept {
+    const ClientGuard::Place place = pending.waiters.front().place;
     if (place != ClientGuard::kNone) begun_[place] += static_cast<std::uint32_t>(change);
 }
 
 // All who waited have gone; the question goes on.
-void InFlightTable::leave_to_nobody(Flight& flight) noexcept {
-    load_of(flight.upstream).waiters -= flight.seats();
-    count_begun(flight, -1);
-    flight.waiters.erase(flight.waiters.begin() + 1, flight.waiters.end());
-    flight.waiters.front().to = {};
-    flight.waiters.front().place = ClientGuard::kNone;
+void InFlightTable::leave_to_nobody(PendingQuery& pending) noexcept {
+    load_of(pending.upstream).waiters -= pending.clients();
+    count_begun(pending, -1);
+    pending.waiters.erase(pending.waiters.begin() + 1, pending.waiters.end());
+    pending.waiters.front().to = {};
+    pending.waiters.front().place = ClientGuard::kNone;
 }
 
 Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
-                         const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight) {
+                         const std::shared_ptr<const Snapshot>& snapshot, PendingQuery*& pending) {
     const Request& request = waiter.request;
     const Limits& limits = snapshot->limits;
     const std::uint64_t hash = hash_of(request);
     const auto [first, last] = flights_.equal_range(hash);
     for (auto at = first; at != last; ++at) {
-        Flight& found = *at->second;
+        PendingQuery& found = *at->second;
         // What began under an older configuration is not for questions that came after the change.
         if (found.snapshot != snapshot || !same_key(found.question(), request)) continue;
-        if (waiter.is_nobody()) return Join::joined;
+        if (waiter.is_background()) return Join::joined;
         Load& load = load_of(found.upstream);
-        flight = &found;
+        pending = &found;
         if (found.waiters.size() >= limits.waiters_per_question_max)
             return Join::too_many_for_question;
         if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
@@ -82,130 +82,131 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
         return Join::joined;
     }
     Load& load = load_of(upstream);
-    if (!has_room(load, limits)) return Join::too_many_flights;
-    if (!waiter.is_nobody() && load.waiters >= limits.waiters_per_upstream_max)
+    if (!has_room(load, limits)) return Join::too_many_in_flight;
+    if (!waiter.is_background() && load.waiters >= limits.waiters_per_upstream_max)
         return Join::too_many_waiters;
     auto made = take_spare();
     made->key_hash = hash;
     made->upstream = upstream;
     made->snapshot = snapshot;
     made->waiters.push_back(waiter);
-    made->is_refresh = waiter.is_nobody();
+    made->is_refresh = waiter.is_background();
     if (made->is_refresh) ++load.refreshes;
-    flight = made.get();
+    pending = made.get();
     flights_.emplace(hash, std::move(made));
     ++load.flights;
-    load.waiters += flight->seats();
-    count_begun(*flight, +1);
+    load.waiters += pending->clients();
+    count_begun(*pending, +1);
     return Join::started;
 }
 
-std::unique_ptr<Flight> InFlightTable::take_spare() {
-    if (spare_.empty()) return std::make_unique<Flight>();
-    std::unique_ptr<Flight> taken = std::move(spare_.back());
+std::unique_ptr<PendingQuery> InFlightTable::take_spare() {
+    if (spare_.empty()) return std::make_unique<PendingQuery>();
+    std::unique_ptr<PendingQuery> taken = std::move(spare_.back());
     spare_.pop_back();
     return taken;
 }
 
-void InFlightTable::recycle(std::unique_ptr<Flight> flight) noexcept {
-    if (spare_.size() == kSpareMax || flight->waiters.capacity() > kSpareWaitersMax) return;
-    flight->snapshot.reset();
-    flight->timer.cancel();
-    flight->overdue = flight->given_up = false;
-    flight->waiters.clear();
-    spare_.push_back(std::move(flight));
+void InFlightTable::recycle(std::unique_ptr<PendingQuery> pending) noexcept {
+    if (spare_.size() == kSpareMax || pending->waiters.capacity() > kSpareWaitersMax) return;
+    pending->snapshot.reset();
+    pending->timer.cancel();
+    pending->overdue = pending->given_up = false;
+    pending->waiters.clear();
+    spare_.push_back(std::move(pending));
 }
 
-Join InFlightTable::move(Flight& flight, std::uint16_t upstream) {
-    if (flight.upstream == upstream) return Join::joined;
-    const Limits& limits = flight.snapshot->limits;
+Join InFlightTable::move(PendingQuery& pending, std::uint16_t upstream) {
+    if (pending.upstream == upstream) return Join::joined;
+    const Limits& limits = pending.snapshot->limits;
     Load& to = load_of(upstream);
-    if (!has_room(to, limits)) return Join::too_many_flights;
-    if (to.waiters + flight.seats() > limits.waiters_per_upstream_max)
+    if (!has_room(to, limits)) return Join::too_many_in_flight;
+    if (to.waiters + pending.clients() > limits.waiters_per_upstream_max)
         return Join::too_many_waiters;
     to.flights += 1;
-    to.waiters += flight.seats();
-    Load& from = load_of(flight.upstream);
+    to.waiters += pending.clients();
+    Load& from = load_of(pending.upstream);
     from.flights -= 1;
-    from.waiters -= flight.seats();
-    if (flight.is_refresh) {
+    from.waiters -= pending.clients();
+    if (pending.is_refresh) {
         ++to.refreshes;
         --from.refreshes;
     }
-    if (flight.given_up) {
+    if (pending.given_up) {
         ++to.given_up;
         --from.given_up;
     }
-    flight.upstream = upstream;
-    count_begun(flight, -1);
-    for (Waiter& waiter : flight.waiters)
-        if (!waiter.is_nobody())
+    pending.upstream = upstream;
+    count_begun(pending, -1);
+    for (Waiter& waiter : pending.waiters)
+        if (!waiter.is_background())
             waiter.place = guard_.move(waiter.place, waiter.request.client, upstream);
-    count_begun(flight, +1);
+    count_begun(pending, +1);
     return Join::joined;
 }
 
-// Among the seats that `each_seat` goes through, twice.
-template <class EachSeat>
-Seat InFlightTable::greediest(ClientGuard::Place place, const EachSeat& each_seat) noexcept {
+// Among the seats that `each_ref` goes through, twice.
+template <class EachRef>
+WaiterRef InFlightTable::heaviest(ClientGuard::Place place, const EachRef& each_ref) noexcept {
     std::ranges::fill(shares_, 0u);
     ClientGuard::Place most = place;
-    each_seat([&](Flight& flight, std::size_t at) {
-        const ClientGuard::Place its = flight.waiters[at].place;
+    each_ref([&](PendingQuery& pending, std::size_t at) {
+        const ClientGuard::Place its = pending.waiters[at].place;
         if (its == ClientGuard::kNone) return;
         ++shares_[its];
         if (most == ClientGuard::kNone || shares_[its] > shares_[most]) most = its;
     });
     const std::uint32_t own = place == ClientGuard::kNone ? 0 : shares_[place];
     if (most == ClientGuard::kNone) return {};
-    Seat youngest{.most = shares_[most]};
+    WaiterRef youngest{.most = shares_[most]};
     if (youngest.most <= own + 1) return youngest;
-    each_seat([&](Flight& flight, std::size_t at) {
-        const Waiter& waiter = flight.waiters[at];
+    each_ref([&](PendingQuery& pending, std::size_t at) {
+        const Waiter& waiter = pending.waiters[at];
         if (waiter.place == most &&
-            (youngest.flight == nullptr ||
-             waiter.since >= youngest.flight->waiters[youngest.waiter].since))
-            youngest = {&flight, at, youngest.most};
+            (youngest.pending == nullptr ||
+             waiter.since >= youngest.pending->waiters[youngest.waiter].since))
+            youngest = {&pending, at, youngest.most};
     });
     return youngest;
 }
 
-Seat InFlightTable::greediest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept {
-    return greediest(place, [&](const auto& visit) {
-        for (const auto& [hash, flight] : flights_)
-            if (flight->upstream == upstream && has_one_client(*flight)) visit(*flight, 0);
+WaiterRef InFlightTable::heaviest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept {
+    return heaviest(place, [&](const auto& visit) {
+        for (const auto& [hash, pending] : flights_)
+            if (pending->upstream == upstream && has_one_client(*pending)) visit(*pending, 0);
     });
 }
 
-Seat InFlightTable::greediest_joined(std::uint16_t upstream, ClientGuard::Place place) noexcept {
-    return greediest(place, [&](const auto& visit) {
-        for (const auto& [hash, flight] : flights_)
-            for (std::size_t at = 1; flight->upstream == upstream && at < flight->waiters.size();
+WaiterRef InFlightTable::heaviest_joined(std::uint16_t upstream,
+                                         ClientGuard::Place place) noexcept {
+    return heaviest(place, [&](const auto& visit) {
+        for (const auto& [hash, pending] : flights_)
+            for (std::size_t at = 1; pending->upstream == upstream && at < pending->waiters.size();
                  ++at)
-                visit(*flight, at);
+                visit(*pending, at);
     });
 }
 
-Seat InFlightTable::greediest_joined(Flight& flight, ClientGuard::Place place) noexcept {
-    return greediest(place, [&](const auto& visit) {
-        for (std::size_t at = 1; at < flight.waiters.size(); ++at) visit(flight, at);
+WaiterRef InFlightTable::heaviest_joined(PendingQuery& pending, ClientGuard::Place place) noexcept {
+    return heaviest(place, [&](const auto& visit) {
+        for (std::size_t at = 1; at < pending.waiters.size(); ++at) visit(pending, at);
     });
 }
 
-std::vector<Waiter> InFlightTable::give_up(const Seat& seat) {
-    Flight& flight = *seat.flight;
-    if (seat.waiter != 0) {
-        const auto at = flight.waiters.begin() + static_cast<std::ptrdiff_t>(seat.waiter);
+std::vector<Waiter> InFlightTable::give_up(const WaiterRef& ref) {
+    PendingQuery& pending = *ref.pending;
+    if (ref.waiter != 0) {
+        const auto at = pending.waiters.begin() + static_cast<std::ptrdiff_t>(ref.waiter);
         std::vector<Waiter> waiter{*at};
-        flight.waiters.erase(at);
-        --load_of(flight.upstream).waiters;
+        pending.waiters.erase(at);
+        --load_of(pending.upstream).waiters;
         return waiter;
     }
-    assert(!flight.given_up && !flight.waiters.front().is_nobody());
-    std::vector<Waiter> waiters = flight.waiters;
-    flight.given_up = true;
-    ++load_of(flight.upstream).given_up;
-    leave_to_nobody(flight);
+    assert(!pending.given_up && !pending.waiters.front().is_background());
+    std::vector<Waiter> waiters = pending.waiters;
+    pending.given_up = true;
+    ++load_of(pending.upstream).given_up;
+    leave_to_nobody(pending);
     return waiters;
 }
 
@@ -213,32 +214,32 @@ bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
                          const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
     const auto [first, last] = flights_.equal_range(hash_of(request));
     return std::any_of(first, last, [&](const auto& item) {
-        const Flight& flight = *item.second;
-        return flight.upstream == upstream && flight.snapshot == snapshot &&
-               same_question(flight.question(), request);
+        const PendingQuery& pending = *item.second;
+        return pending.upstream == upstream && pending.snapshot == snapshot &&
+               same_question(pending.question(), request);
     });
 }
 
-void InFlightTable::leave(Flight& flight) {
-    assert(flight.waiters.size() > 1);
-    flight.waiters.pop_back();
-    --load_of(flight.upstream).waiters;
+void InFlightTable::leave(PendingQuery& pending) {
+    assert(pending.waiters.size() > 1);
+    pending.waiters.pop_back();
+    --load_of(pending.upstream).waiters;
 }
 
-void InFlightTable::dismiss(Flight& flight) {
-    leave_to_nobody(flight);
+void InFlightTable::dismiss(PendingQuery& pending) {
+    leave_to_nobody(pending);
 }
 
-std::unique_ptr<Flight> InFlightTable::finish(Flight& flight) {
-    const auto [first, last] = flights_.equal_range(flight.key_hash);
+std::unique_ptr<PendingQuery> InFlightTable::finish(PendingQuery& pending) {
+    const auto [first, last] = flights_.equal_range(pending.key_hash);
     const auto at =
-        std::find_if(first, last, [&](const auto& item) { return item.second.get() == &flight; });
+        std::find_if(first, last, [&](const auto& item) { return item.second.get() == &pending; });
     assert(at != last);
-    std::unique_ptr<Flight> taken = std::move(at->second);
+    std::unique_ptr<PendingQuery> taken = std::move(at->second);
     flights_.erase(at);
     Load& load = load_of(taken->upstream);
     load.flights -= 1;
-    load.waiters -= taken->seats();
+    load.waiters -= taken->clients();
     count_begun(*taken, -1);
     if (taken->is_refresh) --load.refreshes;
     if (taken->given_up) --load.given_up;

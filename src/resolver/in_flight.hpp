@@ -1,5 +1,5 @@
 // The questions of one worker that wait for an upstream, and who waits for each. Pure bookkeeping:
-// identical questions share one flight, and every count has a bound (resolver/limits.hpp), per
+// identical questions share one pending, and every count has a bound (resolver/limits.hpp), per
 // upstream, so that a dead peer fills only its own share.
 #pragma once
 
@@ -25,10 +25,10 @@ struct Waiter {
     Time since{};                                   ///< when it began to wait
     ClientGuard::Place place = ClientGuard::kNone;  ///< where the client's share is counted
 
-    bool is_nobody() const noexcept { return to.sink == nullptr; }
+    bool is_background() const noexcept { return to.sink == nullptr; }
 };
 
-struct Flight;
+struct PendingQuery;
 
 /// Fires when a flight takes longer than its upstream usually does. The Resolver sets and arms it.
 struct OverdueTimer : upstream::TimerNode {
@@ -36,20 +36,20 @@ struct OverdueTimer : upstream::TimerNode {
     static void fire(upstream::TimerNode& node);
 
     Resolver::Impl* owner = nullptr;
-    Flight* flight = nullptr;
+    PendingQuery* pending = nullptr;
     const upstream::Upstream* upstream = nullptr;  ///< of the flight's snapshot
 };
 
 /// One question on its way to upstreams, and its waiters. Owned by the table until finish().
-struct Flight {
+struct PendingQuery {
     std::uint64_t key_hash = 0;
     std::uint16_t upstream = 0;  ///< whose share it counts against (Upstream::id)
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<Waiter> waiters;  ///< never empty; the first one asked, and may be nobody by now
 
     /// Clients that wait.
-    std::size_t seats() const noexcept {
-        return waiters.size() - (waiters.front().is_nobody() ? 1 : 0);
+    std::size_t clients() const noexcept {
+        return waiters.size() - (waiters.front().is_background() ? 1 : 0);
     }
     OverdueTimer timer;
     bool given_up = false;    ///< its clients were shed
@@ -59,18 +59,18 @@ struct Flight {
     const Request& question() const noexcept { return waiters.front().request; }
 };
 
-/// One waiter of a flight.
-struct Seat {
-    Flight* flight = nullptr;
+/// One waiter of a pending.
+struct WaiterRef {
+    PendingQuery* pending = nullptr;
     std::size_t waiter = 0;
     std::size_t most = 0;  ///< what the client with most has, also when it gives none
 };
 
 enum class Join : std::uint8_t {
-    started,           ///< a new flight: ask
-    joined,            ///< somebody asks already
-    too_many_flights,  ///< of the upstream
-    too_many_waiters,  ///< of the upstream
+    started,             ///< a new flight: ask
+    joined,              ///< somebody asks already
+    too_many_in_flight,  ///< of the upstream
+    too_many_waiters,    ///< of the upstream
     too_many_for_question
 };
 
@@ -84,34 +84,34 @@ public:
     explicit InFlightTable(ClientGuard& guard) : guard_(guard) { spare_.reserve(kSpareMax); }
 
     /// Adds a waiter; `flight` is set when started, joined or too_many_for_question. Nobody joins
-    /// no flight.
+    /// no pending.
     Join join(const Waiter& waiter, std::uint16_t upstream,
-              const std::shared_ptr<const Snapshot>& snapshot, Flight*& flight);
+              const std::shared_ptr<const Snapshot>& snapshot, PendingQuery*& pending);
     /// Counts the flight and its clients against another upstream from now on (an alias led there).
     /// Join::joined, or the bound that is reached there: then all is as it was.
-    Join move(Flight& flight, std::uint16_t upstream);
+    Join move(PendingQuery& pending, std::uint16_t upstream);
     /// When there is no room for a question of the client at `place`: the youngest seat of the
     /// client that has most of them there, if that is more than this one would have. Who makes room
     /// for a flight has one that nobody else waits for, and who makes room for a waiter has joined
     /// one.
-    Seat greediest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept;
-    Seat greediest_joined(std::uint16_t upstream, ClientGuard::Place place) noexcept;
-    Seat greediest_joined(Flight& flight, ClientGuard::Place place) noexcept;
-    /// Takes that waiter out, to be told that it is shed; of a first seat all of that flight. It no
-    /// longer takes up room then, but as many of these as there is room for may still be on their
-    /// way: what is sent cannot be called back.
-    std::vector<Waiter> give_up(const Seat& seat);
+    WaiterRef heaviest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept;
+    WaiterRef heaviest_joined(std::uint16_t upstream, ClientGuard::Place place) noexcept;
+    WaiterRef heaviest_joined(PendingQuery& pending, ClientGuard::Place place) noexcept;
+    /// Takes that waiter out, to be told that it is shed; of a first seat all of that pending. It
+    /// no longer takes up room then, but as many of these as there is room for may still be on
+    /// their way: what is sent cannot be called back.
+    std::vector<Waiter> give_up(const WaiterRef& ref);
     /// Is the same question, over however many hops it came, on its way to this upstream?
     bool asks(const Request& request, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
     /// The waiter that joined last was answered otherwise.
-    void leave(Flight& flight);
+    void leave(PendingQuery& pending);
     /// All waiters were answered; the question is in flight for nobody now.
-    void dismiss(Flight& flight);
+    void dismiss(PendingQuery& pending);
     /// Takes the flight out of the table.
-    std::unique_ptr<Flight> finish(Flight& flight);
+    std::unique_ptr<PendingQuery> finish(PendingQuery& pending);
     /// Keeps a finished one for the next question, so that a miss need not allocate.
-    void recycle(std::unique_ptr<Flight> flight) noexcept;
+    void recycle(std::unique_ptr<PendingQuery> pending) noexcept;
 
     std::size_t size() const noexcept { return flights_.size(); }
     /// Flights of this upstream that began for nobody.
@@ -122,7 +122,7 @@ public:
         return upstream < loads_.size() ? loads_[upstream].flights : 0;
     }
     /// Flights that began for the client at `place`.
-    std::size_t flights_of(ClientGuard::Place place) const noexcept {
+    std::size_t in_flight_of(ClientGuard::Place place) const noexcept {
         return place == ClientGuard::kNone ? 0 : begun_[place];
     }
     std::size_t waiters(std::uint16_t upstream) const noexcept {
@@ -140,19 +140,19 @@ private:
     static constexpr std::size_t kSpareWaitersMax = 4;  // more of them are given back
 
     Load& load_of(std::uint16_t upstream);
-    void count_begun(const Flight& flight, int change) noexcept;
-    void leave_to_nobody(Flight& flight) noexcept;
+    void count_begun(const PendingQuery& pending, int change) noexcept;
+    void leave_to_nobody(PendingQuery& pending) noexcept;
     static bool has_room(const Load& load, const Limits& limits) noexcept {
         const std::size_t max = limits.in_flight_per_upstream_max;
         return load.flights - load.given_up < max && load.flights < 2 * max;
     }
-    std::unique_ptr<Flight> take_spare();
-    template <class EachSeat>
-    Seat greediest(ClientGuard::Place place, const EachSeat& each_seat) noexcept;
+    std::unique_ptr<PendingQuery> take_spare();
+    template <class EachRef>
+    WaiterRef heaviest(ClientGuard::Place place, const EachRef& each_ref) noexcept;
 
     ClientGuard& guard_;
-    std::unordered_multimap<std::uint64_t, std::unique_ptr<Flight>> flights_;
-    std::vector<std::unique_ptr<Flight>> spare_;
+    std::unordered_multimap<std::uint64_t, std::unique_ptr<PendingQuery>> flights_;
+    std::vector<std::unique_ptr<PendingQuery>> spare_;
     std::vector<Load> loads_;  // by Upstream::id
     std::vector<std::uint32_t> begun_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);
     std::vector<std::uint32_t> shares_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);

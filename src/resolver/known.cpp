@@ -63,7 +63,7 @@ bool Resolver::Impl::find_fresh(const Snapshot& its, const upstream::Upstream& o
     if (!cache.find(key, now, message.subspan(body_offset(key.name)), hit)) return false;
     if (!is_of_another(its, owner, hit) && !leads_to_moved(its, key, message, hit, now))
         return true;
-    hit.kin = true;
+    hit.other_kinds_possible = true;
     hit.expired = false;
     return false;
 }
@@ -141,10 +141,11 @@ void Resolver::Impl::drop_proofs(Bytes name, std::uint16_t type, MutableBytes me
 }
 
 // Whether data of another one of these types is known for the name where the walk stands.
-cache::Held Resolver::Impl::other_types(const Walk& walk, std::span<const std::uint16_t> types,
+cache::Held Resolver::Impl::other_types(const AliasChase& chase,
+                                        std::span<const std::uint16_t> types,
                                         const upstream::Upstream& upstream,
                                         Time now) const noexcept {
-    cache::Key key = key_here(walk, cache::Kind::answer);
+    cache::Key key = key_here(chase, cache::Kind::answer);
     const std::uint16_t asked = key.type;
     cache::Held best = cache::Held::nothing;
     for (const std::uint16_t type : types) {

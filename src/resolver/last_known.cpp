@@ -11,11 +11,11 @@ namespace {
 constexpr Millis kUsualWaitMin{50};
 constexpr Millis kReturnWaitMin{250};
 
-Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept {
+EdeText& add_endpoints(EdeText& ede_text, const upstream::Upstream& upstream) noexcept {
     const auto up = std::ranges::count_if(upstream.endpoints, [](const auto& endpoint) {
         return !endpoint->is_suspect() && endpoint->is_usable();
     });
-    return words.add(static_cast<std::uint64_t>(up))
+    return ede_text.add(static_cast<std::uint64_t>(up))
         .add(" of ")
         .add(upstream.endpoints.size())
         .add(" endpoints up since ")
@@ -24,14 +24,14 @@ Words& add_endpoints(Words& words, const upstream::Upstream& upstream) noexcept 
 
 /// What went wrong last with the first endpoint whose error begins like this.
 /// False: there is none.
-bool add_error(Words& words, std::string_view before, const upstream::Upstream& upstream,
+bool add_error(EdeText& ede_text, std::string_view before, const upstream::Upstream& upstream,
                std::string_view begins) noexcept {
     std::array<char, 192> text;
     for (const auto& endpoint : upstream.endpoints) {
         const std::size_t size = endpoint->stats().copy_last_error(text);
         const std::string_view why(text.data(), size);
         if (why.empty() || !why.starts_with(begins)) continue;
-        words.add(before).add(endpoint->address().to_text()).add(" ").add(why);
+        ede_text.add(before).add(endpoint->address().to_text()).add(" ").add(why);
         return true;
     }
     return false;
@@ -79,25 +79,26 @@ std::uint16_t stale_code(const cache::Hit& hit) noexcept {
     return hit.rcode == dns::Rcode::nxdomain ? dns::ede::stale_nxdomain : dns::ede::stale;
 }
 
-std::string_view say_away(Words& words, const upstream::Upstream& upstream) noexcept {
-    words.add(upstream.label);
-    if (upstream.health->is_held()) return words.add(" held by operator").text();
-    return add_endpoints(words.add(" "), upstream).text();
+std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upstream) noexcept {
+    ede_text.add(upstream.label);
+    if (upstream.health->is_held()) return ede_text.add(" held by operator").text();
+    return add_endpoints(ede_text.add(" "), upstream).text();
 }
 
-dns::ExtendedError say_unknown(Words& words, const upstream::Upstream& upstream) noexcept {
+dns::ExtendedError describe_unknown(EdeText& ede_text,
+                                    const upstream::Upstream& upstream) noexcept {
     constexpr std::uint16_t kAway = dns::ede::no_reachable_authority;
-    words.add(upstream.label);
-    if (upstream.health->is_held()) return {kAway, words.add(" held by operator").text()};
-    if (upstream.options.transport == upstream::Transport::tls &&
-        add_error(words, " ", upstream, "tls: "))
-        return {dns::ede::network_error, words.text()};
-    add_endpoints(words.add(" partitioned: "), upstream);
-    add_error(words, ", last ", upstream, "");
-    return {kAway, words.text()};
+    ede_text.add(upstream.label);
+    if (upstream.health->is_held()) return {kAway, ede_text.add(" held by operator").text()};
+    if (upstream.options.transport == upstream::Protocol::tls &&
+        add_error(ede_text, " ", upstream, "tls: "))
+        return {dns::ede::network_error, ede_text.text()};
+    add_endpoints(ede_text.add(" partitioned: "), upstream);
+    add_error(ede_text, ", last ", upstream, "");
+    return {kAway, ede_text.text()};
 }
 
-std::string_view say_stale(Words& why, Duration age) noexcept {
+std::string_view describe_stale(EdeText& why, Duration age) noexcept {
     return why.add(", answer is ").add_age(age).add(" old").text();
 }
 

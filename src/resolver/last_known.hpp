@@ -6,7 +6,7 @@
 
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/upstream/upstream.hpp"
-#include "resolver/words.hpp"
+#include "resolver/ede_text.hpp"
 
 namespace peerzone::resolver {
 
@@ -27,11 +27,11 @@ std::uint16_t stale_code(const cache::Hit& hit) noexcept;
 
 // Each adds to `words`; the result is all of them.
 /// "peer=westus 0 of 2 endpoints up since 2026-01-31T10:00:00Z"
-std::string_view say_away(Words& words, const upstream::Upstream& upstream) noexcept;
+std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upstream) noexcept;
 /// "peer=westus partitioned: 0 of 2 endpoints up since 2026-01-31T10:00:00Z" (22); where TLS is the
 /// reason: "peer=westus 10.2.0.10:853 tls: certificate is for dns.eastus…" (23).
-dns::ExtendedError say_unknown(Words& words, const upstream::Upstream& upstream) noexcept;
+dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream& upstream) noexcept;
 /// The reason, then ", answer is 42s old"
-std::string_view say_stale(Words& why, Duration age) noexcept;
+std::string_view describe_stale(EdeText& why, Duration age) noexcept;
 
 }  // namespace peerzone::resolver

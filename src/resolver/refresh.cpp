@@ -76,10 +76,10 @@ void Resolver::Impl::start_refreshes(Time now) {
         nobody.request.query.hops = 0;  // it is our question now
         const upstream::Upstream& upstream = *snapshot->upstreams[nobody.request.route->index];
         if (table.refreshes(upstream.id) >= refreshes_max(upstream)) continue;
-        Flight* flight = nullptr;
-        if (table.join(nobody, upstream.id, snapshot, flight) != Join::started) continue;
+        PendingQuery* pending = nullptr;
+        if (table.join(nobody, upstream.id, snapshot, pending) != Join::started) continue;
         counters.add(Count::refreshes);
-        run(*flight, now);
+        run(*pending, now);
     }
     if (!refreshes.empty()) client.call_at(refresh_timer, now, now + Millis(1));
 }

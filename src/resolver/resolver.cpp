@@ -1,5 +1,5 @@
 // The order of things. answer_now reads as the list in src/README.md, "Order of things"; what must
-// wait goes on in walk.cpp.
+// wait goes on in alias_chase.cpp.
 #include "peerzone/resolver/resolver.hpp"
 
 #include "resolver/impl.hpp"
@@ -41,36 +41,38 @@ std::size_t Resolver::in_flight() const noexcept {
     return impl_->table.size();
 }
 
-void Resolver::answer_later(const Request& request, const ReplyTo& to, Time now) {
-    impl_->answer_later(request, to, now);
+void Resolver::admit(const Request& request, const ReplyTo& to, Time now) {
+    impl_->admit(request, to, now);
 }
 
 void Resolver::observe(ReplyObserver* observer) noexcept {
     impl_->observer = observer;
 }
 
-Now Resolver::answer_now(Bytes message, Time now, Request& request, MutableBytes out,
-                         std::size_t& size) noexcept {
+Disposition Resolver::answer_now(Bytes message, Time now, Request& request, MutableBytes out,
+                                 std::size_t& size) noexcept {
     Impl& self = *impl_;
-    const Now outcome = self.answer_now(message, now, request, out, size);
-    if (outcome == Now::replied && self.observer != nullptr) {
+    const Disposition outcome = self.answer_now(message, now, request, out, size);
+    if (outcome == Disposition::replied && self.observer != nullptr) {
         self.note.size = size;
         self.observer->on_reply(request, self.note);
     }
     return outcome;
 }
 
-Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, MutableBytes buffer,
-                               std::size_t& size) noexcept {
+Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request,
+                                       MutableBytes buffer, std::size_t& size) noexcept {
     dns::Query& query = request.query;
-    request.kin = true;
+    request.other_kinds_possible = true;
     request.last_known = false;
     note = {};
 
     // 1. Parse; drop what must be dropped, refuse what must be refused.
     switch (dns::parse_query(message, query)) {
         case dns::Verdict::ok: break;
-        case dns::Verdict::drop: counters.add(Count::dropped_malformed); return Now::dropped;
+        case dns::Verdict::drop:
+            counters.add(Count::dropped_malformed);
+            return Disposition::dropped;
         case dns::Verdict::formerr:
             counters.add(Count::formerr);
             return error(request, Rcode::formerr, buffer, size);
@@ -109,26 +111,26 @@ Now Resolver::Impl::answer_now(Bytes message, Time now, Request& request, Mutabl
     // 6. Our own zone answers; for the others the cache may.
     if (route->kind == view::Route::Kind::zone)
         return from_zone(view, *route, request, buffer, size);
-    if (const Now now_or_later = from_cache(view, request, now, buffer, size);
-        now_or_later != Now::later)
-        return now_or_later;
+    if (const Disposition outcome = from_cache(view, request, now, buffer, size);
+        outcome != Disposition::deferred)
+        return outcome;
 
     // 7. Not known here: somebody must be asked, if the client lets us. Nobody waits for an
     // upstream that is away.
     note.source = Source::none;
     if (!query.recursion_desired()) return refuse(kNoRecursion);
     const upstream::Upstream& upstream = *snapshot->upstreams[route->index];
-    if (request.kin || !upstream.health->is_away()) return Now::later;
+    if (request.other_kinds_possible || !upstream.health->is_away()) return Disposition::deferred;
     counters.add(Count::failed_partitioned);
     upstream.health->stats().note_failed_at_once();
     counters.add(Count::servfail);
-    extended = say_unknown(words.begin(), upstream);
+    extended = describe_unknown(ede_text.begin(), upstream);
     return error(request, Rcode::servfail, buffer, size, &extended, view.recursion_available);
 }
 
-Now Resolver::Impl::error(const Request& request, Rcode rcode, MutableBytes buffer,
-                          std::size_t& size, const dns::ExtendedError* why,
-                          bool recursion) noexcept {
+Disposition Resolver::Impl::error(const Request& request, Rcode rcode, MutableBytes buffer,
+                                  std::size_t& size, const dns::ExtendedError* why,
+                                  bool recursion) noexcept {
     dns::ReplyHead head;
     head.rcode = rcode;
     head.flags = recursion ? dns::kFlagRa : 0;
@@ -138,11 +140,12 @@ Now Resolver::Impl::error(const Request& request, Rcode rcode, MutableBytes buff
     if (request.query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
     size = dns::write_empty_reply(buffer, request.query, head,
                                   dns::size_limit(request.query, request.udp));
-    return Now::replied;
+    return Disposition::replied;
 }
 
-Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, Request& request,
-                              MutableBytes buffer, std::size_t& size) noexcept {
+Disposition Resolver::Impl::from_zone(const view::View& view, const view::Route& route,
+                                      Request& request, MutableBytes buffer,
+                                      std::size_t& size) noexcept {
     const dns::Query& query = request.query;
     dns::BodyWriter writer(buffer, dns::body_limit(query, request.udp), query.name());
     dns::ReplyHead head;
@@ -178,7 +181,7 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
             break;
         }
         if (at->kind == view::Route::Kind::upstream) {
-            if (query.recursion_desired()) return Now::later;
+            if (query.recursion_desired()) return Disposition::deferred;
             break;
         }
     }
@@ -189,11 +192,11 @@ Now Resolver::Impl::from_zone(const view::View& view, const view::Route& route, 
     note.error = head.error;
     note.truncated = buffer[2] & dns::kFlagTc >> 8;
     if (note.truncated) counters.add(Count::truncated);
-    return Now::replied;
+    return Disposition::replied;
 }
 
-Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time now,
-                               MutableBytes buffer, std::size_t& size) noexcept {
+Disposition Resolver::Impl::from_cache(const view::View& view, Request& request, Time now,
+                                       MutableBytes buffer, std::size_t& size) noexcept {
     const dns::Query& query = request.query;
     // Who said it is looked up only for those who want to know: a hit has no other use for it.
     const auto whose = [&]() noexcept -> const upstream::Upstream& {
@@ -212,10 +215,10 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
         reply_kept(view, request, hit, buffer, size, nullptr);
         if (may_be_due(hit) && is_due(hit, query.name_hash))
             plan_refresh(request, whose(), kind, now);
-        return Now::replied;
+        return Disposition::replied;
     };
     const bool answered = found(cache::Kind::answer);
-    request.kin = hit.kin;
+    request.other_kinds_possible = hit.other_kinds_possible;
     if (answered) return reply_fresh(cache::Kind::answer);
     request.last_known = hit.expired;
     // An NXDOMAIN of this type would have replaced what has expired: it is another type's.
@@ -226,35 +229,36 @@ Now Resolver::Impl::from_cache(const view::View& view, Request& request, Time no
 }
 
 // Nothing fresh is known: what is past its TTL, or a failure that is remembered.
-Now Resolver::Impl::from_memory(const view::View& view, Request& request,
-                                const upstream::Upstream& upstream, Time now, MutableBytes buffer,
-                                std::size_t& size) noexcept {
+Disposition Resolver::Impl::from_memory(const view::View& view, Request& request,
+                                        const upstream::Upstream& upstream, Time now,
+                                        MutableBytes buffer, std::size_t& size) noexcept {
     const dns::Query& query = request.query;
     const MutableBytes body = buffer.subspan(room_before_body(query));
     note.upstream = &upstream;
     cache::Hit hit;
     if (upstream.health->is_away()) {
-        client.nudge(upstream, copy_of(query, dns::Name::from_checked(query.name())), now);
+        client.send_canary(upstream, copy_of(query, dns::Name::from_checked(query.name())), now);
         // Aliases whose end has another owner, who may be there.
         if (find_known_chain(query.name(), query.name_hash, request, upstream, now, buffer, hit)) {
-            request.kin = true;
-            return Now::later;
+            request.other_kinds_possible = true;
+            return Disposition::deferred;
         }
-        say_away(words.begin(), upstream);
+        describe_away(ede_text.begin(), upstream);
         return stale_from_cache(request, upstream, now, buffer, hit)
                    ? reply_kept(view, request, hit, buffer, size, &extended)
-                   : Now::later;
+                   : Disposition::deferred;
     }
-    const bool failed = request.kin && cache.find(key_of(query.name(), query.name_hash, request,
-                                                         cache::Kind::failure),
-                                                  now, body, hit);
-    if (!failed || is_outdated(upstream, hit, now)) return Now::later;
+    const bool failed =
+        request.other_kinds_possible &&
+        cache.find(key_of(query.name(), query.name_hash, request, cache::Kind::failure), now, body,
+                   hit);
+    if (!failed || is_outdated(upstream, hit, now)) return Disposition::deferred;
     const Rcode rcode = hit.rcode;
-    say_cached_failure(words, hit.remaining, body.first(hit.info.size));
+    describe_cached_failure(ede_text, hit.remaining, body.first(hit.info.size));
     if (stale_from_cache(request, upstream, now, buffer, hit))
         return reply_kept(view, request, hit, buffer, size, &extended);
     counters.add(Count::answered_failure_cached);
-    extended = {dns::ede::cached_error, words.text()};
+    extended = {dns::ede::cached_error, ede_text.text()};
     return error(request, rcode, buffer, size, &extended, view.recursion_available);
 }
 
@@ -268,14 +272,14 @@ bool Resolver::Impl::stale_from_cache(Request& request, const upstream::Upstream
     if (hit.stale) {
         upstream.health->stats().note_stale_answer();
         note.source = Source::stale;
-        extended = {stale_code(hit), say_stale(words, hit.age)};
+        extended = {stale_code(hit), describe_stale(ede_text, hit.age)};
     }
     return true;
 }
 
-Now Resolver::Impl::reply_kept(const view::View& view, const Request& request,
-                               const cache::Hit& hit, MutableBytes buffer, std::size_t& size,
-                               const dns::ExtendedError* why) noexcept {
+Disposition Resolver::Impl::reply_kept(const view::View& view, const Request& request,
+                                       const cache::Hit& hit, MutableBytes buffer,
+                                       std::size_t& size, const dns::ExtendedError* why) noexcept {
     const dns::Query& query = request.query;
     dns::ReplyHead head;
     head.flags = view.recursion_available ? dns::kFlagRa : 0;
@@ -289,7 +293,7 @@ Now Resolver::Impl::reply_kept(const view::View& view, const Request& request,
     size = dns::finish_reply(buffer, query, hit.info, head, dns::size_limit(query, request.udp));
     note.truncated = buffer[2] & dns::kFlagTc >> 8;
     if (note.truncated) counters.add(Count::truncated);
-    return Now::replied;
+    return Disposition::replied;
 }
 
 }  // namespace peerzone::resolver

@@ -63,7 +63,7 @@ std::string state_of(const UpstreamReport& upstream) {
 }
 
 std::string state_of(const EndpointReport& endpoint) {
-    if (endpoint.state == "poor") return "poor (" + endpoint.probe + ")";
+    if (endpoint.state == "unusable") return "unusable (" + endpoint.probe + ")";
     return endpoint.state;
 }
 

@@ -8,10 +8,9 @@ namespace peerzone::server {
 
 class QuestionHandler {
 public:
-    virtual resolver::Now answer_now(Bytes message, Time now, resolver::Request& request,
-                                     MutableBytes out, std::size_t& size) noexcept = 0;
-    virtual void answer_later(const resolver::Request& request, const resolver::ReplyTo& to,
-                              Time now) = 0;
+    virtual resolver::Disposition answer_now(Bytes message, Time now, resolver::Request& request,
+                                             MutableBytes out, std::size_t& size) noexcept = 0;
+    virtual void admit(const resolver::Request& request, const resolver::ReplyTo& to, Time now) = 0;
 
 protected:
     ~QuestionHandler() = default;
@@ -21,13 +20,12 @@ class ResolverQuestions final : public QuestionHandler {
 public:
     explicit ResolverQuestions(resolver::Resolver& resolver) noexcept : resolver_(resolver) {}
 
-    resolver::Now answer_now(Bytes message, Time now, resolver::Request& request, MutableBytes out,
-                             std::size_t& size) noexcept override {
+    resolver::Disposition answer_now(Bytes message, Time now, resolver::Request& request,
+                                     MutableBytes out, std::size_t& size) noexcept override {
         return resolver_.answer_now(message, now, request, out, size);
     }
-    void answer_later(const resolver::Request& request, const resolver::ReplyTo& to,
-                      Time now) override {
-        resolver_.answer_later(request, to, now);
+    void admit(const resolver::Request& request, const resolver::ReplyTo& to, Time now) override {
+        resolver_.admit(request, to, now);
     }
 
 private:

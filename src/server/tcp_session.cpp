@@ -127,12 +127,12 @@ void TcpSession::answer(Bytes message, Time now) {
     request.udp = false;
     request.keepalive_100ms = shared_.keepalive_100ms();
     std::size_t size = 0;
-    const resolver::Now outcome =
+    const resolver::Disposition outcome =
         shared_.handler.answer_now(message, now, request, shared_.reply, size);
     // RFC 7830 4: also the later replies to a client that has padded once may be padded.
     if (request.query.padding && stream_.is_encrypted()) pads_ = true;
     switch (outcome) {
-        case resolver::Now::replied:
+        case resolver::Disposition::replied:
             ++shared_.answered_at_once;
             shared_.counters.add_reply(shared_.reply);
             if (pads_) size = pad_reply(shared_.reply, size);
@@ -140,7 +140,7 @@ void TcpSession::answer(Bytes message, Time now) {
             has_asked_ = true;
             last_active_ = now;
             break;
-        case resolver::Now::later: {
+        case resolver::Disposition::deferred: {
             ++in_flight_;
             has_asked_ = true;
             last_active_ = now;
@@ -150,10 +150,10 @@ void TcpSession::answer(Bytes message, Time now) {
             to.client = client_;
             to.arrived = now;
             shared_.counters.add(Count::cache_misses);
-            shared_.handler.answer_later(request, to, now);
+            shared_.handler.admit(request, to, now);
             break;
         }
-        case resolver::Now::dropped:
+        case resolver::Disposition::dropped:
             break;  // not a question, so it does not keep the connection open
     }
 }

@@ -67,7 +67,7 @@ public:
 
     void on_readable(Time now);
     void on_writable(Time now);
-    /// Queues the reply to one question that answer_later took. May come from inside answer_later.
+    /// Queues the reply to one question that admit took. May come from inside admit.
     /// Unless it does, settle() must follow soon: several replies of one turn leave in one send.
     void deliver(Bytes reply);
     /// Sends what is queued and goes on with the questions that had to wait for it.
@@ -120,7 +120,7 @@ private:
 
     FrameReader input_;
     ReplyQueue replies_;
-    std::size_t in_flight_ = 0;  // questions that answer_later holds
+    std::size_t in_flight_ = 0;  // questions that admit holds
     Time last_active_;           // the last question came or the last reply went
     Time last_progress_;         // replies_ became non-empty, or the client took octets of it
     bool progressed_ = false;    // one of the two happened and last_progress_ is not set yet

@@ -184,14 +184,14 @@ void UdpListener::answer_one(int index, Time now) {
     std::size_t size = 0;
     const Bytes question(b.buffers[index].data(), b.in[index].msg_len);
     switch (resolver_.answer_now(question, now, b.request, b.buffers[index], size)) {
-        case resolver::Now::dropped: return;
-        case resolver::Now::later:
+        case resolver::Disposition::dropped: return;
+        case resolver::Disposition::deferred:
             to.sink = this;
             to.arrived = now;
             counters_.add(Count::cache_misses);
-            resolver_.answer_later(b.request, to, now);
+            resolver_.admit(b.request, to, now);
             return;
-        case resolver::Now::replied: break;
+        case resolver::Disposition::replied: break;
     }
     counters_.add_reply(b.buffers[index]);
     b.out_vectors[slot] = {b.buffers[index].data(), size};

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "upstream/trouble.hpp"
+#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -18,36 +18,33 @@ Duration late_after(Duration whole) {
     return whole * 3 / 5;
 }
 
-/// Round trips until a reply over this wire may be there: TCP and TLS 1.3 shake hands first.
-int round_trips(Wire wire) {
-    switch (wire) {
-        case Wire::udp: return 1;
-        case Wire::tcp: return 2;
-        case Wire::tls: return 3;
+/// Round trips until a reply over this protocol may be there: TCP and TLS 1.3 shake hands first.
+int round_trips(Protocol protocol) {
+    switch (protocol) {
+        case Protocol::udp: return 1;
+        case Protocol::tcp: return 2;
+        case Protocol::tls: return 3;
     }
     return 1;
 }
 
 }  // namespace
 
-Wire usual_wire(Transport transport, const Endpoint& endpoint, Time now) noexcept {
-    switch (transport) {
-        case Transport::tls: return Wire::tls;
-        case Transport::tcp: return Wire::tcp;
-        case Transport::udp: return Wire::udp;
-        case Transport::automatic: break;
-    }
-    return endpoint.datagrams_work(now) ? Wire::udp : Wire::tcp;
+Protocol usual_protocol(std::optional<Protocol> transport, const Endpoint& endpoint,
+                        Time now) noexcept {
+    if (transport) return *transport;
+    return endpoint.datagrams_work(now) ? Protocol::udp : Protocol::tcp;
 }
 
-Duration patience(const Endpoint& endpoint, Wire wire) noexcept {
+Duration initial_timeout(const Endpoint& endpoint, Protocol protocol) noexcept {
     const Duration own = endpoint.attempt_timeout();
-    return wire == Wire::udp ? own : std::max(round_trips(wire) * own, kStreamTimeoutMin);
+    return protocol == Protocol::udp ? own
+                                     : std::max(round_trips(protocol) * own, kStreamTimeoutMin);
 }
 
-void AttemptPlan::State::set_tries(Wire wire, unsigned n) noexcept {
+void AttemptPlan::State::set_tries(Protocol protocol, unsigned n) noexcept {
     const auto capped = static_cast<std::uint8_t>(std::min(n, kTriesMax) & 3u);
-    if (wire == Wire::udp) {
+    if (protocol == Protocol::udp) {
         udp_tries = capped & 3u;
     } else {
         stream_tries = capped & 3u;
@@ -66,14 +63,14 @@ AttemptPlan::Choice AttemptPlan::choose_automatic(const State& state, const Endp
     const bool stream = endpoint.stream_works(now);
     if (endpoint.datagrams_work(now) || !stream) {
         const bool late = !heard_ && now - start_ >= late_after(deadline_ - start_);
-        if (late && stream && state.stream_tries == 0) return {true, Wire::tcp};
-        if (state.udp_tries < 2) return {true, Wire::udp};
-        if (stream && state.stream_tries < 1) return {true, Wire::tcp};
-        return {state.udp_tries < kTriesMax, Wire::udp};
+        if (late && stream && state.stream_tries == 0) return {true, Protocol::tcp};
+        if (state.udp_tries < 2) return {true, Protocol::udp};
+        if (stream && state.stream_tries < 1) return {true, Protocol::tcp};
+        return {state.udp_tries < kTriesMax, Protocol::udp};
     }
-    if (state.stream_tries < 2) return {true, Wire::tcp};
-    if (state.udp_tries < 1) return {true, Wire::udp};
-    return {state.stream_tries < kTriesMax, Wire::tcp};
+    if (state.stream_tries < 2) return {true, Protocol::tcp};
+    if (state.udp_tries < 1) return {true, Protocol::udp};
+    return {state.stream_tries < kTriesMax, Protocol::tcp};
 }
 
 /// Plain case is easier to forge a reply to, so it goes over TCP where that is known to work.
@@ -82,19 +79,19 @@ AttemptPlan::Choice AttemptPlan::choose_plain(const State& state, const Endpoint
     const Reach reach = endpoint.reach();
     const bool stream = endpoint.stream_works(now) && state.stream_tries < 1 &&
                         (reach == Reach::udp_and_tcp || reach == Reach::tcp);
-    return {stream || state.udp_tries < kTriesMax, stream ? Wire::tcp : Wire::udp};
+    return {stream || state.udp_tries < kTriesMax, stream ? Protocol::tcp : Protocol::udp};
 }
 
-AttemptPlan::Choice AttemptPlan::choose_wire(const State& state, const Endpoint& endpoint,
-                                             Time now) const noexcept {
+AttemptPlan::Choice AttemptPlan::choose_protocol(const State& state, const Endpoint& endpoint,
+                                                 Time now) const noexcept {
     if (state.done || state.silences >= kSilencesMax) return {};
-    const Choice udp{state.udp_tries < kTriesMax, Wire::udp};
-    const Choice tcp{state.stream_tries < kTriesMax, Wire::tcp};
-    const Transport transport = upstream_.options.transport;
+    const Choice udp{state.udp_tries < kTriesMax, Protocol::udp};
+    const Choice tcp{state.stream_tries < kTriesMax, Protocol::tcp};
+    const std::optional<Protocol> transport = upstream_.options.transport;
     // Encrypted DNS never falls back to clear text.
-    if (transport == Transport::tls) return {state.stream_tries < kTriesMax, Wire::tls};
-    if (state.cut || transport == Transport::tcp) return tcp;
-    if (transport == Transport::udp) return udp;
+    if (transport == Protocol::tls) return {state.stream_tries < kTriesMax, Protocol::tls};
+    if (state.truncated || transport == Protocol::tcp) return tcp;
+    if (transport == Protocol::udp) return udp;
     if (state.doubt != CaseDoubt::none) return choose_plain(state, endpoint, now);
     if (state.odd_case) return state.stream_tries < 1 && endpoint.stream_works(now) ? tcp : udp;
     return choose_automatic(state, endpoint, now);
@@ -106,14 +103,14 @@ unsigned AttemptPlan::place_of(std::size_t i) const noexcept {
 
 /// Lower is asked first. Repeating a question goes on to suspect endpoints after two tries of each
 /// good one.
-unsigned AttemptPlan::rank(std::size_t i, Wire wire, Time now) const noexcept {
+unsigned AttemptPlan::rank(std::size_t i, Protocol protocol, Time now) const noexcept {
     const Endpoint& endpoint = *upstream_.endpoints[i];
     const State& state = states_[i];
     const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
-        endpoint.is_suspect() || (wire != Wire::udp && !endpoint.stream_works(now));
+        endpoint.is_suspect() || (protocol != Protocol::udp && !endpoint.stream_works(now));
     return (tries >= 2 ? 1u : 0u) << 18 | (demoted ? 1u : 0u) << 17 |
-           (endpoint.is_poor() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
+           (endpoint.is_unusable() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
 }
 
 /// The best there is, leaving out `but`.
@@ -124,8 +121,8 @@ std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) c
     std::array<unsigned, kEndpointsMax> ranks;  // NOLINT: filled up to count_
     std::array<Duration, kEndpointsMax> rtts;   // NOLINT
     for (std::size_t i = 0; i < count_; ++i) {
-        const Choice choice = choose_wire(states_[i], *upstream_.endpoints[i], now);
-        ranks[i] = choice.possible && i != but ? rank(i, choice.wire, now) : ~0u;
+        const Choice choice = choose_protocol(states_[i], *upstream_.endpoints[i], now);
+        ranks[i] = choice.possible && i != but ? rank(i, choice.protocol, now) : ~0u;
         rtts[i] = upstream_.endpoints[i]->smoothed_rtt();
         if (ranks[i] == ~0u || ranks[i] > best_rank) continue;
         if (ranks[i] < best_rank) best_rtt = Duration::max();
@@ -144,9 +141,9 @@ std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) c
     return Step::kNone;
 }
 
-Duration AttemptPlan::timeout_of(const Endpoint& endpoint, Wire wire, unsigned tries_before,
+Duration AttemptPlan::timeout_of(const Endpoint& endpoint, Protocol protocol, unsigned tries_before,
                                  Time now) const noexcept {
-    const Duration own = patience(endpoint, wire);
+    const Duration own = initial_timeout(endpoint, protocol);
     const Duration backed_off = std::min<Duration>(own * (1 << tries_before), kBackOffMax);
     const Duration half = (deadline_ - start_) / 2;
     return std::min({std::max(own, backed_off), half, deadline_ - now});
@@ -154,7 +151,7 @@ Duration AttemptPlan::timeout_of(const Endpoint& endpoint, Wire wire, unsigned t
 
 /// Another endpoint has said no, and this one, which is suspect, would not even say that.
 bool AttemptPlan::is_pointless(std::size_t endpoint) const noexcept {
-    return telling_ >= Telling::lame && upstream_.endpoints[endpoint]->is_suspect();
+    return severity_ >= Severity::lame && upstream_.endpoints[endpoint]->is_suspect();
 }
 
 bool AttemptPlan::may_wait_for(const Step& step, Time now) const noexcept {
@@ -171,7 +168,7 @@ void AttemptPlan::find_copy(Time now) noexcept {
         Endpoint& endpoint = *upstream_.endpoints[i];
         if (i == step_.endpoint || !endpoint.is_suspect() || !endpoint.claim_retry(now)) continue;
         step_.copy_to = i;
-        step_.copy_wire = choose_wire(states_[i], endpoint, now).wire;
+        step_.copy_wire = choose_protocol(states_[i], endpoint, now).protocol;
         return;
     }
 }
@@ -185,7 +182,7 @@ std::size_t AttemptPlan::pick_unasked(Time now, std::uint32_t random) const noex
 
 /// A denial without SOA is worth one more question, if it is the first denial of the name.
 bool AttemptPlan::ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept {
-    const bool first = !doubt_ && telling_ != Telling::lame;
+    const bool first = !doubt_ && severity_ != Severity::lame;
     if (!is_doubtful(checked) || !first) return false;
     states_[step.endpoint].done = true;
     const std::size_t other = pick_unasked(now, 0);
@@ -206,16 +203,16 @@ Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
         doubt_asked_ = true;
     }
     if (chosen == Step::kNone ||
-        !choose_wire(states_[chosen], *upstream_.endpoints[chosen], now).possible)
+        !choose_protocol(states_[chosen], *upstream_.endpoints[chosen], now).possible)
         chosen = pick(now, random);
     if (chosen == Step::kNone || is_pointless(chosen)) return step_;
 
     const Endpoint& endpoint = *upstream_.endpoints[chosen];
     State& state = states_[chosen];
     fill(step_, chosen, now);
-    const unsigned tries = state.tries(step_.wire);
-    state.set_tries(step_.wire, tries + 1);
-    step_.timeout = timeout_of(endpoint, step_.wire, tries, now);
+    const unsigned tries = state.tries(step_.protocol);
+    state.set_tries(step_.protocol, tries + 1);
+    step_.timeout = timeout_of(endpoint, step_.protocol, tries, now);
     if (first_ && !endpoint.is_suspect()) {
         find_copy(now);
         step_.hedge_after = hedge_after(now);
@@ -230,13 +227,13 @@ void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept 
     step.give_up = false;
     step.endpoint = chosen;
     step.asked_at = now;
-    step.wire = choose_wire(state, endpoint, now).wire;
+    step.protocol = choose_protocol(state, endpoint, now).protocol;
     step.edns = !state.without_edns && endpoint.edns_works(now);
     step.hop_mark = marks_hops_ && step.edns && !state.mark_silent && !state.mark_refused &&
                     endpoint.hop_mark_works(now);
     step.kind = upstream_.options.kind;
-    step.mix_case =
-        step.wire == Wire::udp && !state.odd_case && !state.plain && endpoint.case_works(now);
+    step.mix_case = step.protocol == Protocol::udp && !state.odd_case && !state.plain &&
+                    endpoint.case_works(now);
     step.doubts_case = state.doubt != CaseDoubt::none;
 }
 
@@ -251,9 +248,9 @@ Duration AttemptPlan::hedge_after(Time now) const noexcept {
         const Endpoint& endpoint = *upstream_.endpoints[i];
         const Duration other = endpoint.p95();
         if (i == step_.endpoint || other == Duration::zero() || other >= best) continue;
-        if (endpoint.is_suspect() || endpoint.is_poor()) continue;
+        if (endpoint.is_suspect() || endpoint.is_unusable()) continue;
         if (place_of(i) != place_of(step_.endpoint)) continue;
-        if (choose_wire(states_[i], endpoint, now).possible) best = other;
+        if (choose_protocol(states_[i], endpoint, now).possible) best = other;
     }
     if (best == Duration::max()) return best;
     const Duration usual = std::min(own, best);
@@ -267,14 +264,14 @@ Step AttemptPlan::hedge(Time now, std::uint32_t random) noexcept {
     const std::size_t chosen = pick(now, random, step_.endpoint);
     if (chosen == Step::kNone) return step;
     const Endpoint& endpoint = *upstream_.endpoints[chosen];
-    if (endpoint.is_suspect() || endpoint.is_poor()) return step;
+    if (endpoint.is_suspect() || endpoint.is_unusable()) return step;
     // Slow is not failed: what another place in the list says may be another answer.
     if (place_of(chosen) != place_of(step_.endpoint)) return step;
     State& state = states_[chosen];
     fill(step, chosen, now);
-    const unsigned tries = state.tries(step.wire);
-    state.set_tries(step.wire, tries + 1);
-    step.timeout = timeout_of(endpoint, step.wire, tries, now);
+    const unsigned tries = state.tries(step.protocol);
+    state.set_tries(step.protocol, tries + 1);
+    step.timeout = timeout_of(endpoint, step.protocol, tries, now);
     return step;
 }
 

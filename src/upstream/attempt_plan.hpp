@@ -33,35 +33,26 @@
 
 namespace peerzone::upstream {
 
-/// Why an attempt ended without a reply.
-enum class Fault : std::uint8_t {
-    timeout,
-    refused,      ///< port unreachable, or the connection was refused or reset
-    unreachable,  ///< no route, or another error of the network
-    closed,       ///< the connection ended before the reply
-    untrusted,    ///< TLS failed
-    dropped,      ///< the server answers others, and closes the connection over this question
-    busy          ///< our own limit, or the server's: no socket or no room on a connection
-};
-const char* fault_text(Fault fault) noexcept;
+/// Of an attempt that ended without a reply.
+const char* failure_text(FailureReason reason) noexcept;
 /// Each port that was refused has been counted by itself (Endpoint::note_refused_port): the attempt
 /// as a whole is no further loss.
-constexpr bool is_counted_by_port(Wire wire, Fault fault) noexcept {
-    return wire == Wire::udp && fault == Fault::refused;
+constexpr bool is_counted_by_port(Protocol protocol, FailureReason reason) noexcept {
+    return protocol == Protocol::udp && reason == FailureReason::refused;
 }
-const char* wire_text(Wire wire) noexcept;
 
 /// What an endpoint is asked over when nothing is known about the question.
-Wire usual_wire(Transport transport, const Endpoint& endpoint, Time now) noexcept;
-/// How long a first question over this wire is waited for: longer where hands are shaken first.
-Duration patience(const Endpoint& endpoint, Wire wire) noexcept;
+Protocol usual_protocol(std::optional<Protocol> transport, const Endpoint& endpoint,
+                        Time now) noexcept;
+/// How long a first question over this protocol is waited for: longer where hands are shaken first.
+Duration initial_timeout(const Endpoint& endpoint, Protocol protocol) noexcept;
 
 struct Step {
     static constexpr std::size_t kNone = ~std::size_t{0};
 
     bool give_up = true;
     std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
-    Wire wire = Wire::udp;
+    Protocol protocol = Protocol::udp;
     bool edns = true;
     bool hop_mark = false;     ///< if the question has hops
     Kind kind = Kind::peer;    ///< whose endpoint it is
@@ -72,7 +63,7 @@ struct Step {
     Duration timeout{};                      ///< then the plan wants to know
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
     std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it
-    Wire copy_wire = Wire::udp;
+    Protocol copy_wire = Protocol::udp;
 };
 
 struct Failure {
@@ -107,8 +98,9 @@ public:
     bool on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now);
     void on_case_differs(const Step& step, Time now) noexcept;
     /// True when the endpoint became suspect by it. A time-out is no loss yet, see on_silence().
-    /// `why`: the words of Fault::untrusted.
-    bool on_fault(const Step& step, Fault fault, Time now, const std::string* why = nullptr);
+    /// `why`: the words of FailureReason::untrusted.
+    bool on_failure(const Step& step, FailureReason reason, Time now,
+                    const std::string* why = nullptr);
     /// No reply within Endpoint::silent_after(): a loss, once per question and endpoint. True when
     /// the endpoint became suspect by it.
     bool on_silence(const Step& step, Time now) noexcept;
@@ -133,7 +125,7 @@ private:
         bool silent : 1 = false;        // a datagram got no reply
         bool lost : 1 = false;          // a loss is noted, once per question
         bool heard : 1 = false;         // any reply of its own
-        bool cut : 1 = false;           // its reply was truncated: only a stream will do
+        bool truncated : 1 = false;     // its reply was truncated: only a stream will do
         bool odd_case : 1 = false;      // it does not keep letter case
         bool without_edns : 1 = false;
         bool mark_silent : 1 = false;  // a question with the hop mark got no reply
@@ -141,29 +133,29 @@ private:
         bool plain : 1 = false;  // no mixed case any more, for what was said to it …
         CaseDoubt doubt : 3 = CaseDoubt::none;  // … until there is a reply in plain case
 
-        unsigned tries(Wire wire) const noexcept {
-            return wire == Wire::udp ? udp_tries : stream_tries;
+        unsigned tries(Protocol protocol) const noexcept {
+            return protocol == Protocol::udp ? udp_tries : stream_tries;
         }
-        void set_tries(Wire wire, unsigned n) noexcept;
+        void set_tries(Protocol protocol, unsigned n) noexcept;
     };
     /// What went wrong, the most telling last.
-    enum class Telling : std::uint8_t {
+    enum class Severity : std::uint8_t {
         nothing,
-        fault,
+        failed_attempt,
         untrusted,
         invalid,
-        cut,
+        truncated,
         lame,
-        failure,
+        rcode,
         chain,
         explained
     };
     struct Choice {
         bool possible = false;
-        Wire wire = Wire::udp;
+        Protocol protocol = Protocol::udp;
     };
 
-    Choice choose_wire(const State& state, const Endpoint& endpoint, Time now) const noexcept;
+    Choice choose_protocol(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_plain(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     std::size_t pick_unasked(Time now, std::uint32_t random) const noexcept;
@@ -172,8 +164,8 @@ private:
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
     unsigned place_of(std::size_t i) const noexcept;
-    unsigned rank(std::size_t i, Wire wire, Time now) const noexcept;
-    Duration timeout_of(const Endpoint& endpoint, Wire wire, unsigned tries_before,
+    unsigned rank(std::size_t i, Protocol protocol, Time now) const noexcept;
+    Duration timeout_of(const Endpoint& endpoint, Protocol protocol, unsigned tries_before,
                         Time now) const noexcept;
     bool is_pointless(std::size_t endpoint) const noexcept;
     void force(std::size_t endpoint) noexcept;
@@ -182,8 +174,8 @@ private:
     void learn_from_clients(Endpoint& endpoint, const CheckedReply& checked) const noexcept;
     void judge_failure(const Step& step, const CheckedReply& checked);
     void note_heard(const Step& step, Time now) const noexcept;
-    bool tell(Telling telling, const Step& step) noexcept;
-    std::string place(bool with_wire) const;
+    bool raise(Severity severity, const Step& step) noexcept;
+    std::string place(bool with_protocol) const;
     Failure fault_failure(Time now) const;
     Failure reply_failure() const;
 
@@ -197,10 +189,10 @@ private:
     bool heard_ = false;                // from anybody
     std::size_t forced_ = Step::kNone;  // ask this endpoint again at once
 
-    Telling telling_ = Telling::nothing;
+    Severity severity_ = Severity::nothing;
     Step told_;  // the step that went wrong so tellingly
-    Fault fault_ = Fault::timeout;
-    bool fault_known_ = false;  // cut: the stream failed too
+    FailureReason reason_ = FailureReason::timeout;
+    bool reason_known_ = false;  // truncated: the stream failed too
     dns::Rcode rcode_ = dns::Rcode::noerror;
     Extended explained_;  // the endpoint's words; lame, chain: ours
     std::optional<dns::Rcode> doubt_;

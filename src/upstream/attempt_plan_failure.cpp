@@ -13,41 +13,31 @@ std::string millis_text(Duration d) {
 
 }  // namespace
 
-const char* fault_text(Fault fault) noexcept {
-    switch (fault) {
-        case Fault::timeout: return "timeout";
-        case Fault::refused: return "connection refused";
-        case Fault::unreachable: return "network unreachable";
-        case Fault::closed: return "connection closed";
-        case Fault::untrusted: return "failed";
-        case Fault::dropped: return "connection closed each time";
-        case Fault::busy: return "no socket free";
+const char* failure_text(FailureReason reason) noexcept {
+    switch (reason) {
+        case FailureReason::timeout: return "timeout";
+        case FailureReason::refused: return "connection refused";
+        case FailureReason::unreachable: return "network unreachable";
+        case FailureReason::closed: return "connection closed";
+        case FailureReason::dropped: return "connection closed each time";
+        case FailureReason::busy: return "no socket free";
+        default: return "failed";
     }
-    return "failed";
 }
 
-const char* wire_text(Wire wire) noexcept {
-    switch (wire) {
-        case Wire::udp: return "udp";
-        case Wire::tcp: return "tcp";
-        case Wire::tls: return "tls";
-    }
-    return "";
-}
-
-std::string AttemptPlan::place(bool with_wire) const {
+std::string AttemptPlan::place(bool with_protocol) const {
     std::string text = upstream_.endpoints[told_.endpoint]->address().to_text();
-    if (with_wire) text.append(" ").append(wire_text(told_.wire));
+    if (with_protocol) text.append(" ").append(protocol_text(told_.protocol));
     return text;
 }
 
 Failure AttemptPlan::fault_failure(Time now) const {
-    std::string last = place(true) + " " + fault_text(fault_);
-    if (fault_ == Fault::timeout) last += " " + millis_text(now - told_.asked_at);
+    std::string last = place(true) + " " + failure_text(reason_);
+    if (reason_ == FailureReason::timeout) last += " " + millis_text(now - told_.asked_at);
     const bool all_tried =
         std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
                     [](const State& s) { return s.udp_tries + s.stream_tries > 0; });
-    const bool ours = fault_ == Fault::busy;
+    const bool ours = reason_ == FailureReason::busy;
     if (heard_ || !all_tried || ours)
         return {dns::ede::network_error, upstream_.label + " " + last, ours};
     return {dns::ede::no_reachable_authority, upstream_.label + " no endpoint answered (0/" +
@@ -58,37 +48,37 @@ Failure AttemptPlan::reply_failure() const {
     const bool wrong_zone = rcode_ == dns::Rcode::refused;
     std::string text =
         upstream_.label + " " + place(false) + " " + std::string(dns::rcode_text(rcode_));
-    if (telling_ != Telling::explained)
+    if (severity_ != Severity::explained)
         return {wrong_zone ? dns::ede::not_authoritative : dns::ede::other, std::move(text)};
     return {explained_.code, pass_error(text, explained_.text)};
 }
 
 Failure AttemptPlan::failure(Time now) const {
-    switch (telling_) {
-        case Telling::nothing:
+    switch (severity_) {
+        case Severity::nothing:
             if (count_ == 0)
                 return {dns::ede::no_reachable_authority,
                         upstream_.label + " " +
                             (upstream_.pending.empty() ? "has no endpoints" : upstream_.pending)};
             return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
-        case Telling::fault: return fault_failure(now);
-        case Telling::untrusted:
+        case Severity::failed_attempt: return fault_failure(now);
+        case Severity::untrusted:
             return {dns::ede::network_error,
                     upstream_.label + " " + place(false) + " tls: " + untrusted_};
-        case Telling::invalid:
+        case Severity::invalid:
             return {dns::ede::invalid_data, upstream_.label + " " + place(true) + " invalid reply"};
-        case Telling::cut: {
-            std::string text = upstream_.label + " " + place(false) + " reply cut (TC), tcp ";
-            text += fault_known_ ? fault_text(fault_) : "not tried before the deadline";
+        case Severity::truncated: {
+            std::string text = upstream_.label + " " + place(false) + " reply truncated (TC), tcp ";
+            text += reason_known_ ? failure_text(reason_) : "not tried before the deadline";
             return {dns::ede::network_error, std::move(text)};
         }
-        case Telling::lame:
+        case Severity::lame:
             return {dns::ede::not_authoritative,
                     upstream_.label + " " + place(false) + " lame reply: " + explained_.text};
-        case Telling::chain:
+        case Severity::chain:
             return {dns::ede::other, upstream_.label + " " + place(false) + " " + explained_.text};
-        case Telling::failure:
-        case Telling::explained: return reply_failure();
+        case Severity::rcode:
+        case Severity::explained: return reply_failure();
     }
     return {};
 }

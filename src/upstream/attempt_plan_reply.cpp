@@ -4,19 +4,19 @@
 #include <utility>
 
 #include "upstream/attempt_plan.hpp"
-#include "upstream/trouble.hpp"
+#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 
-bool AttemptPlan::tell(Telling telling, const Step& step) noexcept {
-    if (telling < telling_) return false;
-    telling_ = telling;
+bool AttemptPlan::raise(Severity severity, const Step& step) noexcept {
+    if (severity < severity_) return false;
+    severity_ = severity;
     told_ = step;
     return true;
 }
 
 void AttemptPlan::judge_failure(const Step& step, const CheckedReply& checked) {
-    if (!tell(checked.error.present ? Telling::explained : Telling::failure, step)) return;
+    if (!raise(checked.error.present ? Severity::explained : Severity::rcode, step)) return;
     rcode_ = checked.rcode;
     explained_ = checked.error;
 }
@@ -25,14 +25,14 @@ void AttemptPlan::judge_failure(const Step& step, const CheckedReply& checked) {
 void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
     Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
     const State& state = states_[step.endpoint];
-    const bool other_wire = step.wire == Wire::tcp && state.silent;
+    const bool other_protocol = step.protocol == Protocol::tcp && state.silent;
     if (state.without_edns) endpoint.note_no_edns(now);
-    if (other_wire && !state.cut && !state.odd_case) endpoint.note_no_datagrams(now);
+    if (other_protocol && !state.truncated && !state.odd_case) endpoint.note_no_datagrams(now);
     if (step.hop_mark) {
         endpoint.note_hop_mark();
     } else if (state.mark_refused && step.edns) {
         endpoint.note_hop_mark_refused(now);
-    } else if (state.mark_silent && step.edns && !other_wire) {
+    } else if (state.mark_silent && step.edns && !other_protocol) {
         endpoint.note_hop_mark_silent(now);
     }
 }
@@ -57,7 +57,7 @@ bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Tim
     if (state.plain || !letter_case.claim_doubt(now)) return false;
     state.plain = true;
     state.doubt = doubt;
-    state.set_tries(step.wire, state.tries(step.wire) - 1);
+    state.set_tries(step.protocol, state.tries(step.protocol) - 1);
     force(step.endpoint);
     return true;
 }
@@ -90,9 +90,9 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
     state.heard = true;
     if (doubts_case(step, checked, now)) {
         if (checked.kind == ReplyKind::failure) judge_failure(step, checked);
-        if (checked.kind == ReplyKind::lame && tell(Telling::lame, step))
+        if (checked.kind == ReplyKind::lame && raise(Severity::lame, step))
             explained_.text = lame_text(checked);
-        endpoint.note_reply(rtt, step.wire);
+        endpoint.note_reply(rtt, step.protocol);
         return false;
     }
     learn_from_clients(endpoint, checked);
@@ -101,36 +101,36 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
         case ReplyKind::nodata:
         case ReplyKind::nxdomain:
             note_heard(step, now);
-            endpoint.note_reply(rtt, step.wire);
+            endpoint.note_reply(rtt, step.protocol);
             endpoint.note_usable(now);
             endpoint.stats().note_reply();
             note_zone(endpoint, checked);
             if (checked.chain_fault == ChainFault::none) return !ask_another(step, checked, now);
             state.done = true;
-            if (tell(Telling::chain, step))
+            if (raise(Severity::chain, step))
                 explained_.text = chain_text(checked.chain_fault, checked.target);
             return false;
         case ReplyKind::truncated:
-            if (step.wire == Wire::udp) {
-                state.cut = true;
-                fault_known_ = false;
-                tell(Telling::cut, step);
+            if (step.protocol == Protocol::udp) {
+                state.truncated = true;
+                reason_known_ = false;
+                raise(Severity::truncated, step);
                 if (endpoint.stream_works(now)) force(step.endpoint);
                 break;
             }
             state.done = true;  // cut on a stream means nothing
-            tell(Telling::invalid, step);
+            raise(Severity::invalid, step);
             break;
         case ReplyKind::no_edns:
             if (step.hop_mark) {
                 state.mark_refused = true;
-                state.set_tries(step.wire, state.tries(step.wire) - 1);
+                state.set_tries(step.protocol, state.tries(step.protocol) - 1);
                 force(step.endpoint);
                 break;
             }
             if (step.edns && !state.without_edns) {
                 state.without_edns = true;
-                state.set_tries(step.wire, state.tries(step.wire) - 1);
+                state.set_tries(step.protocol, state.tries(step.protocol) - 1);
                 force(step.endpoint);
                 break;
             }
@@ -142,16 +142,16 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
         case ReplyKind::lame:
             state.done = true;
             note_zone(endpoint, checked);
-            if (tell(Telling::lame, step)) explained_.text = lame_text(checked);
+            if (raise(Severity::lame, step)) explained_.text = lame_text(checked);
             break;
         case ReplyKind::invalid:
             state.done = true;
             // What came whole says more than that it was cut before.
-            if (state.cut && telling_ == Telling::cut) telling_ = Telling::nothing;
-            tell(Telling::invalid, step);
+            if (state.truncated && severity_ == Severity::truncated) severity_ = Severity::nothing;
+            raise(Severity::invalid, step);
             break;
     }
-    endpoint.note_reply(rtt, step.wire);
+    endpoint.note_reply(rtt, step.protocol);
     return false;
 }
 
@@ -164,29 +164,33 @@ void AttemptPlan::on_case_differs(const Step& step, Time now) noexcept {
     force(step.endpoint);
 }
 
-bool AttemptPlan::on_fault(const Step& step, Fault fault, Time now, const std::string* why) {
+bool AttemptPlan::on_failure(const Step& step, FailureReason reason, Time now,
+                             const std::string* why) {
     Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
     State& state = states_[step.endpoint];
-    const bool cut = state.cut && step.wire == Wire::tcp;
-    if (fault == Fault::untrusted) {
-        if (tell(Telling::untrusted, step)) untrusted_ = why != nullptr ? *why : fault_text(fault);
-    } else if (tell(cut ? Telling::cut : Telling::fault, step)) {
-        fault_ = fault;
-        fault_known_ = true;
+    const bool truncated = state.truncated && step.protocol == Protocol::tcp;
+    if (reason == FailureReason::untrusted) {
+        if (raise(Severity::untrusted, step))
+            untrusted_ = why != nullptr ? *why : failure_text(reason);
+    } else if (raise(truncated ? Severity::truncated : Severity::failed_attempt, step)) {
+        reason_ = reason;
+        reason_known_ = true;
     }
-    if (fault == Fault::timeout) {
-        if (step.wire == Wire::udp) state.silent = true;
+    if (reason == FailureReason::timeout) {
+        if (step.protocol == Protocol::udp) state.silent = true;
         if (step.hop_mark) state.mark_silent = true;
         if (state.silences < kSilencesMax) ++state.silences;
         return false;
     }
-    const bool said_no = fault == Fault::refused || fault == Fault::untrusted;
-    if (step.wire != Wire::udp && (said_no || fault == Fault::closed)) endpoint.note_no_stream(now);
+    const bool said_no = reason == FailureReason::refused || reason == FailureReason::untrusted;
+    if (step.protocol != Protocol::udp && (said_no || reason == FailureReason::closed))
+        endpoint.note_no_stream(now);
     // Asking again at once what has just said no would change nothing.
-    if (said_no || fault == Fault::unreachable || fault == Fault::dropped)
-        state.set_tries(step.wire, kTriesMax);
-    const bool is_there = fault == Fault::busy || fault == Fault::dropped;
-    if (is_there || is_counted_by_port(step.wire, fault) || state.lost || state.heard) return false;
+    if (said_no || reason == FailureReason::unreachable || reason == FailureReason::dropped)
+        state.set_tries(step.protocol, kTriesMax);
+    const bool is_there = reason == FailureReason::busy || reason == FailureReason::dropped;
+    if (is_there || is_counted_by_port(step.protocol, reason) || state.lost || state.heard)
+        return false;
     state.lost = true;
     return endpoint.note_loss(now);
 }

@@ -7,7 +7,7 @@
 
 #include "peerzone/upstream/hop_mark.hpp"
 #include "upstream/client_impl.hpp"
-#include "upstream/trouble.hpp"
+#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -76,27 +76,27 @@ void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question&
     attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
 }
 
-void Client::Impl::start(Attempt& attempt, Wire wire, Time now) {
+void Client::Impl::start(Attempt& attempt, Protocol protocol, Time now) {
     if (attempt.case_is_mixed()) sent->note(attempt.name(), now);
-    if (wire == Wire::udp) {
+    if (protocol == Protocol::udp) {
         udp.start(attempt, now);
     } else {
         stream.start(attempt, now);
     }
 }
 
-void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Wire wire,
+void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Protocol protocol,
                              const Question& question, Time now) {
     const std::shared_ptr<Endpoint>& endpoint = upstream.endpoints[to];
     Step own;
-    own.wire = wire;
+    own.protocol = protocol;
     own.edns = endpoint->edns_works(now);
     own.hop_mark = question.hops != 0 && upstream.options.takes_hop_mark() && own.edns &&
                    endpoint->hop_mark_works(now);
     own.kind = upstream.options.kind;
-    own.mix_case = own.wire == Wire::udp && endpoint->case_works(now);
+    own.mix_case = own.protocol == Protocol::udp && endpoint->case_works(now);
     own.timeout = upstream.options.deadline;
-    auto tls = own.wire == Wire::tls ? upstream.tls[to] : nullptr;
+    auto tls = own.protocol == Protocol::tls ? upstream.tls[to] : nullptr;
     copy(endpoint, upstream.health, std::move(tls), question, own, now);
 }
 
@@ -109,13 +109,13 @@ Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint,
     prepare(attempt, *endpoint, question, step);
     attempt.tls = tls.get();
     attempt.health = health.get();
-    start(attempt, step.wire, now);
+    start(attempt, step.protocol, now);
     co_await attempt;
-    note_alone(*endpoint, *health, attempt, step.wire);
+    note_alone(*endpoint, *health, attempt, step.protocol);
     const bool over = attempt.outcome == Outcome::shut_down || attempt.outcome == Outcome::busy;
     if (over || attempt.has_reply()) co_return;
-    fail_attempt(*endpoint, attempt, step.wire);
-    if (!is_counted_by_port(step.wire, fault_of(attempt.outcome)))
+    fail_attempt(*endpoint, attempt, step.protocol);
+    if (!is_counted_by_port(step.protocol, failure_of(attempt.outcome)))
         note_loss(endpoint->note_loss(attempt.ended_at, attempt.began_at), *health);
 }
 
@@ -132,11 +132,11 @@ CheckedReply Client::Impl::check(const Attempt& attempt, const Endpoint& endpoin
 
 /// How an attempt ended that no question waits for, or none any more.
 void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
-                              const Attempt& attempt, Wire wire) {
+                              const Attempt& attempt, Protocol protocol) {
     const Time now = attempt.ended_at;
     if (attempt.outcome == Outcome::reply) {
         const CheckedReply checked = check(attempt, endpoint, nullptr);
-        endpoint.note_reply(now - attempt.sent_at, wire);
+        endpoint.note_reply(now - attempt.sent_at, protocol);
         const bool answered = is_answer(checked.kind);
         if (answered) {
             endpoint.stats().note_reply();
@@ -145,9 +145,9 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
             if (checked.kind == ReplyKind::data) endpoint.note_client_answer();
         } else if (checked.kind != ReplyKind::truncated && checked.kind != ReplyKind::no_edns) {
             endpoint.note_client_failure();
-            note_trouble(endpoint, checked, now);
+            note_failure(endpoint, checked, now);
         }
-        if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
+        if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.wake();
     } else if (attempt.outcome == Outcome::case_differs) {
         endpoint.note_case_changed(now);
     } else {
@@ -159,21 +159,21 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
 void Client::Impl::count_silence(Endpoint& endpoint, const Attempt& attempt) {
     // One that was refused at too many ports was counted then.
     if (attempt.outcome == Outcome::timeout && !attempt.is_refused())
-        endpoint.stats().note_failure(Trouble::timeout);
+        endpoint.stats().note_failure(FailureReason::timeout);
 }
 
 void Client::Impl::note_loss(bool became_suspect, const UpstreamHealth& health) {
     if (!became_suspect) return;
     counters.add(Count::upstream_suspect);
-    health.ring();
+    health.wake();
 }
 
-void Client::Impl::fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire) {
+void Client::Impl::fail_attempt(Endpoint& endpoint, const Attempt& attempt, Protocol protocol) {
     const bool timeout = attempt.outcome == Outcome::timeout;
     counters.add(timeout ? Count::upstream_timeout : Count::upstream_error);
-    const Fault fault = fault_of(attempt.outcome);
-    if (!timeout) endpoint.stats().note_failure(trouble_of(fault));
-    tell_trouble(endpoint, fault, wire, attempt.ended_at - attempt.began_at, attempt.why.get(),
+    const FailureReason reason = failure_of(attempt.outcome);
+    if (!timeout) endpoint.stats().note_failure(reason);
+    tell_failure(endpoint, reason, protocol, attempt.ended_at - attempt.began_at, attempt.why.get(),
                  attempt.ended_at);
 }
 
@@ -200,21 +200,22 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attemp
         return false;
     }
     if (attempt.outcome != Outcome::reply) {
-        fail_attempt(endpoint, attempt, step.wire);
-        note_loss(plan.on_fault(step, fault_of(attempt.outcome), now, attempt.why.get()), health);
+        fail_attempt(endpoint, attempt, step.protocol);
+        note_loss(plan.on_failure(step, failure_of(attempt.outcome), now, attempt.why.get()),
+                  health);
         return false;
     }
     const CheckedReply& checked = asked.checked = check(attempt, endpoint, asking.others);
     count_oddities(checked);
     if (checked.kind == ReplyKind::invalid || checked.kind == ReplyKind::failure ||
         checked.kind == ReplyKind::lame)
-        note_trouble(endpoint, checked, now);
+        note_failure(endpoint, checked, now);
     const Duration rtt = now - attempt.sent_at;
     Step told = step;
     if (step.mix_case && checked.kind != ReplyKind::data && sent->came_back(attempt.name(), now))
         told.came_back = true;
     const bool answered = plan.on_reply(told, checked, rtt, now);
-    if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.ring();
+    if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.wake();
     if (!answered) return false;
     asked.ok = true;
     asked.message = attempt.reply;
@@ -268,14 +269,15 @@ Client::Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& count
                const ClientOptions& options)
     : impl_(std::make_unique<Impl>(io, cork, counters, options)) {}
 
-void Client::nudge(const Upstream& upstream, const Question& question, Time now) {
+void Client::send_canary(const Upstream& upstream, const Question& question, Time now) {
     UpstreamHealth& health = *upstream.health;
     health.note_wanted(now);
     if (health.is_held() || upstream.endpoints.empty() || !health.claim_nudge(now)) return;
     const auto count = static_cast<std::uint32_t>(upstream.endpoints.size());
     const std::size_t to = impl_->random.below(count);
-    const Wire wire = usual_wire(upstream.options.transport, *upstream.endpoints[to], now);
-    impl_->send_copy(upstream, to, wire, question, now);
+    const Protocol protocol =
+        usual_protocol(upstream.options.transport, *upstream.endpoints[to], now);
+    impl_->send_copy(upstream, to, protocol, question, now);
 }
 
 Client::~Client() {
@@ -304,7 +306,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
     const Upstream& upstream = asking.upstream;
     QuestionAttempt& attempt = asking.attempt;
     prepare(attempt, *upstream.endpoints[step.endpoint], asking.question, step);
-    attempt.tls = step.wire == Wire::tls ? upstream.tls[step.endpoint].get() : nullptr;
+    attempt.tls = step.protocol == Protocol::tls ? upstream.tls[step.endpoint].get() : nullptr;
     attempt.timeout = asking.plan.deadline() - now;
     watch_time_out(asking);
     if (step.hedge_after != Duration::max()) {
@@ -316,7 +318,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
     }
     if (step.doubts_case) counters.add(Count::upstream_case_doubted);
     make_room(asking, now);  // so that three listen, this one included
-    start(attempt, step.wire, now);
+    start(attempt, step.protocol, now);
     if (step.copy_to != Step::kNone)
         send_copy(upstream, step.copy_to, step.copy_wire, asking.question, now);
 }
@@ -349,12 +351,13 @@ void Client::Impl::park(Asking& asking, Time now) {
     asking.is_parked = true;
 }
 
-Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now, Chase chase) {
+Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time now,
+                        AskScope scope) {
     Impl& impl = *impl_;
     const InFlight in_flight(*upstream.health);
     upstream.health->note_wanted(now);
     upstream.health->hedges().earn();
-    Impl::Asking asking(upstream, question, chase, now);
+    Impl::Asking asking(upstream, question, scope, now);
     asking.attempt.impl = &impl;
     asking.attempt.asking = &asking;
     asking.attempt.health = upstream.health.get();

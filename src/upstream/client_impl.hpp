@@ -54,11 +54,11 @@ struct Client::Impl {
     static constexpr std::size_t kSidesMax = 3;
     /// One question while it waits, in the frame of ask().
     struct Asking {
-        Asking(const Upstream& u, const Question& q, const Chase& chase, Time now)
+        Asking(const Upstream& u, const Question& q, const AskScope& scope, Time now)
             : upstream(u),
               question(q),
-              others(chase.others),
-              plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), chase.until) {}
+              others(scope.others),
+              plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), scope.until) {}
         ~Asking() {
             for (SideAttempt* side : sides)
                 if (side != nullptr) side->leave_question();
@@ -79,9 +79,9 @@ struct Client::Impl {
     };
 
     void prepare(Attempt& attempt, Endpoint& endpoint, const Question& question, const Step& step);
-    void start(Attempt& attempt, Wire wire, Time now);
-    void send_copy(const Upstream& upstream, std::size_t to, Wire wire, const Question& question,
-                   Time now);
+    void start(Attempt& attempt, Protocol protocol, Time now);
+    void send_copy(const Upstream& upstream, std::size_t to, Protocol protocol,
+                   const Question& question, Time now);
     Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<UpstreamHealth> health,
                   std::shared_ptr<TlsIdentity> tls, Question question, Step step, Time now);
     void ask_next(Asking& asking, Time now);
@@ -99,9 +99,9 @@ struct Client::Impl {
     void beat(Asking& asking, Time now);
     void note_loss(bool became_suspect, const UpstreamHealth& health);
     void note_alone(Endpoint& endpoint, const UpstreamHealth& health, const Attempt& attempt,
-                    Wire wire);
+                    Protocol protocol);
     bool judge(Asking& asking, const Step& step, const Attempt& attempt);
-    void fail_attempt(Endpoint& endpoint, const Attempt& attempt, Wire wire);
+    void fail_attempt(Endpoint& endpoint, const Attempt& attempt, Protocol protocol);
     static void count_silence(Endpoint& endpoint, const Attempt& attempt);
     void count_oddities(const CheckedReply& checked);
     CheckedReply check(const Attempt& attempt, const Endpoint& endpoint, const OtherOwners* others);

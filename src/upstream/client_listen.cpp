@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "upstream/client_impl.hpp"
-#include "upstream/trouble.hpp"
+#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 
@@ -30,7 +30,7 @@ void Client::Impl::unusually_late(Asking& asking) {
 void Client::Impl::time_out(Asking& asking) {
     const Time now = Clock::now();
     Outcome outcome = asking.attempt.is_refused() ? asking.attempt.ending : Outcome::timeout;
-    if (asking.step.wire == Wire::udp) {
+    if (asking.step.protocol == Protocol::udp) {
         udp.note_late(asking.attempt);
     } else if (stream.note_late(asking.attempt)) {
         outcome = Outcome::busy;
@@ -44,7 +44,7 @@ Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
     const std::shared_ptr<Endpoint> endpoint = asking.upstream.endpoints[step.endpoint];
     const std::shared_ptr<UpstreamHealth> health = asking.upstream.health;
     const std::shared_ptr<TlsIdentity> tls =
-        step.wire == Wire::tls ? asking.upstream.tls[step.endpoint] : nullptr;
+        step.protocol == Protocol::tls ? asking.upstream.tls[step.endpoint] : nullptr;
     SideAttempt side;
     side.impl = this;
     side.step = step;
@@ -89,7 +89,7 @@ void Client::Impl::begin_beside(SideAttempt& side, Time now) {
         attempt.impl->silent(attempt);
     };
     if (side.role == Role::hedge) {
-        start(side, side.step.wire, now);
+        start(side, side.step.protocol, now);
     } else if (side.late_at() <= now) {
         side.on_late = nullptr;
         silent(side);
@@ -113,7 +113,7 @@ void Client::Impl::end_beside(SideAttempt& side, Endpoint& endpoint, const Upstr
     if (asking != nullptr) *std::find(asking->sides.begin(), asking->sides.end(), &side) = nullptr;
     if (side.outcome == Outcome::shut_down) return;
     if (asking == nullptr) {
-        note_alone(endpoint, health, side, side.step.wire);
+        note_alone(endpoint, health, side, side.step.protocol);
         return;
     }
     const bool hedged = side.role == Role::hedge;

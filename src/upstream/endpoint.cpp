@@ -43,6 +43,15 @@ bool is_enough(std::atomic<std::uint8_t>& silent, const std::atomic<bool>& heard
 
 }  // namespace
 
+const char* protocol_text(Protocol protocol) noexcept {
+    switch (protocol) {
+        case Protocol::udp: return "udp";
+        case Protocol::tcp: return "tcp";
+        case Protocol::tls: return "tls";
+    }
+    return "";
+}
+
 std::string_view probe_text(ProbeResult result) noexcept {
     switch (result) {
         case ProbeResult::none: return "not probed yet";
@@ -96,7 +105,7 @@ Duration Endpoint::smoothed_rtt() const noexcept {
     return Micros(srtt_us_.load(kRelaxed));
 }
 
-void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
+void Endpoint::note_reply(Duration rtt, Protocol protocol) noexcept {
     const auto measured = std::chrono::duration_cast<Micros>(rtt).count();
     const auto sample = static_cast<std::uint32_t>(
         std::clamp<Micros::rep>(measured, 1, Micros(Seconds(10)).count()));
@@ -116,7 +125,7 @@ void Endpoint::note_reply(Duration rtt, Wire wire) noexcept {
     if (faded != slowest) slowest_us_.store(faded, kRelaxed);
     p95_.note(sample);
     p99_.note(sample);
-    if (wire == Wire::udp) {
+    if (protocol == Protocol::udp) {
         // Plain loads first: on a busy endpoint these lines stay shared between the workers'
         // caches.
         if (!heard_datagram_.load(kRelaxed)) heard_datagram_.store(true, kRelaxed);

@@ -128,7 +128,7 @@ private:
 
     static void on_socket(void* self, ares_socket_t socket, int readable, int writable);
     static void on_reply(void* self, int status, int timeouts, unsigned char* message, int size);
-    void watch(ares_socket_t socket, bool reads, bool writes);
+    void probed(ares_socket_t socket, bool reads, bool writes);
     void wait(const std::shared_ptr<Watched>& watched);
     void go_on();
     void arm();
@@ -296,10 +296,10 @@ void Lookups::Lookup::on_reply(void* self, int status, int /*timeouts*/, unsigne
 }
 
 void Lookups::Lookup::on_socket(void* self, ares_socket_t socket, int readable, int writable) {
-    static_cast<Lookup*>(self)->watch(socket, readable != 0, writable != 0);
+    static_cast<Lookup*>(self)->probed(socket, readable != 0, writable != 0);
 }
 
-void Lookups::Lookup::watch(ares_socket_t socket, bool reads, bool writes) {
+void Lookups::Lookup::probed(ares_socket_t socket, bool reads, bool writes) {
     const auto found = sockets_.find(socket);
     if (!reads && !writes) {
         if (found == sockets_.end()) return;

@@ -9,7 +9,7 @@ namespace peerzone::upstream {
 UpstreamState Partition::settled(const Facts& facts) const noexcept {
     using enum UpstreamState;
     if (facts.usable > 0) return returning_ ? recovering : healthy;
-    if (facts.poor == facts.up) return unusable;
+    if (facts.unusable == facts.up) return unusable;
     // An endpoint without a reply yet is new, or has just missed one: that is no news.
     const bool stays = state_ == healthy || state_ == recovering || state_ == unusable;
     return stays ? state_ : unknown;
@@ -29,7 +29,8 @@ UpstreamState Partition::next(const Facts& facts, Time now) const noexcept {
         case partitioned:
             if (facts.heard > 0) return recovering;
             // New endpoints are up, but have not replied.
-            if (facts.up > 0 && (facts.usable > 0 || facts.poor == facts.up)) return settled(facts);
+            if (facts.up > 0 && (facts.usable > 0 || facts.unusable == facts.up))
+                return settled(facts);
             return facts.deaf_since && now - *facts.deaf_since >= kDeafFor ? suspect : partitioned;
         case recovering:
             if (facts.up == 0) return partitioned;

@@ -33,10 +33,10 @@ public:
 
     struct Facts {
         std::size_t endpoints = 0;
-        std::size_t up = 0;      ///< those that are not suspect
-        std::size_t usable = 0;  ///< of these, those that probes or clients found usable
-        std::size_t poor = 0;    ///< of these, those that reply with nothing of use
-        std::size_t heard = 0;   ///< of these, with a usable reply since the state began
+        std::size_t up = 0;        ///< those that are not suspect
+        std::size_t usable = 0;    ///< of these, those that probes or clients found usable
+        std::size_t unusable = 0;  ///< of these, those that reply with nothing of use
+        std::size_t heard = 0;     ///< of these, with a usable reply since the state began
         /// Each endpoint was probed since the state began, and none has replied in time; of an
         /// endpoint that never answers probes, a client's question was lost instead.
         bool silence_confirmed = false;

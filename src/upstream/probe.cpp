@@ -10,7 +10,7 @@ constexpr Duration kAgain = Millis(50);  // an error may come back at once
 constexpr unsigned kWireMissesMax = 2;
 constexpr Duration kConfirmMin = Millis(200);
 constexpr Duration kConfirmMax = Millis(400);
-constexpr Duration kPoor = Seconds(1);
+constexpr Duration kUnusable = Seconds(1);
 // While others answer, nobody waits for a dead one: it may be noticed a little later.
 constexpr unsigned kFastMisses = 40;
 constexpr Duration kLongDead = Seconds(1);
@@ -53,7 +53,7 @@ Duration probe_interval(const ProbeFacts& facts) noexcept {
         return std::min<Duration>(kProbeFast * (1 << doublings), kProbeCalm);
     }
     if (facts.misses > 0 && facts.misses < kMissesToSuspect) return kAgain;
-    if (facts.poor && facts.wanted) return kPoor;
+    if (facts.unusable && facts.wanted) return kUnusable;
     return kProbeCalm;
 }
 
@@ -61,9 +61,9 @@ Duration confirming_patience(Duration usual) noexcept {
     return std::max<Duration>(usual, std::clamp<Duration>(2 * usual, kConfirmMin, kConfirmMax));
 }
 
-void WiresKnown::note(Wire wire, bool answered) noexcept {
-    One& one = wire == Wire::udp ? udp_ : tcp_;
-    const One& other = wire == Wire::udp ? tcp_ : udp_;
+void ProtocolsKnown::note(Protocol protocol, bool answered) noexcept {
+    One& one = protocol == Protocol::udp ? udp_ : tcp_;
+    const One& other = protocol == Protocol::udp ? tcp_ : udp_;
     if (answered) {
         one = {Works::yes, 0};
         return;
@@ -73,7 +73,7 @@ void WiresKnown::note(Wire wire, bool answered) noexcept {
     if (one.misses >= kWireMissesMax && other_heard) one.works = Works::no;
 }
 
-Reach WiresKnown::reach() const noexcept {
+Reach ProtocolsKnown::reach() const noexcept {
     const bool udp = udp_.works == Works::yes;
     const bool tcp = tcp_.works == Works::yes;
     const auto silent = [](const One& one) {

@@ -20,7 +20,7 @@ ProbeResult judge_probe(const CheckedReply& checked, Kind kind) noexcept;
 struct ProbeFacts {
     bool held = false;       ///< by an operator: nobody asks, the status shall still be true
     bool suspect = false;    ///< the endpoint
-    bool poor = false;       ///< it replies, but with nothing of use
+    bool unusable = false;   ///< it replies, but with nothing of use
     bool unsettled = false;  ///< the upstream is suspect, partitioned or recovering
     bool wanted = false;     ///< clients have asked for the upstream's names lately
     unsigned misses = 0;     ///< probes in a row that got no reply
@@ -36,15 +36,15 @@ inline constexpr Duration kProbeCalm = Seconds(5);
 inline constexpr Duration kProbeFast = Millis(250);
 
 /// Which transports of an endpoint work, as probes with transport auto have found.
-class WiresKnown {
+class ProtocolsKnown {
 public:
     /// A silent transport does not work when it was silent twice while the other one is heard.
-    void note(Wire wire, bool answered) noexcept;
+    void note(Protocol protocol, bool answered) noexcept;
     /// In a row.
-    unsigned misses(Wire wire) const noexcept { return of(wire).misses; }
-    bool is_known(Wire wire) const noexcept { return of(wire).works != Works::unknown; }
+    unsigned misses(Protocol protocol) const noexcept { return of(protocol).misses; }
+    bool is_known(Protocol protocol) const noexcept { return of(protocol).works != Works::unknown; }
     /// It is not known that it does not work.
-    bool may_work(Wire wire) const noexcept { return of(wire).works != Works::no; }
+    bool may_work(Protocol protocol) const noexcept { return of(protocol).works != Works::no; }
     /// For people. Where all is silent nothing is known: it is the endpoint.
     Reach reach() const noexcept;
 
@@ -54,7 +54,9 @@ private:
         Works works = Works::unknown;
         unsigned misses = 0;
     };
-    const One& of(Wire wire) const noexcept { return wire == Wire::udp ? udp_ : tcp_; }
+    const One& of(Protocol protocol) const noexcept {
+        return protocol == Protocol::udp ? udp_ : tcp_;
+    }
     One udp_;
     One tcp_;
 };

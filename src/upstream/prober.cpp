@@ -1,6 +1,6 @@
-// Invariants: a Watch lives from one follow() to the next that leaves it out; a Target lives as
-// long as a probe of it is on its way. States change in look() only, which runs from the timers or
-// the bell, never within a probe.
+// Invariants: a ProbedUpstream lives from one follow() to the next that leaves it out; a Target
+// lives as long as a probe of it is on its way. States change in look() only, which runs from the
+// timers or the wakeup, never within a probe.
 #include "peerzone/upstream/prober.hpp"
 
 #include <algorithm>
@@ -37,7 +37,7 @@ void Prober::shut_down() {
     impl_->stream.shut_down();
     impl_->timers.stop();
     boost::system::error_code ignored;
-    impl_->bell_descriptor.close(ignored);
+    impl_->wakeup_descriptor.close(ignored);
 }
 
 const metrics::Counters& Prober::counters() const noexcept {
@@ -46,56 +46,57 @@ const metrics::Counters& Prober::counters() const noexcept {
 
 void Prober::Impl::follow(const std::vector<std::shared_ptr<const Upstream>>& upstreams) {
     const Time now = Clock::now();
-    std::vector<std::unique_ptr<Watch>> before = std::move(watches);
-    watches.clear();
+    std::vector<std::unique_ptr<ProbedUpstream>> before = std::move(probed_upstreams);
+    probed_upstreams.clear();
     for (const auto& upstream : upstreams) {
-        if (!upstream->health->is_connected()) upstream->health->connect(bell);
-        const auto known = std::find_if(before.begin(), before.end(), [&](const auto& watch) {
-            return watch != nullptr && watch->upstream->health == upstream->health;
+        if (!upstream->health->is_connected()) upstream->health->connect(wakeup);
+        const auto known = std::find_if(before.begin(), before.end(), [&](const auto& probed) {
+            return probed != nullptr && probed->upstream->health == upstream->health;
         });
         if (known != before.end()) {
-            watches.push_back(std::move(*known));
+            probed_upstreams.push_back(std::move(*known));
         } else {
-            watches.push_back(new_watch(*upstream, now));
+            probed_upstreams.push_back(new_probed(*upstream, now));
         }
-        adopt(*watches.back(), upstream, now);
+        adopt(*probed_upstreams.back(), upstream, now);
     }
     for (const auto& gone : before) {
         if (gone == nullptr) continue;
         for (const auto& target : gone->targets) {
-            target->watch = nullptr;
+            target->probed = nullptr;
             target->cancel();
         }
     }
-    if (!stopped && !bell_descriptor.is_open() && bell->fd() >= 0) wait_for_bell();
+    if (!stopped && !wakeup_descriptor.is_open() && wakeup->fd() >= 0) wait_for_wakeup();
 }
 
-std::unique_ptr<Watch> Prober::Impl::new_watch(const Upstream& upstream, Time now) {
-    auto watch = std::make_unique<Watch>(
+std::unique_ptr<ProbedUpstream> Prober::Impl::new_probed(const Upstream& upstream, Time now) {
+    auto probed = std::make_unique<ProbedUpstream>(
         [](TimerNode& node) {
-            auto& self = static_cast<Watch&>(node);
+            auto& self = static_cast<ProbedUpstream&>(node);
             static_cast<Impl*>(self.owner)->look(self, Clock::now());
         },
         this);
     // It may have been here before, in whatever state.
-    const UpstreamState begins = watch->partition.state();
+    const UpstreamState begins = probed->partition.state();
     if (upstream.health->state() != begins)
         upstream.health->enter(begins, now, std::chrono::system_clock::now());
-    return watch;
+    return probed;
 }
 
 /// The endpoints of `upstream` are those to watch now; what is known of one that stays is kept.
-void Prober::Impl::adopt(Watch& watch, const std::shared_ptr<const Upstream>& upstream, Time now) {
-    std::vector<std::shared_ptr<Target>> before = std::move(watch.targets);
-    watch.targets.clear();
-    watch.upstream = upstream;
+void Prober::Impl::adopt(ProbedUpstream& probed, const std::shared_ptr<const Upstream>& upstream,
+                         Time now) {
+    std::vector<std::shared_ptr<Target>> before = std::move(probed.targets);
+    probed.targets.clear();
+    probed.upstream = upstream;
     for (std::size_t i = 0; i < upstream->endpoints.size(); ++i) {
         const auto& endpoint = upstream->endpoints[i];
         const auto known = std::find_if(before.begin(), before.end(), [&](const auto& target) {
             return target != nullptr && target->endpoint == endpoint;
         });
         const bool is_new = known == before.end();
-        watch.targets.push_back(
+        probed.targets.push_back(
             is_new ? std::make_shared<Target>(
                          [](TimerNode& node) {
                              auto& target = static_cast<Target&>(node);
@@ -103,8 +104,8 @@ void Prober::Impl::adopt(Watch& watch, const std::shared_ptr<const Upstream>& up
                          },
                          this, endpoint)
                    : std::move(*known));
-        Target& target = *watch.targets.back();
-        target.watch = &watch;
+        Target& target = *probed.targets.back();
+        target.probed = &probed;
         target.index = i;
         if (!is_new) continue;
         target.due = now;
@@ -114,77 +115,77 @@ void Prober::Impl::adopt(Watch& watch, const std::shared_ptr<const Upstream>& up
     }
     for (const auto& gone : before) {
         if (gone == nullptr) continue;
-        gone->watch = nullptr;
+        gone->probed = nullptr;
         gone->cancel();
     }
-    look_soon(watch, now);
+    look_soon(probed, now);
 }
 
-void Prober::Impl::wait_for_bell() {
-    if (!bell_descriptor.is_open()) {
-        const int own = ::dup(bell->fd());
+void Prober::Impl::wait_for_wakeup() {
+    if (!wakeup_descriptor.is_open()) {
+        const int own = ::dup(wakeup->fd());
         if (own < 0) return;  // states change a little later then
-        bell_descriptor.assign(own);
+        wakeup_descriptor.assign(own);
     }
-    bell_descriptor.async_wait(
+    wakeup_descriptor.async_wait(
         boost::asio::posix::descriptor_base::wait_read,
         [this, here = std::weak_ptr<int>(alive)](const boost::system::error_code& error) {
             if (error || here.expired() || stopped) return;
-            on_bell();
-            wait_for_bell();
+            on_wakeup();
+            wait_for_wakeup();
         });
 }
 
-void Prober::Impl::on_bell() {
-    bell->answer();
+void Prober::Impl::on_wakeup() {
+    wakeup->clear();
     const Time now = Clock::now();
-    for (const auto& watch : watches) {
-        look(*watch, now);
-        for (const auto& target : watch->targets) hasten(*target, now);
+    for (const auto& probed : probed_upstreams) {
+        look(*probed, now);
+        for (const auto& target : probed->targets) hasten(*target, now);
     }
 }
 
-void Prober::Impl::look(Watch& watch, Time now) {
+void Prober::Impl::look(ProbedUpstream& probed, Time now) {
     const Cork::Scope scope(cork);
-    const UpstreamState before = watch.partition.state();
-    const Time since = watch.partition.since();
-    if (watch.partition.look(watch.facts(), now)) {
-        watch.upstream->health->enter(watch.partition.state(), now,
-                                      std::chrono::system_clock::now());
-        tell(watch, before, since, now);
-        if (watch.partition.state() == UpstreamState::suspect) probe_all(watch, now);
-        for (const auto& target : watch.targets) hasten(*target, now);
-        look_soon(watch, now);  // what is known may be enough for the next one
+    const UpstreamState before = probed.partition.state();
+    const Time since = probed.partition.since();
+    if (probed.partition.look(probed.facts(), now)) {
+        probed.upstream->health->enter(probed.partition.state(), now,
+                                       std::chrono::system_clock::now());
+        tell(probed, before, since, now);
+        if (probed.partition.state() == UpstreamState::suspect) probe_all(probed, now);
+        for (const auto& target : probed.targets) hasten(*target, now);
+        look_soon(probed, now);  // what is known may be enough for the next one
         return;
     }
-    if (const auto due = watch.partition.due()) timers.add(watch, now, *due);
+    if (const auto due = probed.partition.due()) timers.add(probed, now, *due);
 }
 
-void Prober::Impl::tell(Watch& watch, UpstreamState before, Time since, Time now) {
-    const UpstreamState state = watch.partition.state();
-    const Partition::Facts facts = watch.facts();
+void Prober::Impl::tell(ProbedUpstream& probed, UpstreamState before, Time since, Time now) {
+    const UpstreamState state = probed.partition.state();
+    const Partition::Facts facts = probed.facts();
     std::uint64_t suppressed = 0;
     // That it is gone is always told; the rest, within a limit.
     const bool always = state == UpstreamState::partitioned;
     const bool warns = always || state == UpstreamState::unusable;
     if (always) counters.add(Count::upstream_partitions);
     if (before == UpstreamState::unknown && state == UpstreamState::healthy) return;
-    if (!watch.log_limit.allow(now, suppressed) && !always) return;
+    if (!probed.log_limit.allow(now, suppressed) && !always) return;
     const auto lasted = std::chrono::duration_cast<Millis>(now - since).count();
     log::write(warns ? log::Level::warning : log::Level::info,
                "upstream " + std::string(state_text(state)),
-               {{"upstream", watch.upstream->label},
+               {{"upstream", probed.upstream->label},
                 {"was", std::string(state_text(before))},
                 {"for_ms", since == Time{} ? "" : std::to_string(lasted)},
                 {"endpoints_up",
-                 std::to_string(facts.up - facts.poor) + "/" + std::to_string(facts.endpoints)},
+                 std::to_string(facts.up - facts.unusable) + "/" + std::to_string(facts.endpoints)},
                 {"suppressed", std::to_string(suppressed)}});
 }
 
 /// Every endpoint is asked at once whether it is there.
-void Prober::Impl::probe_all(Watch& watch, Time now) {
-    ++watch.round;
-    for (const auto& target : watch.targets) {
+void Prober::Impl::probe_all(ProbedUpstream& probed, Time now) {
+    ++probed.round;
+    for (const auto& target : probed.targets) {
         begin(*target, now);
         begin_other(*target, now);
     }

@@ -11,19 +11,19 @@
 #include "upstream/attempt.hpp"
 #include "upstream/attempt_plan.hpp"
 #include "upstream/case_doubt.hpp"
+#include "upstream/probed_upstream.hpp"
 #include "upstream/random.hpp"
 #include "upstream/reply_index.hpp"
 #include "upstream/stream_exchange.hpp"
 #include "upstream/timers.hpp"
 #include "upstream/udp_exchange.hpp"
-#include "upstream/watch.hpp"
 
 namespace peerzone::upstream {
 
 struct ProbeAttempt : Attempt {
     std::shared_ptr<const Upstream> upstream;  // whose TLS identity it uses
     Target* target = nullptr;
-    Wire wire = Wire::udp;
+    Protocol protocol = Protocol::udp;
     std::uint32_t round = 0;
     bool confirms = false;  // a partition
     bool was_late = false;
@@ -41,7 +41,7 @@ struct Prober::Impl {
         : timers(io),
           udp(io, cork, timers, random, counters, options),
           stream(io, cork, timers, random, counters, brief(options)),
-          bell_descriptor(io),
+          wakeup_descriptor(io),
           sent(options.sent) {}
 
     /// A probe's connection is closed soon: a server that takes few must have one for clients.
@@ -51,14 +51,14 @@ struct Prober::Impl {
     }
 
     void follow(const std::vector<std::shared_ptr<const Upstream>>& upstreams);
-    std::unique_ptr<Watch> new_watch(const Upstream& upstream, Time now);
-    void adopt(Watch& watch, const std::shared_ptr<const Upstream>& upstream, Time now);
-    void wait_for_bell();
-    void on_bell();
-    void look_soon(Watch& watch, Time now) { timers.add(watch, now, now); }
-    void look(Watch& watch, Time now);
-    void tell(Watch& watch, UpstreamState before, Time since, Time now);
-    void probe_all(Watch& watch, Time now);
+    std::unique_ptr<ProbedUpstream> new_probed(const Upstream& upstream, Time now);
+    void adopt(ProbedUpstream& probed, const std::shared_ptr<const Upstream>& upstream, Time now);
+    void wait_for_wakeup();
+    void on_wakeup();
+    void look_soon(ProbedUpstream& probed, Time now) { timers.add(probed, now, now); }
+    void look(ProbedUpstream& probed, Time now);
+    void tell(ProbedUpstream& probed, UpstreamState before, Time since, Time now);
+    void probe_all(ProbedUpstream& probed, Time now);
 
     Duration interval(const Target& target, Time now) const;
     void schedule(Target& target, Time now);
@@ -67,15 +67,15 @@ struct Prober::Impl {
     bool clients_know(const Target& target, Time now) const;
     void begin(Target& target, Time now);
     void begin_other(Target& target, Time now);
-    Detached probe(std::shared_ptr<Target> target, Wire wire, Time now);
+    Detached probe(std::shared_ptr<Target> target, Protocol protocol, Time now);
     void prepare(ProbeAttempt& attempt, bool edns, bool mix);
     bool ask_otherwise(const ProbeAttempt& attempt, ProbeWay& way, Time now);
     void lose(Target& target, Time now);
     void start(ProbeAttempt& attempt, Time now);
     void late(ProbeAttempt& attempt);
-    void unanswered(const ProbeAttempt& attempt, Fault fault, Time now);
+    void unanswered(const ProbeAttempt& attempt, FailureReason reason, Time now);
     void answered(const ProbeAttempt& attempt, bool without_edns, Time now);
-    void learn(Target& target, Wire wire, bool answered, Time now);
+    void learn(Target& target, Protocol protocol, bool answered, Time now);
     void tell_result(Target& target, ProbeResult result, Time now);
 
     metrics::Counters counters;
@@ -85,9 +85,9 @@ struct Prober::Impl {
     UdpExchange udp;
     StreamExchange stream;
     ReplyIndex index;
-    std::vector<std::unique_ptr<Watch>> watches;
-    std::shared_ptr<Bell> bell = std::make_shared<Bell>();
-    boost::asio::posix::stream_descriptor bell_descriptor;
+    std::vector<std::unique_ptr<ProbedUpstream>> probed_upstreams;
+    std::shared_ptr<Wakeup> wakeup = std::make_shared<Wakeup>();
+    boost::asio::posix::stream_descriptor wakeup_descriptor;
     std::shared_ptr<SentNames> sent;
     bool stopped = false;
     std::shared_ptr<int> alive = std::make_shared<int>(0);  // handlers of a gone object see it

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <string>
 
+#include "upstream/failure.hpp"
 #include "upstream/probe.hpp"
 #include "upstream/prober_impl.hpp"
-#include "upstream/trouble.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -13,19 +13,19 @@ using metrics::Count;
 constexpr unsigned kInFlightMax = 20;         // probes that listen, per endpoint
 constexpr unsigned kTriesMax = 3;             // without EDNS, without mixed case
 constexpr Duration kBusyKnown = Seconds(30);  // clients' replies may stand in for probes so long
-constexpr Duration kOtherWire = Seconds(60);
+constexpr Duration kOtherProtocol = Seconds(60);
 constexpr Duration kOtherWireSoon = Seconds(5);
-constexpr unsigned kBothWiresEach = 4;  // of the probes of a silent endpoint
+constexpr unsigned kBothProtocolsEach = 4;  // of the probes of a silent endpoint
 
 }  // namespace
 
 Duration Prober::Impl::interval(const Target& target, Time now) const {
-    const UpstreamHealth& health = *target.watch->upstream->health;
+    const UpstreamHealth& health = *target.probed->upstream->health;
     const UpstreamState state = health.state();
-    const bool ignored = target.is_deaf() && !target.endpoint->is_suspect();
+    const bool ignored = target.ignores_probes() && !target.endpoint->is_suspect();
     return probe_interval({.held = health.is_held(),
                            .suspect = target.endpoint->is_suspect(),
-                           .poor = target.endpoint->is_poor(),
+                           .unusable = target.endpoint->is_unusable(),
                            .unsettled = state == UpstreamState::suspect ||
                                         state == UpstreamState::partitioned ||
                                         state == UpstreamState::recovering,
@@ -34,7 +34,7 @@ Duration Prober::Impl::interval(const Target& target, Time now) const {
 }
 
 void Prober::Impl::schedule(Target& target, Time now) {
-    if (target.watch == nullptr || stopped) return;
+    if (target.probed == nullptr || stopped) return;
     target.due = std::max(now, target.began + jittered(interval(target, now), random.u32()));
     timers.add(target, now, target.due);
 }
@@ -68,24 +68,25 @@ void Prober::Impl::on_due(Target& target, Time now) {
 }
 
 void Prober::Impl::begin(Target& target, Time now) {
-    const Wire wire = usual_wire(target.watch->upstream->options.transport, *target.endpoint, now);
+    const Protocol protocol =
+        usual_protocol(target.probed->upstream->options.transport, *target.endpoint, now);
     target.began = now;
     // In case that nothing comes of it; else what does puts the next one earlier.
-    target.due = now + target.watch->upstream->options.deadline;
+    target.due = now + target.probed->upstream->options.deadline;
     timers.add(target, now, target.due);
-    if (target.in_flight < kInFlightMax) probe(target.shared_from_this(), wire, now);
+    if (target.in_flight < kInFlightMax) probe(target.shared_from_this(), protocol, now);
 }
 
 /// With transport auto the other transport is looked at now and then, and when this one is silent.
 void Prober::Impl::begin_other(Target& target, Time now) {
-    if (target.watch->upstream->options.transport != Transport::automatic) return;
-    const Wire usual = usual_wire(Transport::automatic, *target.endpoint, now);
-    const Wire other = usual == Wire::udp ? Wire::tcp : Wire::udp;
-    const bool first = target.misses == 1 && !target.wires.is_known(usual);
-    const bool down = target.misses > 0 && target.misses % kBothWiresEach == 0;
+    if (target.probed->upstream->options.transport != std::nullopt) return;
+    const Protocol usual = usual_protocol(std::nullopt, *target.endpoint, now);
+    const Protocol other = usual == Protocol::udp ? Protocol::tcp : Protocol::udp;
+    const bool first = target.misses == 1 && !target.protocols.is_known(usual);
+    const bool down = target.misses > 0 && target.misses % kBothProtocolsEach == 0;
     const bool calm = target.misses == 0 && target.answered && now >= target.other_due;
     if ((!first && !down && !calm) || target.in_flight >= kInFlightMax) return;
-    target.other_due = now + jittered(kOtherWire, random.u32());
+    target.other_due = now + jittered(kOtherProtocol, random.u32());
     probe(target.shared_from_this(), other, now);
 }
 
@@ -94,10 +95,10 @@ void Prober::Impl::begin_other(Target& target, Time now) {
 void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     const Target& target = *attempt.target;
     // A reload may have changed it since the last attempt: this one keeps what it points at.
-    attempt.upstream = target.watch->upstream;
+    attempt.upstream = target.probed->upstream;
     const Upstream& upstream = *attempt.upstream;
     attempt.to = target.endpoint->address();
-    attempt.tls = attempt.wire == Wire::tls ? upstream.tls[target.index].get() : nullptr;
+    attempt.tls = attempt.protocol == Protocol::tls ? upstream.tls[target.index].get() : nullptr;
     attempt.type = dns::type::ns;
     attempt.edns = edns;
     attempt.endpoint = target.endpoint.get();
@@ -105,7 +106,7 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     // A probe counts as unanswered after a while, and listens on for as long as a question would:
     // slow is not silent.
     const Duration deadline = upstream.options.deadline;
-    attempt.late_after = std::max(patience(*target.endpoint, attempt.wire),
+    attempt.late_after = std::max(initial_timeout(*target.endpoint, attempt.protocol),
                                   std::min(target.endpoint->silent_after(), deadline));
     if (attempt.confirms) attempt.late_after = confirming_patience(attempt.late_after);
     attempt.timeout = std::max(deadline, attempt.late_after);
@@ -120,32 +121,32 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
 
 void Prober::Impl::start(ProbeAttempt& attempt, Time now) {
     if (attempt.case_is_mixed()) sent->note(attempt.name(), now);
-    if (attempt.wire == Wire::udp) {
+    if (attempt.protocol == Protocol::udp) {
         udp.start(attempt, now);
     } else {
         stream.start(attempt, now);
     }
 }
 
-Detached Prober::Impl::probe(std::shared_ptr<Target> target, Wire wire, Time now) {
+Detached Prober::Impl::probe(std::shared_ptr<Target> target, Protocol protocol, Time now) {
     // What the attempt points at may leave the configuration meanwhile.
-    const std::shared_ptr<const Upstream> upstream = target->watch->upstream;
+    const std::shared_ptr<const Upstream> upstream = target->probed->upstream;
     Endpoint& endpoint = *target->endpoint;
     ProbeAttempt attempt;
     attempt.target = target.get();
-    attempt.wire = wire;
-    attempt.round = target->watch->round;
-    attempt.confirms = target->watch->partition.state() == UpstreamState::suspect;
+    attempt.protocol = protocol;
+    attempt.round = target->probed->round;
+    attempt.confirms = target->probed->partition.state() == UpstreamState::suspect;
     ProbeWay way{.edns = endpoint.edns_works(now),
-                 .mix = wire == Wire::udp && endpoint.case_works(now),
+                 .mix = protocol == Protocol::udp && endpoint.case_works(now),
                  .doubt = CaseDoubt::none};
     const bool asks_edns = way.edns;
     ++target->in_flight;
     endpoint.stats().note_probe();
     counters.add(Count::upstream_probes);
     const auto is_same = [&] {  // a reload may have taken the target away, or its transport
-        return target->watch != nullptr &&
-               target->watch->upstream->options.transport == upstream->options.transport;
+        return target->probed != nullptr &&
+               target->probed->upstream->options.transport == upstream->options.transport;
     };
     for (unsigned tries = 0; tries < kTriesMax && is_same(); ++tries) {
         prepare(attempt, way.edns, way.mix);
@@ -155,11 +156,11 @@ Detached Prober::Impl::probe(std::shared_ptr<Target> target, Wire wire, Time now
         if (!ask_otherwise(attempt, way, now)) break;
     }
     --target->in_flight;
-    if (target->watch == nullptr || attempt.outcome == Outcome::shut_down) co_return;
+    if (target->probed == nullptr || attempt.outcome == Outcome::shut_down) co_return;
     if (attempt.outcome == Outcome::reply) {
         answered(attempt, asks_edns && !way.edns, now);
     } else if (!attempt.was_late && attempt.outcome != Outcome::busy) {
-        unanswered(attempt, fault_of(attempt.outcome), now);
+        unanswered(attempt, failure_of(attempt.outcome), now);
     } else if (attempt.was_late && target->is_unheard()) {
         target->listened_in_vain = true;
         lose(*target, now);
@@ -203,30 +204,32 @@ void Prober::Impl::late(ProbeAttempt& attempt) {
     const Time now = Clock::now();
     timers.add(attempt, now, attempt.expires_at);
     attempt.was_late = true;
-    if (attempt.target->watch == nullptr) return;
-    unanswered(attempt, Fault::timeout, now);
+    if (attempt.target->probed == nullptr) return;
+    unanswered(attempt, FailureReason::timeout, now);
     schedule(*attempt.target, now);
 }
 
-void Prober::Impl::unanswered(const ProbeAttempt& attempt, Fault fault, Time now) {
+void Prober::Impl::unanswered(const ProbeAttempt& attempt, FailureReason reason, Time now) {
     Target& target = *attempt.target;
     Endpoint& endpoint = *target.endpoint;
     counters.add(Count::upstream_probe_failed);
-    note_probe_trouble(endpoint, fault, attempt.wire, attempt.late_after, attempt.why.get(), now);
-    learn(target, attempt.wire, false, now);
+    note_probe_failure(endpoint, reason, attempt.protocol, attempt.late_after, attempt.why.get(),
+                       now);
+    learn(target, attempt.protocol, false, now);
     // The other transport may well be blocked: that says nothing about the endpoint.
-    if (attempt.wire != usual_wire(target.watch->upstream->options.transport, endpoint, now))
+    if (attempt.protocol !=
+        usual_protocol(target.probed->upstream->options.transport, endpoint, now))
         return;
     ++target.misses;
     tell_result(target, ProbeResult::silent, now);
     // An endpoint that nothing is known of may be slow: that is told by the end of the deadline.
-    if (target.is_unheard() && fault == Fault::timeout) {
-        look_soon(*target.watch, now);
+    if (target.is_unheard() && reason == FailureReason::timeout) {
+        look_soon(*target.probed, now);
         return;
     }
     target.silent_round = attempt.round;
-    if (is_counted_by_port(attempt.wire, fault)) {
-        look_soon(*target.watch, now);
+    if (is_counted_by_port(attempt.protocol, reason)) {
+        look_soon(*target.probed, now);
     } else {
         lose(target, now);
     }
@@ -235,7 +238,7 @@ void Prober::Impl::unanswered(const ProbeAttempt& attempt, Fault fault, Time now
 void Prober::Impl::lose(Target& target, Time now) {
     if (target.silence_counts() && target.endpoint->note_loss(now))
         counters.add(Count::upstream_suspect);
-    look_soon(*target.watch, now);
+    look_soon(*target.probed, now);
 }
 
 void Prober::Impl::answered(const ProbeAttempt& attempt, bool without_edns, Time now) {
@@ -243,40 +246,40 @@ void Prober::Impl::answered(const ProbeAttempt& attempt, bool without_edns, Time
     Endpoint& endpoint = *target.endpoint;
     const CheckedReply checked =
         check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index);
-    const ProbeResult result = judge_probe(checked, target.watch->upstream->options.kind);
-    endpoint.note_reply(now - attempt.sent_at, attempt.wire);
+    const ProbeResult result = judge_probe(checked, target.probed->upstream->options.kind);
+    endpoint.note_reply(now - attempt.sent_at, attempt.protocol);
     if (result == ProbeResult::healthy || result == ProbeResult::zone_absent) {
         endpoint.note_usable(now);
         if (without_edns) endpoint.note_no_edns(now);
     } else {
-        note_probe_trouble(endpoint, checked, now);
+        note_probe_failure(endpoint, checked, now);
     }
-    learn(target, attempt.wire, true, now);
+    learn(target, attempt.protocol, true, now);
     target.misses = 0;
     const bool first = !std::exchange(target.answered, true);
     if (first) begin_other(target, now);
     tell_result(target, result, now);
-    look_soon(*target.watch, now);
+    look_soon(*target.probed, now);
 }
 
 /// What works there is for people; and for clients, when it is not what they would try.
-void Prober::Impl::learn(Target& target, Wire wire, bool answered, Time now) {
+void Prober::Impl::learn(Target& target, Protocol protocol, bool answered, Time now) {
     Endpoint& endpoint = *target.endpoint;
-    if (target.watch->upstream->options.transport != Transport::automatic) {
+    if (target.probed->upstream->options.transport != std::nullopt) {
         if (!answered) return;
-        endpoint.note_reach(wire == Wire::udp   ? Reach::udp
-                            : wire == Wire::tcp ? Reach::tcp
-                                                : Reach::tls);
+        endpoint.note_reach(protocol == Protocol::udp   ? Reach::udp
+                            : protocol == Protocol::tcp ? Reach::tcp
+                                                        : Reach::tls);
         return;
     }
-    target.wires.note(wire, answered);
-    endpoint.note_reach(target.wires.reach());
-    if (!answered && target.wires.may_work(wire))
+    target.protocols.note(protocol, answered);
+    endpoint.note_reach(target.protocols.reach());
+    if (!answered && target.protocols.may_work(protocol))
         target.other_due = now + jittered(kOtherWireSoon, random.u32());
     if (!answered) return;
-    if (wire == Wire::udp) {
+    if (protocol == Protocol::udp) {
         endpoint.note_datagrams();
-    } else if (endpoint.datagrams_work(now) && target.wires.misses(Wire::udp) > 0) {
+    } else if (endpoint.datagrams_work(now) && target.protocols.misses(Protocol::udp) > 0) {
         endpoint.note_no_datagrams(now);
     }
 }
@@ -286,14 +289,14 @@ void Prober::Impl::tell_result(Target& target, ProbeResult result, Time now) {
     const ProbeResult before = target.endpoint->probe_result();
     target.endpoint->note_probe(result);
     if (result == before) return;
-    const std::string& label = target.watch->upstream->label;
+    const std::string& label = target.probed->upstream->label;
     const std::string address = target.endpoint->address().to_text();
     if (result == ProbeResult::zone_absent) {
         if (std::exchange(target.told_absent, true)) return;
         log::warning("zone absent",
                      {{"upstream", label},
                       {"endpoint", address},
-                      {"zone", probe_name(target.watch->upstream->options).to_text()},
+                      {"zone", probe_name(target.probed->upstream->options).to_text()},
                       {"what", "it answers, and does not have this zone (yet)"}});
         return;
     }

@@ -299,7 +299,7 @@ void StreamExchange::on_message(Connection& connection, Bytes message) {
         counters_.add(Count::upstream_mismatch);
         const Attempt* asked = attempt != nullptr ? attempt : connection.pending.first();
         if (asked != nullptr && asked->endpoint != nullptr)
-            asked->endpoint->stats().note_failure(Trouble::mismatch);
+            asked->endpoint->stats().note_failure(FailureReason::mismatch);
         if (++connection.mismatches >= kMismatchMax) connection.retired = true;
         close_if_done(connection);
         return;

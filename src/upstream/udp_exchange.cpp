@@ -345,7 +345,7 @@ void UdpExchange::on_datagram(Socket& socket, Bytes message, Time now) {
         counters_.add(Count::upstream_mismatch);
         const Attempt* asked = attempt != nullptr ? attempt : socket.pending.first();
         if (asked != nullptr && asked->endpoint != nullptr)
-            asked->endpoint->stats().note_failure(Trouble::mismatch);
+            asked->endpoint->stats().note_failure(FailureReason::mismatch);
         return;
     }
     counters_.add(Count::upstream_udp_replies);

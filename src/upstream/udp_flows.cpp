@@ -47,7 +47,7 @@ void UdpExchange::note_refused_port(const Socket& socket) {
             before = a->endpoint;
             if (!a->endpoint->note_refused_port(Clock::now())) continue;
             counters_.add(Count::upstream_suspect);
-            if (a->health != nullptr) a->health->ring();
+            if (a->health != nullptr) a->health->wake();
         }
     }
 }

@@ -13,7 +13,7 @@ using dns::Section;
 class Walk {
 public:
     Walk(const ZoneData& zone, const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
-         dns::BodyWriter& writer, const Elsewhere* elsewhere) noexcept
+         dns::BodyWriter& writer, const NamesOwnedElsewhere* elsewhere) noexcept
         : zone_(zone),
           current_(name),
           type_(type),
@@ -150,7 +150,7 @@ private:
     std::uint16_t type_;
     std::uint32_t rotation_;
     dns::BodyWriter& writer_;
-    const Elsewhere* elsewhere_;
+    const NamesOwnedElsewhere* elsewhere_;
     LookupResult result_;
 };
 
@@ -175,7 +175,8 @@ bool Zone::delegates(const dns::Name& name) const noexcept {
 }
 
 LookupResult Zone::lookup(const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
-                          dns::BodyWriter& writer, const Elsewhere* elsewhere) const noexcept {
+                          dns::BodyWriter& writer,
+                          const NamesOwnedElsewhere* elsewhere) const noexcept {
     if (!name.is_under(data_->origin))
         return {.outcome = Outcome::broken, .target = {}, .links = 0};
     return Walk(*data_, name, type, rotation, writer, elsewhere).run();

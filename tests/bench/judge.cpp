@@ -32,12 +32,12 @@ bool read_record(Octets message, std::size_t& at, Record& record) noexcept {
     return at <= message.size();
 }
 
-unsigned answers_of(Saying expected) noexcept {
+unsigned answers_of(SyntheticAnswer expected) noexcept {
     switch (expected) {
-        case Saying::address:
-        case Saying::count: return 1;
-        case Saying::addresses: return kBigAddresses;
-        case Saying::services: return kSrvTargets;
+        case SyntheticAnswer::address:
+        case SyntheticAnswer::count: return 1;
+        case SyntheticAnswer::addresses: return kBigAddresses;
+        case SyntheticAnswer::services: return kSrvTargets;
         default: return 0;
     }
 }
@@ -50,7 +50,7 @@ bool same_folded(Octets a, const std::uint8_t* b) noexcept {
 
 }  // namespace
 
-void Judge::take(Octets asked, Saying expected, Octets reply) noexcept {
+void Judge::take(Octets asked, SyntheticAnswer expected, Octets reply) noexcept {
     ++tally.answers;
     ++tally.rcodes[reply[3] & 15u];
     if (echo_) return;
@@ -62,14 +62,14 @@ void Judge::take(Octets asked, Saying expected, Octets reply) noexcept {
     if (!right) ++tally.wrong;
 }
 
-bool Judge::header_right(Saying expected, const std::uint8_t* reply) const noexcept {
-    const unsigned rcode = expected == Saying::no_such_name ? 3 : 0;
+bool Judge::header_right(SyntheticAnswer expected, const std::uint8_t* reply) const noexcept {
+    const unsigned rcode = expected == SyntheticAnswer::no_such_name ? 3 : 0;
     const bool response = reply[2] & 0x80, truncated = reply[2] & 0x02;
     return response && !truncated && (reply[3] & 15u) == rcode && read16(reply + 4) == 1 &&
            read16(reply + 6) == answers_of(expected);
 }
 
-bool Judge::records_right(Octets asked, Saying expected, Octets reply) noexcept {
+bool Judge::records_right(Octets asked, SyntheticAnswer expected, Octets reply) noexcept {
     const Octets name = question_name(asked);
     const std::size_t question_end = kHeader + name.size() + 4;
     if (reply.size() < question_end || !same_folded(name, &reply[kHeader])) return false;
@@ -79,8 +79,8 @@ bool Judge::records_right(Octets asked, Saying expected, Octets reply) noexcept 
     const unsigned count = answers_of(expected);
     std::uint64_t sum = 0, wanted = 0;
     for (unsigned i = 0; i < count; ++i)
-        wanted += expected == Saying::services ? kSrvPort + std::uint64_t{'0' + i}
-                                               : std::uint64_t{address_of(name)} + i;
+        wanted += expected == SyntheticAnswer::services ? kSrvPort + std::uint64_t{'0' + i}
+                                                        : std::uint64_t{address_of(name)} + i;
     std::size_t at = question_end;
     Record record;
     for (unsigned i = 0; i < count; ++i) {

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "saying.hpp"
+#include "synthetic_answers.hpp"
 
 namespace peerzone::bench {
 
@@ -32,13 +32,13 @@ public:
     explicit Judge(bool echo) noexcept : echo_(echo) {}
 
     /// `asked` is the message we sent, `reply` the one that has its ID.
-    void take(Octets asked, Saying expected, Octets reply) noexcept;
+    void take(Octets asked, SyntheticAnswer expected, Octets reply) noexcept;
 
     Tally tally;
 
 private:
-    bool header_right(Saying expected, const std::uint8_t* reply) const noexcept;
-    bool records_right(Octets asked, Saying expected, Octets reply) noexcept;
+    bool header_right(SyntheticAnswer expected, const std::uint8_t* reply) const noexcept;
+    bool records_right(Octets asked, SyntheticAnswer expected, Octets reply) noexcept;
 
     bool echo_;
 };

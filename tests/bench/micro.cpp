@@ -139,7 +139,7 @@ void answer_hit(benchmark::State& state) {
     std::size_t size = 0;
     for (auto _ : state)
         if (resolver.answer_now(questions[++i % kNames], now + Seconds(5), request, out, size) !=
-            resolver::Now::replied)
+            resolver::Disposition::replied)
             state.SkipWithError("not a hit");
 }
 BENCHMARK(answer_hit);

@@ -43,7 +43,7 @@ Question make_question(const std::string& name, std::uint16_t type, bool edns) {
         at += 11;
     }
     question.size = static_cast<std::uint8_t>(at);
-    question.expected = say({octets + kHeader, question.name_size}, type);
+    question.expected = synthetic_answer({octets + kHeader, question.name_size}, type);
     return question;
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "saying.hpp"
+#include "synthetic_answers.hpp"
 
 namespace peerzone::bench {
 
@@ -15,7 +15,7 @@ struct Question {
     std::array<std::uint8_t, 190> octets;  ///< ID 0
     std::uint8_t size = 0;
     std::uint8_t name_size = 0;
-    Saying expected = Saying::address;
+    SyntheticAnswer expected = SyntheticAnswer::address;
 };
 
 struct QuestionOptions {

@@ -1,5 +1,5 @@
-// The DNS server behind the servers under test: answers every name (saying.hpp) over UDP and TCP,
-// fast, from one core that it shares with the load.   bench_responder ADDRESS PORT
+// The DNS server behind the servers under test: answers every name (synthetic_answers.hpp) over UDP
+// and TCP, fast, from one core that it shares with the load.   bench_responder ADDRESS PORT
 // `count.bench A` tells how many questions it has answered: how often a cache has asked; `count.tcp
 // A`, how many of these over TCP; `count.known A`, how many of these for names that are asked again
 // and again (pod-…).
@@ -19,8 +19,8 @@
 #include <cstring>
 #include <vector>
 
-#include "saying.hpp"
 #include "sockets.hpp"
+#include "synthetic_answers.hpp"
 
 namespace peerzone::bench {
 namespace {
@@ -109,20 +109,22 @@ std::size_t answer(std::uint8_t* message, std::size_t size) noexcept {
     const Octets name = question_name({message, size});
     if (name.empty() || (message[2] & 0xf8) != 0 || read16(message + 4) != 1) return 0;
     const bool edns = read16(message + 10) != 0;
-    const Saying saying = say(name, read16(message + kHeader + name.size()));
+    const SyntheticAnswer answer = synthetic_answer(name, read16(message + kHeader + name.size()));
     Writer writer(message, kHeader + name.size() + 4);
     unsigned answers = 0, authorities = 0, additionals = edns ? 1 : 0;
-    switch (saying) {
-        case Saying::count:
+    switch (answer) {
+        case SyntheticAnswer::count:
             writer.address(kHeader, counter(name[sizeof "count" + 1]));
             answers = 1;
             break;
-        case Saying::address: writer.address(kHeader, address_of(name)), answers = 1; break;
-        case Saying::addresses:
+        case SyntheticAnswer::address:
+            writer.address(kHeader, address_of(name)), answers = 1;
+            break;
+        case SyntheticAnswer::addresses:
             for (; answers < kBigAddresses; ++answers)
                 writer.address(kHeader, address_of(name) + answers);
             break;
-        case Saying::services:
+        case SyntheticAnswer::services:
             write_services(writer, name);
             answers = kSrvTargets;
             additionals += kSrvTargets;
@@ -134,11 +136,12 @@ std::size_t answer(std::uint8_t* message, std::size_t size) noexcept {
         writer.octets(kOpt, sizeof kOpt);
     }
     message[2] = static_cast<std::uint8_t>(0x84 | (message[2] & 1));
-    message[3] = static_cast<std::uint8_t>(0x80 | (saying == Saying::no_such_name ? 3 : 0));
+    message[3] =
+        static_cast<std::uint8_t>(0x80 | (answer == SyntheticAnswer::no_such_name ? 3 : 0));
     write16(message + 6, static_cast<std::uint16_t>(answers));
     write16(message + 8, static_cast<std::uint16_t>(authorities));
     write16(message + 10, static_cast<std::uint16_t>(additionals));
-    if (saying != Saying::count) ++answered;
+    if (answer != SyntheticAnswer::count) ++answered;
     if ((name[1] | 0x20) == 'p') ++answered_known;
     return writer.at();
 }

@@ -5,7 +5,7 @@ import math
 import re
 import statistics
 
-import fault_story
+import fault_scenario
 import load
 import wire
 
@@ -42,7 +42,7 @@ class Figures:
 
     def expired(self):
         """Those that nobody can have in date any more."""
-        return self.pooled("west hot", "both", since=fault_story.TTL + 0.1)
+        return self.pooled("west hot", "both", since=fault_scenario.TTL + 0.1)
 
     def unknown(self, first):
         return self.pooled("west new", "both", since=0.0 if first else 2.0, until=2.0 if first else None)
@@ -73,13 +73,13 @@ def errors_of(results):
 
 def is_stale_as_promised(result):
     """TTL 30 and EDE 3 with peer and age."""
-    return fault_story.saying(result) == "NOERROR TTL 30 EDE 3" and all(
+    return fault_scenario.saying(result) == "NOERROR TTL 30 EDE 3" and all(
         "peer=westus" in text and re.search(r"\d+(ms|s|m|h)", text) for _, text in wire.extended_errors(result.reply))
 
 
 def is_failed_as_promised(result):
     """EDE 22 with the peer and since when."""
-    return fault_story.saying(result) == "SERVFAIL EDE 22" and all(
+    return fault_scenario.saying(result) == "SERVFAIL EDE 22" and all(
         "peer=westus" in text and "since" in text for _, text in wire.extended_errors(result.reply))
 
 
@@ -98,24 +98,24 @@ def judge(test, figures, lenient):
     one, stories = figures.one_silent(), figures.stories
     failed = list(filter(is_failed, one))
     test.check(not failed, "one endpoint silent: %d of %d questions failed, such as %s" % (
-        len(failed), len(one), [(r.name, r.sent, fault_story.saying(r)) for r in failed[:3]]))
+        len(failed), len(one), [(r.name, r.sent, fault_scenario.saying(r)) for r in failed[:3]]))
     echoes = figures.pooled("echo", "one")
     worst = max((r.took - load.stalled(r, echoes) for r in one if r.took is not None), default=0.0)
     bar("one endpoint silent: the slowest", worst, LATE, 0.0)
-    bar("one endpoint silent: normal after", figures.span(fault_story.Story.normal_after)[1], NORMAL_WITHIN, 0.0)
+    bar("one endpoint silent: normal after", figures.span(fault_scenario.Scenario.normal_after)[1], NORMAL_WITHIN, 0.0)
     bar("known names, first second, p99", percentile(figures.known(True), 0.99), KNOWN_FIRST, figures.echo("both", until=1.0))
     bar("known names, p99", percentile(figures.known(False), 0.99), KNOWN, figures.echo("both", since=1.0))
     odd = [r for r in figures.expired() if not is_stale_as_promised(r)]
     test.check(not odd, "known names: %d of %d are not stale answers as promised, such as %s %s" % (
-        len(odd), len(figures.expired()), [fault_story.saying(r) for r in odd[:3]], errors_of(odd[:3])))
+        len(odd), len(figures.expired()), [fault_scenario.saying(r) for r in odd[:3]], errors_of(odd[:3])))
     failed = list(filter(is_failed, figures.known(True) + figures.known(False)))
-    test.check(not failed, "known names: %d failed, such as %s" % (len(failed), [(r.name, r.sent, fault_story.saying(r)) for r in failed[:3]]))
+    test.check(not failed, "known names: %d failed, such as %s" % (len(failed), [(r.name, r.sent, fault_scenario.saying(r)) for r in failed[:3]]))
     bar("names never asked, first two seconds", percentile(figures.unknown(True), 1.0), UNKNOWN_FIRST + 0.1, 0.0)
     bar("names never asked, p99", percentile(figures.unknown(False), 0.99), UNKNOWN, figures.echo("both", since=2.0))
     odd = [r for r in figures.unknown(False) if not is_failed_as_promised(r)]
     test.check(not odd, "names never asked: %d of %d do not say EDE 22 with peer and since when, such as %s %s" % (
-        len(odd), len(figures.unknown(False)), [fault_story.saying(r) for r in odd[:3]], errors_of(odd[:3])))
-    fresh = figures.span(fault_story.Story.fresh_after_first_good)
+        len(odd), len(figures.unknown(False)), [fault_scenario.saying(r) for r in odd[:3]], errors_of(odd[:3])))
+    fresh = figures.span(fault_scenario.Scenario.fresh_after_first_good)
     test.check(fresh is not None, "the endpoints were not asked again after their return")
     if fresh is not None:
         bar("fresh after the first good reply", fresh[1], FRESH_WITHIN, 0.0)
@@ -135,15 +135,15 @@ MEASURES = {
     "one silent: failed": (lambda f: sum(map(is_failed, f.one_silent())), 0),
     "one silent: p99": (lambda f: percentile(f.one_silent(), 0.99), LATENCY),
     "one silent: worst": (lambda f: percentile(f.one_silent(), 1.0), LATENCY),
-    "one silent: normal after": (lambda f: f.span(fault_story.Story.normal_after)[1], TIME),
+    "one silent: normal after": (lambda f: f.span(fault_scenario.Scenario.normal_after)[1], TIME),
     "known: failed": (lambda f: sum(map(is_failed, f.known(True) + f.known(False))), 0),
     "known: p99 in the first second": (lambda f: percentile(f.known(True), 0.99), LATENCY),
     "known: p99 then": (lambda f: percentile(f.known(False), 0.99), LATENCY),
     "known: worst then": (lambda f: percentile(f.known(False), 1.0), LATENCY),
     "unknown: without an answer": (lambda f: sum(r.reply is None for r in f.unknown(True) + f.unknown(False)), 0),
     "unknown: p99 after two seconds": (lambda f: percentile(f.unknown(False), 0.99), LATENCY),
-    "unknown: at once after": (lambda f: f.span(fault_story.Story.at_once_after)[1], TIME),
-    "return: all fresh after": (lambda f: f.span(fault_story.Story.fresh_after)[1], TIME),
+    "unknown: at once after": (lambda f: f.span(fault_scenario.Scenario.at_once_after)[1], TIME),
+    "return: all fresh after": (lambda f: f.span(fault_scenario.Scenario.fresh_after)[1], TIME),
     "others: failed": (lambda f: f.other_failed(), 0),
 }
 
@@ -190,7 +190,7 @@ def span(values, beyond):
 
 
 def sayings(results):
-    counted = collections.Counter(map(fault_story.saying, results))
+    counted = collections.Counter(map(fault_scenario.saying, results))
     return "; ".join("%s %d %%" % (said, round(100 * count / len(results))) for said, count in counted.most_common(3)
                      if count >= 0.01 * len(results))
 
@@ -205,7 +205,7 @@ def tables(all_figures):
     text = "**One of two endpoints silent** (hot and new names; times are p50 / p99 / worst)\n\n"
     text += table(["server", "failed", "first second", "then", "normal after"], [
         [f.name, failed(f.one_silent()), times(f.pooled("west", "one", until=1.0)), times(f.pooled("west", "one", since=1.0)),
-         span(f.span(fault_story.Story.normal_after), phases.one)] for f in all_figures])
+         span(f.span(fault_scenario.Scenario.normal_after), phases.one)] for f in all_figures])
     text += "\n**Both silent: names that are known but expired**\n\n"
     text += table(["server", "failed", "first second", "then", "what is said once all have expired"], [
         [f.name, failed(f.known(True) + f.known(False)), times(f.known(True)), times(f.known(False)), sayings(f.expired())]
@@ -213,10 +213,10 @@ def tables(all_figures):
     text += "\n**Both silent: names never asked**\n\n"
     text += table(["server", "no answer in 5 s", "first two seconds", "then", "at once after", "what is said then"], [
         [f.name, failed(f.unknown(True) + f.unknown(False), lambda r: r.reply is None), times(f.unknown(True)), times(f.unknown(False)),
-         span(f.span(fault_story.Story.at_once_after), phases.both), sayings(f.unknown(False))] for f in all_figures])
+         span(f.span(fault_scenario.Scenario.at_once_after), phases.both), sayings(f.unknown(False))] for f in all_figures])
     text += "\n**Both return with other data**\n\n"
     text += table(["server", "every answer fresh after", "after their first good reply"], [
-        [f.name, span(f.span(fault_story.Story.fresh_after), phases.again), span(f.span(fault_story.Story.fresh_after_first_good), phases.again)]
+        [f.name, span(f.span(fault_scenario.Scenario.fresh_after), phases.again), span(f.span(fault_scenario.Scenario.fresh_after_first_good), phases.again)]
         for f in all_figures])
     text += "\n**The other peer meanwhile** (p99, median of the rounds; an echo beside it)\n\n"
     text += table(["server", "failed", "all well", "one silent", "both silent", "return", "echo"], [

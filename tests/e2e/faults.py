@@ -14,13 +14,13 @@ import time
 
 import fault_servers  # first: it says where the modules of interop/ and bench/ are
 import fault_report
-import fault_story
+import fault_scenario
 import harness
 import wire
 from fault_endpoints import Endpoints
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-ZONE = fault_story.ZONES["west"]
+ZONE = fault_scenario.ZONES["west"]
 
 
 class Scene:
@@ -29,8 +29,8 @@ class Scene:
     def __init__(self, test):
         self.test = test
         self.west, self.north = ([test.address() for _ in range(2)] for _ in range(2))
-        zones = {address: (fault_story.ZONES["west"], 2) for address in self.west}
-        zones.update({address: (fault_story.ZONES["north"], 3) for address in self.north})
+        zones = {address: (fault_scenario.ZONES["west"], 2) for address in self.west}
+        zones.update({address: (fault_scenario.ZONES["north"], 3) for address in self.north})
         self.endpoints = Endpoints(test, zones)
         self.echo = fault_servers.start_echo(test)
         self.runs = 0
@@ -43,7 +43,7 @@ class Scene:
         self.runs += 1
         process = self.start(server)
         try:
-            return fault_story.tell(process.address, self.echo.address, self.endpoints, self.west, phases, self.runs)
+            return fault_scenario.tell(process.address, self.echo.address, self.endpoints, self.west, phases, self.runs)
         finally:
             self.test.stop(process)
 
@@ -60,7 +60,7 @@ def check(test, scene, options):
     stories = []
     for wanted in (1, 3):
         while len(stories) < wanted:
-            stories.append(scene.story(server, fault_story.SHORT))
+            stories.append(scene.story(server, fault_scenario.SHORT))
         figures = fault_report.Figures("peerzone", stories)
         test.say("%d rounds:\n%s" % (wanted, fault_report.tables([figures])))
         trial = Trial(test)
@@ -91,7 +91,7 @@ def compare(test, scene, options):
     unknown = set(options.servers) - set(servers)
     if unknown:
         raise harness.Failed("no such server: %s; there are %s" % (", ".join(unknown), ", ".join(servers)))
-    phases = fault_story.LONG._replace(both=options.seconds)
+    phases = fault_scenario.LONG._replace(both=options.seconds)
     stories, versions = collections.defaultdict(list), {}
     for _ in range(options.rounds):
         for name in options.servers:
@@ -189,7 +189,7 @@ def run(test):
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--servers", type=lambda text: text.split(","), default=list(fault_servers.all_of(test.peerzone)))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=fault_story.LONG.both)
+    parser.add_argument("--seconds", type=float, default=fault_scenario.LONG.both)
     parser.add_argument("--write")
     options = parser.parse_args(test.arguments)
     scene = Scene(test)

@@ -68,7 +68,7 @@ TEST_F(Denial, AnotherServerAtThePeersAddressDeniesNothing) {
         EXPECT_EQ(unknown.ede(), 20);
         EXPECT_TRUE(unknown.says("lame reply: ")) << unknown.ede_text();
         EXPECT_EQ(endpoint.last_reply(), usable) << "no sign of health";
-        EXPECT_EQ(endpoint.stats().failures(upstream::Trouble::lame), 2u);
+        EXPECT_EQ(endpoint.stats().failures(upstream::FailureReason::lame), 2u);
         EXPECT_TRUE(endpoint.stats().last_error()->text.starts_with("lame reply: "));
         EXPECT_EQ(server.count(Count::upstream_lame), 2u);
         server.client().ask("x.west.example", type::a);

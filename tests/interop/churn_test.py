@@ -16,7 +16,7 @@ import time
 
 import harness
 import wire
-from moody_peer import MoodyPeer, alias
+from scripted_peer import ScriptedPeer, alias
 
 ZONES = {"west": "west.svc.cluster.local", "north": "north.svc.cluster.local", "example.com": "east.example.com"}
 LIMITS = [
@@ -45,7 +45,7 @@ class Churn:
     def __init__(self, test, seed):
         self.test, self.random = test, random.Random(seed)
         self.address, self.admin = test.address(), test.address("127.0.0.1")
-        self.peers = {name: MoodyPeer(test.address(), self.mood) for name in ZONES}
+        self.peers = {name: ScriptedPeer(test.address(), self.mood) for name in ZONES}
         self.peerzone = test.start_peerzone("peerzone", self.config(0), self.address)
         self.clients = [self.client("127.0.0.%d" % self.random.choice([2, 2, 2, 3, 3, 4, 5, 6, 7])) for _ in range(CLIENTS)]
         self.sent = self.received = self.reloads = 0

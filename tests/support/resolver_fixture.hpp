@@ -42,7 +42,7 @@ struct Setup {
     std::shared_ptr<Snapshot> snapshot = std::make_shared<Snapshot>();
     Time now = Clock::now();
     Request request;
-    Now outcome = Now::dropped;
+    Disposition outcome = Disposition::dropped;
     std::string client_ip = "10.1.0.9";
     bool udp = true;
 
@@ -88,18 +88,17 @@ struct Setup {
         Octets out(udp ? dns::kUdpEdnsMax : dns::kMessageMax);
         std::size_t size = 0;
         outcome = resolver.answer_now(message, now, request, out, size);
-        if (outcome != Now::replied) return {};
+        if (outcome != Disposition::replied) return {};
         out.resize(size);
         return itest::read_reply(out);
     }
     Reply ask(const std::string& qname, unsigned qtype, const Asking& how = {}) {
         return ask(itest::question(qname, qtype, how));
     }
-    /// Hands the last request to answer_later; what comes within the call.
+    /// Hands the last request to admit; what comes within the call.
     Reply ask_later() {
         Delivered sink;
-        resolver.answer_later(request, {.sink = &sink, .session = 1, .client = {}, .local = {}},
-                              now);
+        resolver.admit(request, {.sink = &sink, .session = 1, .client = {}, .local = {}}, now);
         return sink.replies.empty() ? Reply{} : sink.replies.front();
     }
 

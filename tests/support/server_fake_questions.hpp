@@ -1,7 +1,7 @@
 // A QuestionHandler that does what the question says. A test question is a DNS header (12 octets,
 // of which the first two are the ID) followed by one letter and, for 'b', a size of two octets:
 //   n  replied at once with an echo          d  dropped
-//   l  kept until the test delivers it       s  answer_later that delivers within the call
+//   l  kept until the test delivers it       s  admit that delivers within the call
 //   b  replied at once with `size` octets    B  kept, to be delivered with `size` octets
 #pragma once
 
@@ -43,32 +43,32 @@ public:
         std::uint16_t id() const { return load_u16(message.data()); }
     };
 
-    resolver::Now answer_now(Bytes message, Time now, resolver::Request& request, MutableBytes out,
-                             std::size_t& size) noexcept override {
+    resolver::Disposition answer_now(Bytes message, Time now, resolver::Request& request,
+                                     MutableBytes out, std::size_t& size) noexcept override {
         seen.emplace_back(message.begin(), message.end());
         times.push_back(now);
         clients.push_back(request.client);
         keepalives.push_back(request.keepalive_100ms);
         any_udp = any_udp || request.udp;
         out_size_min = std::min(out_size_min, out.size());
-        if (message.size() < 15) return resolver::Now::dropped;
+        if (message.size() < 15) return resolver::Disposition::dropped;
         switch (message[12]) {
             case 'n':
                 std::copy(message.begin(), message.end(), out.begin());
                 size = message.size();
-                return resolver::Now::replied;
+                return resolver::Disposition::replied;
             case 'b':
                 size = load_u16(message.data() + 13);
                 std::fill_n(out.begin(), size, std::uint8_t{'b'});
                 std::copy_n(message.begin(), 2, out.begin());
-                return resolver::Now::replied;
-            case 'd': return resolver::Now::dropped;
-            default: return resolver::Now::later;
+                return resolver::Disposition::replied;
+            case 'd': return resolver::Disposition::dropped;
+            default: return resolver::Disposition::deferred;
         }
     }
 
-    void answer_later(const resolver::Request& /*request*/, const resolver::ReplyTo& to,
-                      Time /*now*/) override {
+    void admit(const resolver::Request& /*request*/, const resolver::ReplyTo& to,
+               Time /*now*/) override {
         if (seen.back()[12] == 's')
             to.sink->deliver(to, seen.back());
         else

@@ -83,7 +83,7 @@ struct Hit {
     std::uint32_t uses;
     /// Set when nothing was found: there may be another kind under this name and type (answer,
     /// failure, chain). False means that there is none.
-    bool kin = true;
+    bool other_kinds_possible = true;
     /// Set when nothing was found: an entry is there, but it has expired.
     bool expired = false;
 };

@@ -27,7 +27,7 @@ inline constexpr std::array<std::string_view, 7> kUpstreamStates = {
     "suspect",    "partitioned", "recovering"};
 inline constexpr std::array<std::string_view, 5> kEndpointStates = {
     "unknown", "healthy", "zone absent", "suspect",
-    "poor"  // it replies, but with nothing of use: `probe` says with what
+    "unusable"  // it replies, but with nothing of use: `probe` says with what
 };
 
 /// Events by reason; the reasons are words of ours ("timeout").

@@ -1,6 +1,6 @@
 // The order of things: what happens to a question between its arrival and its answer. One Resolver
 // per worker, used on its thread only. answer_now is the synchronous core (up to and including a
-// hit: no allocation, no exception, no lock but a cache shard's); answer_later waits for upstreams.
+// hit: no allocation, no exception, no lock but a cache shard's); admit waits for upstreams.
 #pragma once
 
 #include <cstdint>
@@ -47,15 +47,15 @@ struct Request {
 
     dns::Query query;
     view::ViewId view = 0;
-    const view::Route* route = nullptr;  ///< of the snapshot in force; answer_later keeps that one
-    bool kin = true;          ///< the cache may know a failure or a chain of this question
-    bool last_known = false;  ///< the cache has an answer to it past its TTL
+    const view::Route* route = nullptr;  ///< of the snapshot in force; admit keeps that one
+    bool other_kinds_possible = true;  ///< the cache may know a failure or a chain of this question
+    bool last_known = false;           ///< the cache has an answer to it past its TTL
 };
 
-enum class Now : std::uint8_t {
+enum class Disposition : std::uint8_t {
     replied,  ///< `size` octets stand in `out`
     dropped,  ///< no reply, ever
-    later     ///< nothing yet: hand the request to answer_later
+    deferred  ///< nothing yet: hand the request to admit()
 };
 
 class Resolver {
@@ -72,12 +72,12 @@ public:
     /// Answers what can be answered at once into `out` (at least dns::kUdpEdnsMax octets for UDP;
     /// kMessageMax for TCP).
     /// `out` may be the buffer that holds `message`.
-    Now answer_now(Bytes message, Time now, Request& request, MutableBytes out,
-                   std::size_t& size) noexcept;
+    Disposition answer_now(Bytes message, Time now, Request& request, MutableBytes out,
+                           std::size_t& size) noexcept;
 
     /// Joins the identical question in flight or asks; the reply goes to `to` when it is there, in
     /// this call at the earliest.
-    void answer_later(const Request& request, const ReplyTo& to, Time now);
+    void admit(const Request& request, const ReplyTo& to, Time now);
 
     /// Questions that wait for an upstream.
     std::size_t in_flight() const noexcept;

@@ -42,7 +42,7 @@ struct Asked {
 };
 
 /// What bounds a question that is one of several, asked along a chain of aliases.
-struct Chase {
+struct AskScope {
     const OtherOwners* others = nullptr;  ///< see Replier::others; must outlive the task
     Time until = Time::max();             ///< the deadline of them all together
 };
@@ -70,9 +70,10 @@ public:
     Client& operator=(const Client&) = delete;
 
     /// Asks until there is a reply to believe, every endpoint was tried, or
-    /// upstream.options.deadline or chase.until has passed. `upstream` and `question` must live
+    /// upstream.options.deadline or scope.until has passed. `upstream` and `question` must live
     /// until the task ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
-    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now, Chase chase = {});
+    Task<Asked> ask(const Upstream& upstream, const Question& question, Time now,
+                    AskScope scope = {});
 
     /// The letter case that questions left with.
     SentNames& sent() noexcept;
@@ -83,7 +84,7 @@ public:
     /// A client asked for a name of an upstream that is away. At most one probe or copy of the
     /// question goes there, so that its return is noticed; nobody waits. Cheap, and bounded however
     /// often it is called.
-    void nudge(const Upstream& upstream, const Question& question, Time now);
+    void send_canary(const Upstream& upstream, const Question& question, Time now);
 
     /// Ends every wait with a failure ("shutting down") and closes all sockets. Coroutines resume
     /// within this call.

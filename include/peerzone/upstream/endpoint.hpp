@@ -18,7 +18,8 @@
 
 namespace peerzone::upstream {
 
-enum class Wire : std::uint8_t { udp, tcp, tls };
+enum class Protocol : std::uint8_t { udp, tcp, tls };
+const char* protocol_text(Protocol protocol) noexcept;
 
 /// What the last probe said (src/README.md, "Probes").
 enum class ProbeResult : std::uint8_t {
@@ -69,7 +70,7 @@ public:
     Duration p99() const noexcept;
 
     /// A reply came: the estimate moves, the losses are forgotten, suspicion ends.
-    void note_reply(Duration rtt, Wire wire = Wire::udp) noexcept;
+    void note_reply(Duration rtt, Protocol protocol = Protocol::udp) noexcept;
     /// A question got no reply, or an error (one loss per question, however often it was repeated).
     /// Three in a row make the endpoint suspect. True when this one did.
     bool note_loss(Time now) noexcept;
@@ -138,7 +139,7 @@ public:
     /// Probes say that it has the zone or would have, or clients' names are answered.
     bool is_usable() const noexcept;
     /// It replies, but with nothing of use: others are preferred.
-    bool is_poor() const noexcept {
+    bool is_unusable() const noexcept {
         return probe_result() >= ProbeResult::servfail && !is_usable();
     }
     /// When a question was lost there last.

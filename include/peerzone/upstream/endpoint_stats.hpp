@@ -27,7 +27,7 @@ inline WallTime wall_time(Time at) noexcept {
 }
 
 /// Why a question to an endpoint was of no use.
-enum class Trouble : std::uint8_t {
+enum class FailureReason : std::uint8_t {
     timeout,
     refused,      ///< port unreachable, or the connection was refused or reset
     unreachable,  ///< no route, or another error of the network
@@ -39,15 +39,13 @@ enum class Trouble : std::uint8_t {
     lame,         ///< a denial of a server that does not have the zone
     mismatch,     ///< what came answers no question of ours: late, or forged
     invalid,      ///< the reply does not parse
-    count
+    // Not counted by themselves.
+    dropped,  ///< closed: the server answers others, and closes each connection with this question
+    busy      ///< no failure of the endpoint: no socket free, or no room on a connection
 };
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(Trouble::count)>
-    kTroubleNames = {"timeout", "refused",  "unreachable",   "closed",
-                     "tls",     "servfail", "rcode_refused", "rcode_other",
-                     "lame",    "mismatch", "invalid"};
-inline std::string_view trouble_text(Trouble trouble) noexcept {
-    return kTroubleNames[static_cast<std::size_t>(trouble)];
-}
+inline constexpr auto kFailureNames = std::to_array<std::string_view>(
+    {"timeout", "refused", "unreachable", "closed", "tls", "servfail", "rcode_refused",
+     "rcode_other", "lame", "mismatch", "invalid"});
 
 class EndpointStats {
 public:
@@ -56,12 +54,12 @@ public:
     /// Usable replies to those: data, or a well-formed negative answer.
     std::uint64_t replies() const noexcept { return replies_.load(kRelaxed); }
     /// Of those questions that were of no use, by reason.
-    std::uint64_t failures(Trouble why) const noexcept {
+    std::uint64_t failures(FailureReason why) const noexcept {
         return failures_[static_cast<std::size_t>(why)].load(kRelaxed);
     }
     std::uint64_t probes() const noexcept { return probes_.load(kRelaxed); }
     /// Of those probes.
-    std::uint64_t probe_failures(Trouble why) const noexcept {
+    std::uint64_t probe_failures(FailureReason why) const noexcept {
         return probe_failures_[static_cast<std::size_t>(why)].load(kRelaxed);
     }
     /// Second questions that went here because another endpoint took long, and those that were
@@ -83,28 +81,29 @@ public:
     void note_probe() noexcept { probes_.fetch_add(1, kRelaxed); }
     void note_hedge() noexcept { hedges_sent_.fetch_add(1, kRelaxed); }
     void note_hedge_won() noexcept { hedges_won_.fetch_add(1, kRelaxed); }
-    void note_failure(Trouble why) noexcept {
-        if (why == Trouble::count) return;
-        failures_[static_cast<std::size_t>(why)].fetch_add(1, kRelaxed);
-    }
-    void note_probe_failure(Trouble why) noexcept {
-        probe_failures_[static_cast<std::size_t>(why)].fetch_add(1, kRelaxed);
-    }
+    void note_failure(FailureReason why) noexcept { count(failures_, why); }
+    void note_probe_failure(FailureReason why) noexcept { count(probe_failures_, why); }
     /// True for one caller per 100 ms: write what went wrong with note_error.
     bool wants_error(Time now) noexcept;
     void note_error(std::string text, WallTime at);
 
 private:
+    using Tally = std::array<std::atomic<std::uint64_t>, kFailureNames.size()>;
     static constexpr auto kRelaxed = std::memory_order_relaxed;
+
+    static void count(Tally& tally, FailureReason why) noexcept {
+        if (why == FailureReason::dropped) why = FailureReason::closed;
+        const auto index = static_cast<std::size_t>(why);
+        if (index < tally.size()) tally[index].fetch_add(1, kRelaxed);
+    }
 
     std::atomic<std::uint64_t> questions_{0};
     std::atomic<std::uint64_t> replies_{0};
     std::atomic<std::uint64_t> probes_{0};
     std::atomic<std::uint64_t> hedges_sent_{0};
     std::atomic<std::uint64_t> hedges_won_{0};
-    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Trouble::count)> failures_{};
-    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Trouble::count)>
-        probe_failures_{};
+    Tally failures_{};
+    Tally probe_failures_{};
     std::atomic<Duration::rep> error_wanted_from_{Duration::min().count()};
     mutable std::mutex mutex_;
     std::optional<LastError> last_error_;  // mutex_

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "peerzone/base/clock.hpp"
-#include "peerzone/upstream/bell.hpp"
 #include "peerzone/upstream/hedge_budget.hpp"
+#include "peerzone/upstream/wakeup.hpp"
 
 namespace peerzone::upstream {
 
@@ -94,8 +94,8 @@ public:
         return now != UpstreamState::healthy && now != UpstreamState::recovering;
     }
     /// Wakes control: an endpoint became suspect, or one has replied that nobody expected to.
-    void ring() const noexcept {
-        if (bell_ != nullptr) bell_->ring();
+    void wake() const noexcept {
+        if (wakeup_ != nullptr) wakeup_->wake();
     }
     /// Somebody asked for a name of this upstream. For 10 s from then on it is probed often when it
     /// is not healthy.
@@ -103,7 +103,7 @@ public:
         const Time before = wanted_at();
         if (now - before < kWantedStep) return;
         wanted_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-        if (now - before >= kWantedFor - kWantedStep && state() != UpstreamState::healthy) ring();
+        if (now - before >= kWantedFor - kWantedStep && state() != UpstreamState::healthy) wake();
     }
     bool is_wanted(Time now) const noexcept { return now - wanted_at() < kWantedFor; }
     /// True for one caller per 50 ms, and per 500 ms once it has been away for a minute: it may
@@ -121,8 +121,8 @@ public:
         state_.store(state, std::memory_order_relaxed);
     }
     /// Once, before any worker knows the object.
-    void connect(std::shared_ptr<Bell> bell) noexcept { bell_ = std::move(bell); }
-    bool is_connected() const noexcept { return bell_ != nullptr; }
+    void connect(std::shared_ptr<Wakeup> wakeup) noexcept { wakeup_ = std::move(wakeup); }
+    bool is_connected() const noexcept { return wakeup_ != nullptr; }
     void hold(bool held) noexcept { held_.store(held, std::memory_order_relaxed); }
 
 private:
@@ -132,7 +132,7 @@ private:
         return Time(Duration(wanted_at_.load(std::memory_order_relaxed)));
     }
 
-    std::shared_ptr<Bell> bell_;
+    std::shared_ptr<Wakeup> wakeup_;
     std::atomic<Duration::rep> wanted_at_{kLongAgo.time_since_epoch().count()};
     std::atomic<Duration::rep> nudge_from_{Duration::min().count()};
     std::atomic<UpstreamState> state_{UpstreamState::unknown};

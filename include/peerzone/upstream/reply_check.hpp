@@ -96,7 +96,7 @@ inline bool is_doubtful(const CheckedReply& checked) noexcept {
 std::string lame_text(const CheckedReply& checked);
 
 /// "aliases form a loop at a.example", "alias chain longer than 16 links at p.example"
-std::string chain_text(ChainFault fault, const dns::Name& at);
+std::string chain_text(ChainFault reason, const dns::Name& at);
 
 class ReplyIndex;  // where the records of a message stand (src/upstream/reply_index.hpp)
 

@@ -18,7 +18,6 @@
 namespace peerzone::upstream {
 
 enum class Kind : std::uint8_t { peer, local, forward };
-enum class Transport : std::uint8_t { automatic, udp, tcp, tls };
 enum class Order : std::uint8_t { fastest, listed };
 
 inline constexpr std::uint16_t kDnsPort = 53;
@@ -51,10 +50,9 @@ struct Options {
         zones;  ///< peers.<name>.zones, the cluster's zone, or the forward's suffix
     std::vector<IpPrefix> reverse;  ///< PTR questions for these go here too
     std::vector<EndpointSpec> endpoints;
-    Transport transport = Transport::automatic;  ///< auto: UDP, then TCP when cut or silent; udp:
-                                                 ///< TCP only for cut replies; tcp; tls: nothing
-                                                 ///< else, ever
-    TlsOptions tls;                              ///< transport tls only
+    std::optional<Protocol> transport;  ///< none: auto, UDP, then TCP when truncated or silent.
+                                        ///< udp: TCP only when truncated; tcp, tls: nothing else
+    TlsOptions tls;                     ///< transport tls only
     Order order = Order::fastest;  ///< listed: servers that are not equal; the next one only when
                                    ///< those before it fail (Upstream::places)
     bool hedge = true;      ///< a second endpoint is asked as well when the first takes longer than
@@ -82,7 +80,7 @@ struct Upstream {
     /// Otherwise empty: all are equal.
     std::vector<std::uint8_t> places;
     std::shared_ptr<UpstreamHealth> health = std::make_shared<UpstreamHealth>();
-    /// Transport tls: of each endpoint, at the same place. Otherwise empty.
+    /// With transport tls: of each endpoint, at the same place. Otherwise empty.
     std::vector<std::shared_ptr<TlsIdentity>> tls;
     /// Why there may be no endpoints yet: "dns.example.com:53: not resolved yet".
     std::string pending;

@@ -51,12 +51,12 @@ struct Draft;
 
 /// Names under a zone's origin that have another owner, such as a peer's zone below ours. An alias
 /// to one of them leads out of the zone.
-class Elsewhere {
+class NamesOwnedElsewhere {
 public:
     virtual bool owns(const dns::Name& name) const noexcept = 0;
 
 protected:
-    ~Elsewhere() = default;
+    ~NamesOwnedElsewhere() = default;
 };
 
 class Zone {
@@ -76,7 +76,7 @@ public:
     /// any number of threads at once.
     LookupResult lookup(const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
                         dns::BodyWriter& writer,
-                        const Elsewhere* elsewhere = nullptr) const noexcept;
+                        const NamesOwnedElsewhere* elsewhere = nullptr) const noexcept;
 
 private:
     friend class Builder;

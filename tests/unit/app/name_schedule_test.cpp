@@ -112,9 +112,9 @@ TEST_F(Schedule, NewsAboutServersLetsThoseAskAgainThatFailed) {
     schedule.want({kA, kB}, now);
     answer(kA, nothing(Kind::failed));
     answer(kB, found(Seconds(60)));
-    schedule.hurry(now);
+    schedule.retry_failed(now);
     EXPECT_EQ(schedule.take(now)->question, kA);
-    schedule.hurry(now);
+    schedule.retry_failed(now);
     EXPECT_FALSE(schedule.take(now)) << "kA is under way";
 }
 
@@ -122,17 +122,17 @@ TEST_F(Schedule, DoubtBringsATurnForwardButNotTooOften) {
     schedule.want({kA}, now);
     answer(kA, found(Seconds(300)));
     now += Seconds(4);
-    schedule.doubt(kA, now);
+    schedule.recheck(kA, now);
     EXPECT_EQ(wait(), Seconds(296));
     now += Seconds(1);
-    schedule.doubt(kA, now);
+    schedule.recheck(kA, now);
     answer(kA, found(Seconds(300)));
-    schedule.doubt(kA, now);
-    schedule.doubt(kB, now);
+    schedule.recheck(kA, now);
+    schedule.recheck(kB, now);
     EXPECT_EQ(wait(), Seconds(300));
     now += Seconds(300);
     ASSERT_TRUE(schedule.take(now));
-    schedule.doubt(kA, now);
+    schedule.recheck(kA, now);
     EXPECT_FALSE(schedule.take(now)) << "it is under way";
 }
 

@@ -86,7 +86,7 @@ TEST_F(OperationsTest, ReportsPeersAndEndpoints) {
     for (int i = 0; i < 3; ++i) upstream.endpoints[1]->note_loss(Clock::now());
     upstream::EndpointStats& stats = upstream.endpoints[1]->stats();
     stats.note_question();
-    stats.note_failure(upstream::Trouble::timeout);
+    stats.note_failure(upstream::FailureReason::timeout);
     stats.note_error("udp timeout 200ms", since);
     upstream.health->stats().note_stale_answer();
     upstream.health->stats().note_shed();

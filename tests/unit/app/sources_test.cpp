@@ -308,9 +308,9 @@ TEST_F(Following, DoubtAboutAServiceConcernsItsTargetsToo) {
     }
     now += Seconds(6);
     ASSERT_FALSE(sources.take(now));
-    sources.doubt(kSrv, now);
-    sources.doubt("resolv.conf:f", now);
-    sources.doubt("nobody", now);
+    sources.recheck(kSrv, now);
+    sources.recheck("resolv.conf:f", now);
+    sources.recheck("nobody", now);
     std::set<NameQuestion> asked;
     while (const auto due = sources.take(now)) asked.insert(due->question);
     EXPECT_THAT(asked, ElementsAre(NameQuestion{kService, LookupType::srv},

@@ -41,10 +41,10 @@ TEST_F(FailureTest, IsFoundWithItsTextUntilItExpires) {
 
 TEST_F(FailureTest, AProbeForTheAnswerTellsWhetherThereIsAFailure) {
     EXPECT_FALSE(find(question.key(Kind::answer)));
-    EXPECT_FALSE(hit.kin);
+    EXPECT_FALSE(hit.other_kinds_possible);
     fail();
     EXPECT_FALSE(find(question.key(Kind::answer)));
-    EXPECT_TRUE(hit.kin);
+    EXPECT_TRUE(hit.other_kinds_possible);
 }
 
 TEST_F(FailureTest, StoringAnAnswerForgetsIt) {

@@ -24,7 +24,7 @@ TEST_F(StaleTest, AnExpiredAnswerIsStillThereWithTheTtlOfStaleOnes) {
     now += 42s;
     EXPECT_FALSE(find(question.key()));
     EXPECT_TRUE(hit.expired);
-    EXPECT_TRUE(hit.kin);
+    EXPECT_TRUE(hit.other_kinds_possible);
     ASSERT_TRUE(find_last_known(question.key()));
     EXPECT_TRUE(hit.stale);
     EXPECT_EQ(hit.age, 42s);

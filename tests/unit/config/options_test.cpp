@@ -129,7 +129,7 @@ TEST(Options, LocalForward) {
     EXPECT_THAT(texts(local.endpoints),
                 ElementsAre("10.96.0.10:53", "file /etc/resolv.conf", "host kube-dns.test 5353"));
     EXPECT_THAT(texts(local.reverse), ElementsAre("10.1.0.0/16", "fd00:1::/64"));
-    EXPECT_EQ(local.transport, upstream::Transport::tcp);
+    EXPECT_EQ(local.transport, upstream::Protocol::tcp);
     EXPECT_EQ(local.deadline, 500ms);
     EXPECT_EQ(local.negative_ttl, 5s);
 }
@@ -162,7 +162,7 @@ TEST(Options, PeerDefaults) {
     const upstream::Options& peer = config.peers[0];
     EXPECT_EQ(peer.name, "westus");
     EXPECT_EQ(peer.kind, upstream::Kind::peer);
-    EXPECT_EQ(peer.transport, upstream::Transport::automatic);
+    EXPECT_EQ(peer.transport, std::nullopt);
     EXPECT_EQ(peer.deadline, 1800ms);
     EXPECT_EQ(peer.order, upstream::Order::fastest);
     EXPECT_TRUE(peer.hedge);
@@ -194,7 +194,7 @@ TEST(Options, PeersInTheFilesOrder) {
                 ElementsAre("10.2.0.10:53", "10.2.0.10:5353", "[fd00::1]:54", "[fd00::2]:53",
                             "host dns.example.com 53", "host dns.example.com 54",
                             "srv _dns._udp.westus.example.com"));
-    EXPECT_EQ(peer.transport, upstream::Transport::udp);
+    EXPECT_EQ(peer.transport, upstream::Protocol::udp);
     EXPECT_THAT(texts(peer.reverse), ElementsAre("10.2.0.0/16"));
     EXPECT_EQ(peer.deadline, 4500ms);
     EXPECT_EQ(peer.order, upstream::Order::listed);
@@ -216,11 +216,11 @@ TEST(Options, Forward) {
     EXPECT_EQ(config.forwards[0].kind, upstream::Kind::forward);
     EXPECT_TRUE(config.forwards[0].zones.at(0).is_root());
     EXPECT_THAT(texts(config.forwards[0].endpoints), ElementsAre("file conf/resolv.conf"));
-    EXPECT_EQ(config.forwards[0].transport, upstream::Transport::automatic);
+    EXPECT_EQ(config.forwards[0].transport, std::nullopt);
     EXPECT_EQ(config.forwards[0].deadline, 1800ms);
     EXPECT_EQ(config.forwards[1].name, "forward Example.com");
     EXPECT_THAT(texts(config.forwards[1].zones), ElementsAre("Example.com"));
-    EXPECT_EQ(config.forwards[1].transport, upstream::Transport::tcp);
+    EXPECT_EQ(config.forwards[1].transport, upstream::Protocol::tcp);
     EXPECT_EQ(config.forwards[1].deadline, 2s);
 }
 

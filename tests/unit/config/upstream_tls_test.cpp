@@ -52,7 +52,7 @@ TEST_F(UpstreamTls, IsReadWithPathsRelativeToTheFile) {
         "me.key}\n");
     ASSERT_TRUE(loaded.config) << problem_lines(loaded).front();
     const upstream::Options& peer = loaded.config->peers.at(0);
-    EXPECT_EQ(peer.transport, upstream::Transport::tls);
+    EXPECT_EQ(peer.transport, upstream::Protocol::tls);
     EXPECT_EQ(peer.tls.server_name, "DNS.westus.example");
     EXPECT_EQ(peer.tls.ca, folder.path("ca.crt"));
     EXPECT_EQ(peer.tls.certificate, folder.path("me.crt"));

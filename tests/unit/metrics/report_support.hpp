@@ -53,7 +53,7 @@ inline Report sample(const Counters& counters) {
     EndpointReport fresh;
     fresh.address = "[fd00:2::10]:53";
     fresh.source = "[fd00:2::10]:53";
-    fresh.state = "poor";
+    fresh.state = "unusable";
     fresh.probe = "SERVFAIL";
     fresh.transport = "tls";
     fresh.up = true;

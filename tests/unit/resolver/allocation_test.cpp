@@ -25,7 +25,7 @@ struct Allocations : ::testing::Test, test::Setup {
         request.client = IpAddress::parse("10.1.0.9").value();
     }
     // Allocations of a thousand rounds of the same question; every one must end the same way.
-    std::size_t cost(const Octets& message, Now wanted = Now::replied) {
+    std::size_t cost(const Octets& message, Disposition wanted = Disposition::replied) {
         std::array<std::uint8_t, dns::kUdpEdnsMax> out;
         std::size_t size = 0;
         int other = 0;
@@ -91,8 +91,8 @@ TEST_F(Allocations, NoneForWhatIsRefusedDroppedOrMissed) {
     EXPECT_EQ(cost("www.example.com", type::a), 0u);
     EXPECT_EQ(cost("corp.internal", type::axfr), 0u);
     EXPECT_EQ(cost("x", type::txt, {.klass = dns::klass::ch}), 0u);
-    EXPECT_EQ(cost(Octets{1, 2, 3}, Now::dropped), 0u);
-    EXPECT_EQ(cost(question("new.westus", type::a), Now::later), 0u);
+    EXPECT_EQ(cost(Octets{1, 2, 3}, Disposition::dropped), 0u);
+    EXPECT_EQ(cost(question("new.westus", type::a), Disposition::deferred), 0u);
     request.client = IpAddress::parse("192.0.2.1").value();
     EXPECT_EQ(cost("db.corp.internal", type::a), 0u);
 }

@@ -20,7 +20,7 @@ struct Cached : ::testing::Test, test::Setup {
     }
     bool is_known(const std::string& qname, unsigned qtype, const Asking& how = {}) {
         ask(qname, qtype, how);
-        return outcome == Now::replied;
+        return outcome == Disposition::replied;
     }
 };
 
@@ -133,7 +133,7 @@ TEST_F(Cached, MoreThanTheBufferHoldsIsCutAtARecord) {
     EXPECT_GT(reply.raw.size(), dns::kUdpEdnsMax - 32);
 }
 
-// What answer_later does when it need not wait.
+// What admit does when it need not wait.
 TEST_F(Cached, AnUpstreamWithoutEndpointsFailsAtOnceAndIsNotRemembered) {
     EXPECT_FALSE(is_known("db.westus", type::a));
     const Reply reply = ask_later();

@@ -109,30 +109,32 @@ TEST_F(Guard, WhenAllNeighboursAreBusyANewOneIsNotCounted) {
 }
 
 TEST(GreedLooksTest, WhoCouldNotGainUsesUpNone) {
-    GreedLooks looks;
+    HeaviestClientScan heaviest_scan;
     const Time now = Time{} + 1000h;
     const auto take = [&](std::uint16_t upstream, std::size_t own, Time at) {
-        return looks.take(looks.last(upstream, GreedLooks::Of::flights), own, at);
+        return heaviest_scan.take(heaviest_scan.last(upstream, HeaviestClientScan::Of::in_flight),
+                                  own, at);
     };
     ASSERT_TRUE(take(0, 50, now)) << "nothing is known yet";
-    looks.last(0, GreedLooks::Of::flights) = {.most = 50, .at = now};
+    heaviest_scan.last(0, HeaviestClientScan::Of::in_flight) = {.most = 50, .at = now};
     ASSERT_TRUE(take(7, 50, now)) << "of another upstream neither";
-    looks.last(7, GreedLooks::Of::flights) = {.most = 10, .at = now};
+    heaviest_scan.last(7, HeaviestClientScan::Of::in_flight) = {.most = 10, .at = now};
     for (int i = 0; i < 1000; ++i) {
         EXPECT_FALSE(take(0, 49, now));
         EXPECT_FALSE(take(7, 9, now)) << "each upstream has its own";
     }
     EXPECT_TRUE(take(0, 48, now)) << "one with less";
     EXPECT_TRUE(take(0, 49, now + 10ms)) << "things change";
-    EXPECT_TRUE(looks.take(looks.last(0, GreedLooks::Of::waiters), 50, now + 10ms));
+    EXPECT_TRUE(
+        heaviest_scan.take(heaviest_scan.last(0, HeaviestClientScan::Of::waiters), 50, now + 10ms));
 }
 
 TEST(GreedLooksTest, AFewInARowAndOneInAMillisecond) {
-    GreedLooks looks;
+    HeaviestClientScan heaviest_scan;
     Time now = Time{} + 1000h;
     const auto taken = [&] {
         int count = 0;
-        while (looks.take({}, 0, now)) ++count;
+        while (heaviest_scan.take({}, 0, now)) ++count;
         return count;
     };
     EXPECT_EQ(taken(), 17);

@@ -69,7 +69,7 @@ TEST_F(OtherFlags, AreLookedAtInAPartitionOnly) {
     know("db.westus", type::a, {"10.2.0.1"}, {.lifetime = Seconds(5)});
     now += Seconds(20);
     ask("db.westus", type::a, asking(true, false));
-    EXPECT_EQ(outcome, Now::later);
+    EXPECT_EQ(outcome, Disposition::deferred);
 }
 
 TEST_F(OtherFlags, AnAnswerThatIsStillFreshKeepsItsTtl) {

@@ -41,7 +41,7 @@ struct Loops : ::testing::Test, test::Setup {
     /// Asks, and waits if that is due.
     Reply ask_all(const Octets& message) {
         const Reply reply = ask(message);
-        return outcome == Now::later ? ask_later() : reply;
+        return outcome == Disposition::deferred ? ask_later() : reply;
     }
 };
 

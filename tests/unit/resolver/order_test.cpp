@@ -1,4 +1,4 @@
-// The order of things: who is refused before what, and with which words.
+// The order of things: who is refused before what, and with which ede_text.
 #include "support/resolver_fixture.hpp"
 
 namespace peerzone::resolver {
@@ -35,9 +35,9 @@ TEST_F(Order, ResponsesAndFragmentsAreDropped) {
     Octets response = question("db.corp.internal", type::a);
     response[2] |= 0x80;
     ask(response);
-    EXPECT_EQ(outcome, Now::dropped);
+    EXPECT_EQ(outcome, Disposition::dropped);
     ask(Octets{});
-    EXPECT_EQ(outcome, Now::dropped);
+    EXPECT_EQ(outcome, Disposition::dropped);
     EXPECT_EQ(counters.value(Count::dropped_malformed), 2u);
 }
 
@@ -86,7 +86,7 @@ TEST_F(Order, NobodyIsServedBeforeTheFirstSnapshot) {
     std::size_t size = 0;
     request.client = IpAddress::v4(0x7f000001);
     EXPECT_EQ(fresh.answer_now(question("db.corp.internal", type::a), now, request, out, size),
-              Now::replied);
+              Disposition::replied);
     EXPECT_EQ(out[3] & 15, 5);
 }
 
@@ -162,7 +162,7 @@ TEST_F(Order, AnAliasToANameWithALongerRouteLeavesTheZone) {
               (Lines{"ext.svc.cluster.local CNAME db.west.svc.cluster.local.",
                      "db.west.svc.cluster.local A 10.2.0.1"}));
     ask("far.svc.cluster.local", type::a);
-    EXPECT_EQ(outcome, Now::later) << "a peer below our zone is asked";
+    EXPECT_EQ(outcome, Disposition::deferred) << "a peer below our zone is asked";
 }
 
 TEST_F(Order, ALoopAcrossOurZonesIsServfail) {
@@ -181,14 +181,14 @@ TEST_F(Order, AnAliasThatLeadsNowhereIsTheAnswer) {
 
 TEST_F(Order, AnAliasThatLeadsToAnUpstreamMustWait) {
     ask("to-west.corp.internal", type::a);
-    EXPECT_EQ(outcome, Now::later);
+    EXPECT_EQ(outcome, Disposition::deferred);
     const Reply reply = ask("to-west.corp.internal", type::a, {.recursion = false});
     EXPECT_EQ(reply.answers(), Lines{"to-west.corp.internal CNAME db.westus."});
 }
 
 TEST_F(Order, AMissMustWaitUnlessRdIsOff) {
     ask("db.westus", type::a);
-    EXPECT_EQ(outcome, Now::later);
+    EXPECT_EQ(outcome, Disposition::deferred);
     const Reply reply = ask("db.westus", type::a, {.recursion = false});
     EXPECT_EQ(reply.rcode(), 5u);
     EXPECT_EQ(reply.ede(), 20);
@@ -215,7 +215,7 @@ TEST_F(Order, AReplyMayBeWrittenOverItsQuestion) {
         std::size_t size = 0;
         EXPECT_EQ(
             resolver.answer_now(Bytes(buffer).first(message.size()), now, request, buffer, size),
-            Now::replied);
+            Disposition::replied);
         buffer.resize(size);
         EXPECT_EQ(buffer, apart.raw) << qname;
     }

@@ -51,7 +51,7 @@ TEST_F(StaleAnswers, AKnownNameOfAnUpstreamThatIsAwayIsAnsweredAtOnce) {
     know("db.westus", type::a, {"10.2.0.1", "10.2.0.2"}, {.lifetime = Seconds(5)});
     now += Seconds(42);
     ask("db.westus", type::a);
-    EXPECT_EQ(outcome, Now::later) << "while it is there, it is asked";
+    EXPECT_EQ(outcome, Disposition::deferred) << "while it is there, it is asked";
     partition();
     const Reply reply = ask("DB.westus", type::a);
     EXPECT_EQ(reply.rcode(), 0u);
@@ -116,10 +116,10 @@ TEST_F(StaleAnswers, AnUnknownNameFailsAtOnceAndIsNotRemembered) {
     EXPECT_EQ(counters.value(Count::failed_partitioned), 1u);
     EXPECT_EQ(ask("new.westus", type::a, {.recursion = false}).rcode(), 5u);
     ask("new.north", type::a);
-    EXPECT_EQ(outcome, Now::later) << "another peer is as it was";
+    EXPECT_EQ(outcome, Disposition::deferred) << "another peer is as it was";
     health().enter(UpstreamState::recovering, now, kTenOClock);
     ask("new.westus", type::a);
-    EXPECT_EQ(outcome, Now::later) << "who is back is asked";
+    EXPECT_EQ(outcome, Disposition::deferred) << "who is back is asked";
 }
 
 TEST_F(StaleAnswers, WhoIsHeldByAnOperatorSaysSo) {
@@ -132,7 +132,7 @@ TEST_F(StaleAnswers, WhoIsHeldByAnOperatorSaysSo) {
     EXPECT_EQ(ask("new.westus", type::a).ede(), 22);
     health().hold(false);
     ask("db.westus", type::a);
-    EXPECT_EQ(outcome, Now::later);
+    EXPECT_EQ(outcome, Disposition::deferred);
 }
 
 TEST_F(StaleAnswers, NegativeOnesComeBackToo) {
@@ -156,7 +156,7 @@ TEST_F(StaleAnswers, AnNxdomainOfAnotherTypeHidesNone) {
     know_nxdomain("db.westus");
     EXPECT_EQ(ask("db.westus", type::txt).rcode(), 3u);
     ask("db.westus", type::a);
-    EXPECT_EQ(outcome, Now::later) << "fresh or not, it says nothing of the address";
+    EXPECT_EQ(outcome, Disposition::deferred) << "fresh or not, it says nothing of the address";
     now += Seconds(10);
     partition();
     EXPECT_EQ(ask("db.westus", type::a).answers(), Lines{"db.westus A 10.2.0.1"});
@@ -224,7 +224,7 @@ TEST_F(StaleAnswers, AnAliasOfAnUpstreamThatIsAwayLeadsOn) {
     // Nothing of it is kept as if it were fresh.
     health().enter(UpstreamState::healthy, now, kTenOClock);
     ask("far.westus", type::a);
-    EXPECT_EQ(outcome, Now::later);
+    EXPECT_EQ(outcome, Disposition::deferred);
 }
 
 TEST_F(StaleAnswers, AFailureThatIsRememberedComesBehindWhatWasKnown) {
@@ -249,7 +249,7 @@ TEST_F(StaleAnswers, AFailureFromBeforeTheReturnIsForgotten) {
     now += Millis(100);
     health().enter(UpstreamState::recovering, now, kTenOClock);
     ask("db.westus", type::a);
-    EXPECT_EQ(outcome, Now::later);
+    EXPECT_EQ(outcome, Disposition::deferred);
     now += Millis(1900);
     know_failure("db.westus", type::a, "peer=westus down again");
     EXPECT_EQ(ask("db.westus", type::a).ede(), 13) << "what came since counts";
@@ -259,7 +259,7 @@ TEST_F(StaleAnswers, AFailedExchangeEndsInWhatWasKnown) {
     know("db.westus", type::a, {"10.2.0.1"}, {.lifetime = Seconds(5)});
     now += Seconds(10);
     ask("db.westus", type::a);
-    ASSERT_EQ(outcome, Now::later);
+    ASSERT_EQ(outcome, Disposition::deferred);
     const Reply reply = ask_later();  // there are no endpoints: it fails at once
     EXPECT_EQ(reply.answers(), Lines{"db.westus A 10.2.0.1"});
     EXPECT_EQ(reply.ede(), 3);
@@ -283,8 +283,7 @@ TEST_F(StaleAnswers, AnUpstreamThatIsBackIsAskedForEverythingAfterASecond) {
     test::Delivered sink;
     const auto wait = [&](const std::string& qname) {
         ask(qname, type::a);
-        resolver.answer_later(request, {.sink = &sink, .session = 1, .client = {}, .local = {}},
-                              now);
+        resolver.admit(request, {.sink = &sink, .session = 1, .client = {}, .local = {}}, now);
     };
     for (std::size_t i = 0; i < kAtOnce; ++i) wait("n" + std::to_string(i) + ".westus");
     ASSERT_EQ(resolver.in_flight(), kAtOnce);

@@ -46,13 +46,13 @@ struct PlanTest : testing::Test {
     /// or now. True when that made it suspect.
     bool time_out() {
         now += step.timeout;
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
         return now - step.asked_at >= at(step.endpoint).silent_after() &&
                plan->on_silence(step, now);
     }
-    void fault(Fault what) {
+    void fault(FailureReason what) {
         now += Millis(1);
-        plan->on_fault(step, what, now);
+        plan->on_failure(step, what, now);
     }
     bool reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror, const std::string& text = "",
                std::uint16_t code = 0) {
@@ -73,7 +73,7 @@ struct PlanTest : testing::Test {
         std::string script;
         for (int i = 0; i < 100 && !next().give_up; ++i) {
             if (!script.empty()) script += " ";
-            script += std::to_string(step.endpoint) + (step.wire == Wire::udp ? "u" : "t");
+            script += std::to_string(step.endpoint) + (step.protocol == Protocol::udp ? "u" : "t");
             time_out();
         }
         return script;
@@ -85,7 +85,7 @@ TEST_F(PlanTest, AsksOverUdpWithEdnsAndMixedCaseFirst) {
     next();
     EXPECT_FALSE(step.give_up);
     EXPECT_EQ(step.endpoint, 0u);
-    EXPECT_EQ(step.wire, Wire::udp);
+    EXPECT_EQ(step.protocol, Protocol::udp);
     EXPECT_TRUE(step.edns);
     EXPECT_TRUE(step.mix_case);
     EXPECT_EQ(step.timeout, Millis(200));
@@ -151,7 +151,7 @@ TEST_F(PlanTest, ATimeoutMovesOnToTheNextEndpoint) {
 }
 
 TEST_F(PlanTest, RepeatedTriesDoubleTheTimeoutUpTo400) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     upstream.options.deadline = Millis(4000);
     endpoints({0, 0});
     std::map<std::size_t, std::vector<Duration>> waits;
@@ -169,7 +169,7 @@ TEST_F(PlanTest, RepeatedTriesDoubleTheTimeoutUpTo400) {
 }
 
 TEST_F(PlanTest, AfterThreeTimeOutsTheRepliesAreWaitedForUntilTheDeadline) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     endpoints({2});
     const Time start = now;
     EXPECT_EQ(next().timeout, Millis(40));
@@ -203,7 +203,7 @@ TEST_F(PlanTest, ATimeOutIsNoLossBeforeTheEndpointIsSilent) {
     for (int question = 0; question < 5; ++question) {
         begin();
         next();
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
     }
     EXPECT_FALSE(at(0).is_suspect());
     EXPECT_EQ(at(0).silent_after(), Millis(600));
@@ -248,19 +248,20 @@ TEST_F(PlanTest, NorIsOneThatBecomesSuspectMeanwhile) {
 }
 
 TEST_F(PlanTest, RefusedPortsOverUdpAreCountedByTheEndpointAlone) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     endpoints({10});
     for (int question = 0; question < 5; ++question) {
         begin();
         next();
-        fault(Fault::refused);
+        fault(FailureReason::refused);
         EXPECT_TRUE(next().give_up);
     }
     EXPECT_FALSE(at(0).is_suspect());
 }
 
 TEST_F(PlanTest, NeverGoesPastTheDeadline) {
-    for (const Transport transport : {Transport::automatic, Transport::udp, Transport::tcp}) {
+    for (const auto transport : std::initializer_list<std::optional<Protocol>>{
+             std::nullopt, Protocol::udp, Protocol::tcp}) {
         upstream.options.transport = transport;
         upstream.options.deadline = Millis(1000);
         upstream.endpoints.clear();
@@ -300,7 +301,7 @@ TEST_F(PlanTest, TellsWhenAnEndpointBecomesSuspect) {
     at(0).note_loss(now);
     at(0).note_loss(now);
     while (next().endpoint != 0) time_out();
-    plan->on_fault(step, Fault::timeout, now);
+    plan->on_failure(step, FailureReason::timeout, now);
     EXPECT_TRUE(plan->on_silence(step, now));
     EXPECT_TRUE(at(0).is_suspect());
 }
@@ -336,7 +337,7 @@ TEST_F(PlanTest, OneCopyGoesToASuspectEndpointThatIsDue) {
     now += Millis(250);
     begin();
     EXPECT_EQ(next().copy_to, 1u);
-    EXPECT_EQ(step.copy_wire, Wire::udp);
+    EXPECT_EQ(step.copy_wire, Protocol::udp);
     EXPECT_NE(step.endpoint, 1u);
     time_out();
     EXPECT_EQ(next().copy_to, Step::kNone) << "one per question";
@@ -345,7 +346,8 @@ TEST_F(PlanTest, OneCopyGoesToASuspectEndpointThatIsDue) {
 }
 
 TEST_F(PlanTest, ACutReplyIsAskedAgainOverTcpAtOnce) {
-    for (const Transport transport : {Transport::automatic, Transport::udp}) {
+    for (const auto transport :
+         std::initializer_list<std::optional<Protocol>>{std::nullopt, Protocol::udp}) {
         upstream.options.transport = transport;
         upstream.endpoints.clear();
         endpoints({10, 10});
@@ -353,7 +355,7 @@ TEST_F(PlanTest, ACutReplyIsAskedAgainOverTcpAtOnce) {
         const std::size_t first = next(1).endpoint;
         EXPECT_FALSE(reply(ReplyKind::truncated));
         EXPECT_EQ(next(0).endpoint, first);
-        EXPECT_EQ(step.wire, Wire::tcp);
+        EXPECT_EQ(step.protocol, Protocol::tcp);
         EXPECT_FALSE(step.mix_case);
         EXPECT_GE(step.timeout, Millis(400));
         EXPECT_TRUE(reply(ReplyKind::data));
@@ -366,9 +368,10 @@ TEST_F(PlanTest, WhenTcpCannotBeHadForACutReplyTheTextSaysSo) {
     next();
     reply(ReplyKind::truncated);
     next();
-    fault(Fault::refused);
+    fault(FailureReason::refused);
     EXPECT_FALSE(at(0).stream_works(now));
-    EXPECT_EQ(failure(), "23 peer=westus 10.2.0.10:53 reply cut (TC), tcp connection refused");
+    EXPECT_EQ(failure(),
+              "23 peer=westus 10.2.0.10:53 reply truncated (TC), tcp connection refused");
 }
 
 TEST_F(PlanTest, ACutReplyWithoutTcpFallsBackToAnotherEndpoint) {
@@ -376,9 +379,9 @@ TEST_F(PlanTest, ACutReplyWithoutTcpFallsBackToAnotherEndpoint) {
     next();
     reply(ReplyKind::truncated);
     next();
-    fault(Fault::closed);
+    fault(FailureReason::closed);
     EXPECT_EQ(next().endpoint, 1u);
-    EXPECT_EQ(step.wire, Wire::udp);
+    EXPECT_EQ(step.protocol, Protocol::udp);
     EXPECT_TRUE(reply(ReplyKind::data));
 }
 
@@ -387,10 +390,11 @@ TEST_F(PlanTest, ATimeoutElsewhereDoesNotChangeWhatIsToldOfTheCutReply) {
     next();
     reply(ReplyKind::truncated);
     next();
-    fault(Fault::refused);
-    while (!next().give_up) fault(step.wire == Wire::tcp ? Fault::refused : Fault::timeout);
+    fault(FailureReason::refused);
+    while (!next().give_up)
+        fault(step.protocol == Protocol::tcp ? FailureReason::refused : FailureReason::timeout);
     EXPECT_EQ(plan->failure(now).text,
-              "peer=westus 10.2.0.10:53 reply cut (TC), tcp connection refused");
+              "peer=westus 10.2.0.10:53 reply truncated (TC), tcp connection refused");
 }
 
 TEST_F(PlanTest, ARefusedStreamIsRememberedForTheNextQuestion) {
@@ -399,20 +403,20 @@ TEST_F(PlanTest, ARefusedStreamIsRememberedForTheNextQuestion) {
     next();
     reply(ReplyKind::truncated);
     EXPECT_EQ(next().endpoint, 1u) << "another endpoint is the better bet";
-    fault(Fault::refused);
+    fault(FailureReason::refused);
     // With nobody else left, TCP is tried all the same.
     bool tried = false;
     while (!next().give_up) {
-        tried = tried || (step.endpoint == 0 && step.wire == Wire::tcp);
-        fault(Fault::refused);
+        tried = tried || (step.endpoint == 0 && step.protocol == Protocol::tcp);
+        fault(FailureReason::refused);
     }
     EXPECT_TRUE(tried);
 }
 
 TEST_F(PlanTest, ACutReplyOnAStreamIsInvalid) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     endpoints({10});
-    EXPECT_EQ(next().wire, Wire::tcp);
+    EXPECT_EQ(next().protocol, Protocol::tcp);
     reply(ReplyKind::truncated);
     EXPECT_EQ(failure(), "24 peer=westus 10.2.0.10:53 tcp invalid reply");
 }
@@ -423,7 +427,7 @@ TEST_F(PlanTest, AsksAgainWithoutEdnsAndRemembersWhenThatHelps) {
     reply(ReplyKind::no_edns, dns::Rcode::formerr);
     EXPECT_TRUE(at(first).edns_works(now)) << "not yet known to be EDNS's fault";
     EXPECT_EQ(next(0).endpoint, first);
-    EXPECT_EQ(step.wire, Wire::udp);
+    EXPECT_EQ(step.protocol, Protocol::udp);
     EXPECT_FALSE(step.edns);
     EXPECT_TRUE(reply(ReplyKind::data));
     EXPECT_FALSE(at(first).edns_works(now));
@@ -447,7 +451,7 @@ TEST_F(PlanTest, ChangedCaseIsAskedAgainOverTcpAtOnce) {
     const std::size_t first = next(1).endpoint;
     plan->on_case_differs(step, now);
     EXPECT_EQ(next(0).endpoint, first);
-    EXPECT_EQ(step.wire, Wire::tcp);
+    EXPECT_EQ(step.protocol, Protocol::tcp);
     EXPECT_TRUE(reply(ReplyKind::data));
     EXPECT_TRUE(at(first).datagrams_work(now));
 }
@@ -457,8 +461,8 @@ TEST_F(PlanTest, ChangedCaseWithoutTcpIsAskedInPlainCase) {
     next();
     plan->on_case_differs(step, now);
     next();
-    fault(Fault::refused);
-    EXPECT_EQ(next().wire, Wire::udp);
+    fault(FailureReason::refused);
+    EXPECT_EQ(next().protocol, Protocol::udp);
     EXPECT_FALSE(step.mix_case);
     EXPECT_TRUE(reply(ReplyKind::data));
 }
@@ -472,15 +476,15 @@ TEST_F(PlanTest, ThreeChangedCasesSwitchMixingOff) {
     }
     begin();
     EXPECT_FALSE(next().mix_case);
-    EXPECT_EQ(step.wire, Wire::udp);
+    EXPECT_EQ(step.protocol, Protocol::udp);
 }
 
 TEST_F(PlanTest, TransportUdpAsksChangedCaseOverUdp) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     endpoints({10});
     next();
     plan->on_case_differs(step, now);
-    EXPECT_EQ(next().wire, Wire::udp);
+    EXPECT_EQ(next().protocol, Protocol::udp);
     EXPECT_FALSE(step.mix_case);
 }
 
@@ -532,7 +536,7 @@ TEST_F(PlanTest, AServersWordSaysMoreThanASilence) {
 }
 
 TEST_F(PlanTest, ADeadPeerIsSaidToBeDead) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     endpoints({0, 0, 0});
     silence();
     const std::string text = failure();
@@ -541,12 +545,12 @@ TEST_F(PlanTest, ADeadPeerIsSaidToBeDead) {
 }
 
 TEST_F(PlanTest, RefusedPortsAreNotAskedAgain) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     endpoints({10, 100});
     next();
-    fault(Fault::refused);
+    fault(FailureReason::refused);
     EXPECT_EQ(next().endpoint, 1u);
-    fault(Fault::refused);
+    fault(FailureReason::refused);
     EXPECT_EQ(
         failure(),
         "22 peer=westus no endpoint answered (0/2), last 10.2.0.11:53 udp connection refused");
@@ -557,7 +561,7 @@ TEST_F(PlanTest, WithEndpointsNotYetTriedTheLastFaultIsTold) {
     endpoints({0, 0});
     next();
     now += Millis(200);
-    plan->on_fault(step, Fault::timeout, now);
+    plan->on_failure(step, FailureReason::timeout, now);
     const std::string text = failure();
     EXPECT_TRUE(text == "23 peer=westus 10.2.0.10:53 udp timeout 200ms" ||
                 text == "23 peer=westus 10.2.0.11:53 udp timeout 200ms")
@@ -568,7 +572,7 @@ TEST_F(PlanTest, OurOwnLimitIsNotTheEndpointsFault) {
     endpoints({10});
     for (int i = 0; i < 5; ++i) {
         begin();
-        while (!next().give_up) fault(Fault::busy);
+        while (!next().give_up) fault(FailureReason::busy);
     }
     EXPECT_FALSE(at(0).is_suspect());
     EXPECT_TRUE(plan->failure(now).ours);
@@ -577,15 +581,15 @@ TEST_F(PlanTest, OurOwnLimitIsNotTheEndpointsFault) {
 
 TEST_F(PlanTest, AutoTriesTcpWhenUdpIsSilentAndLearnsWhenItAnswers) {
     endpoints({0});
-    EXPECT_EQ(next().wire, Wire::udp);
+    EXPECT_EQ(next().protocol, Protocol::udp);
     time_out();
-    EXPECT_EQ(next().wire, Wire::udp);
+    EXPECT_EQ(next().protocol, Protocol::udp);
     time_out();
-    EXPECT_EQ(next().wire, Wire::tcp);
+    EXPECT_EQ(next().protocol, Protocol::tcp);
     EXPECT_TRUE(reply(ReplyKind::data));
     EXPECT_FALSE(at(0).datagrams_work(now));
     begin();
-    EXPECT_EQ(next().wire, Wire::tcp);
+    EXPECT_EQ(next().protocol, Protocol::tcp);
 }
 
 TEST_F(PlanTest, AutoTriesTcpWithinTheDeadlineHoweverManyEndpointsAreSilent) {
@@ -603,14 +607,14 @@ TEST_F(PlanTest, AutoLeavesTcpAloneWhereItWasRefused) {
 TEST_F(PlanTest, LearnedTcpFallsBackToUdpWhenItIsRefused) {
     endpoints({0});
     at(0).note_no_datagrams(now);
-    EXPECT_EQ(next().wire, Wire::tcp);
-    fault(Fault::refused);
-    EXPECT_EQ(next().wire, Wire::udp);
+    EXPECT_EQ(next().protocol, Protocol::tcp);
+    fault(FailureReason::refused);
+    EXPECT_EQ(next().protocol, Protocol::udp);
     EXPECT_TRUE(reply(ReplyKind::data));
 }
 
 TEST_F(PlanTest, TransportTcpNeverUsesUdp) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     upstream.options.deadline = Millis(4500);
     endpoints({0, 0});
     const std::string script = silence();
@@ -619,7 +623,7 @@ TEST_F(PlanTest, TransportTcpNeverUsesUdp) {
 }
 
 TEST_F(PlanTest, TransportUdpNeverUsesTcpForSilence) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     endpoints({0, 0});
     EXPECT_EQ(silence().find('t'), std::string::npos);
 }
@@ -629,9 +633,9 @@ TEST_F(PlanTest, PoorEndpointsAreAskedAfterGoodOnesAndBeforeSuspectOnes) {
     make_suspect(0);
     at(1).note_probe(ProbeResult::servfail);
     EXPECT_EQ(next().endpoint, 2u);
-    fault(Fault::refused);
+    fault(FailureReason::refused);
     EXPECT_EQ(next().endpoint, 1u);
-    fault(Fault::refused);
+    fault(FailureReason::refused);
     EXPECT_EQ(next().endpoint, 0u);
 }
 
@@ -641,26 +645,27 @@ TEST_F(PlanTest, EverySequenceOfEventsEnds) {
     const auto happen = [this](int event) {
         switch (event) {
             case 0: time_out(); break;
-            case 1: fault(Fault::refused); break;
-            case 2: fault(Fault::unreachable); break;
-            case 3: fault(Fault::closed); break;
-            case 4: fault(Fault::busy); break;
+            case 1: fault(FailureReason::refused); break;
+            case 2: fault(FailureReason::unreachable); break;
+            case 3: fault(FailureReason::closed); break;
+            case 4: fault(FailureReason::busy); break;
             case 5: reply(ReplyKind::truncated); break;
             case 6: reply(ReplyKind::no_edns, dns::Rcode::formerr); break;
             case 7: reply(ReplyKind::failure, dns::Rcode::servfail); break;
             default: plan->on_case_differs(step, now); break;
         }
     };
-    for (const Transport transport : {Transport::automatic, Transport::udp, Transport::tcp}) {
+    for (const auto transport : std::initializer_list<std::optional<Protocol>>{
+             std::nullopt, Protocol::udp, Protocol::tcp}) {
         for (int script = 0; script < kEvents * kEvents * kEvents * kEvents; ++script) {
             upstream.endpoints.clear();
             endpoints({10, 0});
             upstream.options.transport = transport;
             begin();
-            std::map<std::pair<std::size_t, Wire>, int> asked;
+            std::map<std::pair<std::size_t, Protocol>, int> asked;
             int digits = script, steps = 0;
             while (!next(static_cast<std::uint32_t>(script)).give_up) {
-                ++asked[{step.endpoint, step.wire}];
+                ++asked[{step.endpoint, step.protocol}];
                 ASSERT_GT(step.timeout, Duration::zero());
                 ASSERT_LT(++steps, 20);
                 happen(digits % kEvents);

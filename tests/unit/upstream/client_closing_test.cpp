@@ -14,7 +14,7 @@ constexpr auto kTcp = FakeServer::Tcp::accept;
 struct ClosingTest : ClientTest {
     std::vector<Answer> answers;
 
-    ClosingTest() { upstream.options.transport = Transport::tcp; }
+    ClosingTest() { upstream.options.transport = Protocol::tcp; }
 
     /// Closes with the reply to the `last`th question of each connection.
     static FakeServer::Handler closing_after(int last, bool reset = false) {
@@ -102,7 +102,7 @@ TEST_F(ClosingTest, AResetAfterRepliesIsNoFailureEither) {
 }
 
 TEST_F(ClosingTest, CutRepliesAreFetchedFromSuchServers) {
-    upstream.options.transport = Transport::automatic;
+    upstream.options.transport = std::nullopt;
     serve(
         [](const Received& q) -> Reaction {
             if (!q.tcp) return {.messages = {q.cut()}};

@@ -89,8 +89,8 @@ TEST_F(ClientHedgeTest, WhoIsBeatenAndNeverRepliesLosesOne) {
     two(Millis(-1), Millis(5));
     ASSERT_TRUE(ask().asked.ok);
     Endpoint& silent_one = endpoint(first());
-    EXPECT_TRUE(
-        run_until([&] { return silent_one.stats().failures(Trouble::timeout) == 1; }, Seconds(2)));
+    EXPECT_TRUE(run_until([&] { return silent_one.stats().failures(FailureReason::timeout) == 1; },
+                          Seconds(2)));
     EXPECT_FALSE(silent_one.is_suspect());
 }
 
@@ -122,7 +122,7 @@ TEST_F(ClientHedgeTest, EndsInTheMiddle) {
 }
 
 TEST_F(ClientHedgeTest, OverTcpToo) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     int asked = 0;
     for (std::size_t i = 0; i < 2; ++i) {
         serve([&asked](

@@ -1,4 +1,4 @@
-// The hop mark on the wire, and servers that do not like it.
+// The hop mark on the protocol, and servers that do not like it.
 #include <algorithm>
 
 #include "client_fixture.hpp"
@@ -50,7 +50,7 @@ TEST_F(ClientHopMarkTest, ToTheClustersOwnDns) {
 }
 
 TEST_F(ClientHopMarkTest, OverTcpToo) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     const FakeServer& server = serve(answering, FakeServer::Tcp::accept);
     ASSERT_TRUE(ask(marked()).asked.ok);
     EXPECT_TRUE(has_mark(server.tcp.at(0)));

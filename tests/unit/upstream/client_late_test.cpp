@@ -37,7 +37,7 @@ private:
 };
 
 TEST_F(ClientLateTest, AReplyAfterTheTimeOutIsTheAnswer) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     slow(Millis(500));
     const Answer answer = ask_new();
     ASSERT_TRUE(answer.asked.ok) << answer.asked.error_text;
@@ -73,7 +73,7 @@ TEST_F(ClientLateTest, UpToTheDeadline) {
 
 TEST_F(ClientLateTest, AReplyThatCouldNotComeInTimeFailsAtTheDeadlineAndNotBefore) {
     upstream.options.deadline = Millis(500);
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     slow(Millis(700));
     const Answer answer = ask_new();
     EXPECT_FALSE(answer.asked.ok);
@@ -83,7 +83,7 @@ TEST_F(ClientLateTest, AReplyThatCouldNotComeInTimeFailsAtTheDeadlineAndNotBefor
 }
 
 TEST_F(ClientLateTest, ALateReplyEndsSuspicionAndRings) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     slow(Millis(400));
     for (int i = 0; i < 2; ++i) endpoint().note_loss(Clock::now());
     Answer answer;
@@ -95,7 +95,7 @@ TEST_F(ClientLateTest, ALateReplyEndsSuspicionAndRings) {
 }
 
 TEST_F(ClientLateTest, AFailureThatComesLateIsToldThen) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     FakeServer* server = nullptr;
     server = &serve([&](const Received& q) -> Reaction {
         if (q.number == 1) {
@@ -111,7 +111,7 @@ TEST_F(ClientLateTest, AFailureThatComesLateIsToldThen) {
 }
 
 TEST_F(ClientLateTest, ASilentPortIsNotAskedFromAgain) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     std::uint16_t dead_port = 0;  // this flow leads to a server that is gone
     FakeServer& server = serve([&](const Received& q) -> Reaction {
         if (dead_port == 0) dead_port = q.port;
@@ -126,7 +126,7 @@ TEST_F(ClientLateTest, ASilentPortIsNotAskedFromAgain) {
 }
 
 TEST_F(ClientLateTest, AtMostThreeAttemptsListen) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     for (int i = 0; i < 4; ++i) serve(silent);
     Answer answer;
     start(answer, question());
@@ -147,7 +147,7 @@ TEST_F(ClientLateTest, AtMostThreeAttemptsListen) {
 }
 
 TEST_F(ClientLateTest, ShuttingDownEndsTheWaitForALateReply) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     upstream.options.deadline = Millis(4500);
     FakeServer& server = serve(silent);
     Answer answer;

@@ -37,11 +37,11 @@ TEST_F(StreamTest, ACutReplyIsFetchedOverTcp) {
 TEST_F(StreamTest, ACutReplyWithoutTcpSaysSo) {
     serve([](const Received& q) -> Reaction { return {.messages = {q.cut()}}; });
     EXPECT_EQ(failure(ask()),
-              "23 peer=westus " + place() + " reply cut (TC), tcp connection refused");
+              "23 peer=westus " + place() + " reply truncated (TC), tcp connection refused");
 }
 
 TEST_F(StreamTest, AConnectionIsReused) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     FakeServer& server = serve(answering, kTcp);
     for (int i = 0; i < 5; ++i) ASSERT_TRUE(ask().asked.ok);
     EXPECT_EQ(server.tcp.size(), 5u);
@@ -62,7 +62,7 @@ TEST_F(StreamTest, ChangedCaseIsFetchedOverTcp) {
 }
 
 TEST_F(StreamTest, RepliesMayComeInAnyOrder) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     std::vector<Octets> held;
     FakeServer& server = serve(
         [&](const Received& q) -> Reaction {
@@ -84,7 +84,7 @@ TEST_F(StreamTest, RepliesMayComeInAnyOrder) {
 }
 
 TEST_F(StreamTest, AReplyMayComeInPiecesAndBeAsLongAsAMessageCan) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     Octets full;
     serve(
         [&](const Received& q) -> Reaction {
@@ -112,7 +112,7 @@ TEST_F(StreamTest, AReplyMayComeInPiecesAndBeAsLongAsAMessageCan) {
 }
 
 TEST_F(StreamTest, WrongRepliesOnAStreamAreDropped) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     serve(
         [](const Received& q) -> Reaction {
             return {.messages = {test::with_id(q.answer(), static_cast<std::uint16_t>(q.id() ^ 1)),
@@ -124,7 +124,7 @@ TEST_F(StreamTest, WrongRepliesOnAStreamAreDropped) {
 }
 
 TEST_F(StreamTest, AConnectionThatEndsMidReplyFailsAtOnceAndTheNextEndpointIsAsked) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     serve(
         [](const Received& q) -> Reaction {
             Octets part = q.answer();
@@ -146,7 +146,7 @@ TEST_F(StreamTest, AConnectionThatEndsMidReplyFailsAtOnceAndTheNextEndpointIsAsk
 }
 
 TEST_F(StreamTest, AUsedConnectionThatTurnsOutClosedIsReplacedOnce) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     FakeServer& server = serve(
         [](const Received& q) -> Reaction {
             // The second question finds the connection closing.
@@ -164,7 +164,7 @@ TEST_F(StreamTest, AUsedConnectionThatTurnsOutClosedIsReplacedOnce) {
 }
 
 TEST_F(StreamTest, AServerWithOneReplyPerConnectionStillAnswers) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     FakeServer& server = serve(
         [](const Received& q) -> Reaction { return {.messages = {q.answer()}, .hang_up = true}; },
         kTcp);
@@ -185,7 +185,7 @@ TEST_F(StreamTest, UdpSilenceIsAnsweredOverTcpAndLearned) {
 }
 
 TEST_F(StreamTest, ARefusedConnectionIsTold) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     serve(silent);
     const Answer answer = ask();
     EXPECT_EQ(failure(answer), "22 peer=westus no endpoint answered (0/1), last " + place() +
@@ -195,7 +195,7 @@ TEST_F(StreamTest, ARefusedConnectionIsTold) {
 }
 
 TEST_F(StreamTest, ASilentConnectionTimesOutAndIsGivenUp) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     upstream.options.deadline = Millis(500);
     FakeServer& server = serve(silent, kTcp);
     const Answer answer = ask();
@@ -208,7 +208,7 @@ TEST_F(StreamTest, ASilentConnectionTimesOutAndIsGivenUp) {
 }
 
 TEST_F(StreamTest, AFullConnectionGetsASecondAndNoMoreThanFour) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     upstream.options.deadline = Millis(1000);
     options.stream_pipelined_max = 10;
     FakeServer& server = serve(silent, kTcp);
@@ -228,7 +228,7 @@ TEST_F(StreamTest, AFullConnectionGetsASecondAndNoMoreThanFour) {
 }
 
 TEST_F(StreamTest, AnIdleConnectionIsClosed) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     options.stream_idle = Seconds(1);
     FakeServer& server = serve(answering, kTcp);
     ASSERT_TRUE(ask().asked.ok);
@@ -237,7 +237,7 @@ TEST_F(StreamTest, AnIdleConnectionIsClosed) {
 }
 
 TEST_F(StreamTest, AnOldConnectionTakesNoMoreQuestions) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     options.stream_age_max = Seconds(0);
     FakeServer& server = serve(answering, kTcp);
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask().asked.ok);
@@ -245,7 +245,7 @@ TEST_F(StreamTest, AnOldConnectionTakesNoMoreQuestions) {
 }
 
 TEST_F(StreamTest, HundredsOfQuestionsShareAFewConnections) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     upstream.options.deadline = Millis(4500);
     FakeServer& server = serve(answering, kTcp);
     std::vector<Answer> answers(300);

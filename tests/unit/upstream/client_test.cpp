@@ -72,7 +72,7 @@ TEST_F(ClientTest, ASilentEndpointIsPassedOver) {
 
 TEST_F(ClientTest, ADeadPeerFailsWithinTheDeadlineAndIsNamed) {
     upstream.options.deadline = Millis(500);
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     serve(silent);
     serve(silent);
     const Answer answer = ask();
@@ -85,7 +85,7 @@ TEST_F(ClientTest, ADeadPeerFailsWithinTheDeadlineAndIsNamed) {
 
 // A region that is known to be gone is not asked again by those who wait for it already.
 TEST_F(ClientTest, WhoWaitsWhenThePeerIsFoundToBeGoneIsToldAtTheNextTimeOut) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     const FakeServer& one = serve(silent);
     const FakeServer& two = serve(silent);
     Answer answer;
@@ -113,7 +113,7 @@ TEST_F(ClientTest, WhereEveryPortIsRefusedTheQuestionFailsAtTheDeadline) {
 }
 
 TEST_F(ClientTest, WhereEveryPortIsRefusedAnotherEndpointIsAskedAtOnce) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     serve(silent).close_udp();
     serve(answering);
     for (int i = 0; i < 12; ++i) {
@@ -124,7 +124,7 @@ TEST_F(ClientTest, WhereEveryPortIsRefusedAnotherEndpointIsAskedAtOnce) {
 }
 
 TEST_F(ClientTest, WhoWaitsForARefusedPortIsAnsweredWhenItIsBack) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     bool back = false;
     FakeServer& server =
         serve([&](const Received& q) -> Reaction { return back ? answering(q) : Reaction{}; });
@@ -163,7 +163,7 @@ TEST_F(ClientTest, WrongRepliesDoNotEndTheWait) {
 }
 
 TEST_F(ClientTest, AReplyAfterAnotherOneOfTheSameQuestionIsAMeasurement) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     FakeServer* server = &serve([&](const Received& q) -> Reaction {
         if (q.number == 1) return {};
         return {.messages = {q.answer()}};
@@ -284,10 +284,10 @@ TEST_F(ClientTest, AnswersThreeHundredQuestionsAtOnce) {
 
 TEST_F(ClientTest, ShuttingDownEndsEveryWait) {
     serve(silent);
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     Upstream over_tcp = upstream;
     FakeServer deaf(io, silent, FakeServer::Tcp::accept);
-    over_tcp.options.transport = Transport::tcp;
+    over_tcp.options.transport = Protocol::tcp;
     over_tcp.endpoints = {std::make_shared<Endpoint>(deaf.address())};
     std::vector<Answer> answers(20);
     for (std::size_t i = 0; i < 10; ++i) start(answers[i], question());

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "peerzone/upstream/health.hpp"
-#include "upstream/trouble.hpp"
+#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -18,9 +18,10 @@ struct EndpointStatsTest : testing::Test {
         const auto last = endpoint.stats().last_error();
         return last ? last->text : "";
     }
-    std::string after(Fault fault, Wire wire = Wire::udp, const std::string* why = nullptr) {
+    std::string after(FailureReason reason, Protocol protocol = Protocol::udp,
+                      const std::string* why = nullptr) {
         now += Seconds(1);
-        note_trouble(endpoint, fault, wire, Millis(200), why, now);
+        note_failure(endpoint, reason, protocol, Millis(200), why, now);
         return last_error();
     }
     std::string after(ReplyKind kind, dns::Rcode rcode, const std::string& text = "") {
@@ -29,10 +30,10 @@ struct EndpointStatsTest : testing::Test {
         checked.rcode = rcode;
         checked.error = {!text.empty(), 0, text};
         now += Seconds(1);
-        note_trouble(endpoint, checked, now);
+        note_failure(endpoint, checked, now);
         return last_error();
     }
-    std::uint64_t failures(Trouble why) { return endpoint.stats().failures(why); }
+    std::uint64_t failures(FailureReason why) { return endpoint.stats().failures(why); }
 };
 
 TEST_F(EndpointStatsTest, NothingHasGoneWrongAtFirst) {
@@ -45,25 +46,25 @@ TEST_F(EndpointStatsTest, NothingHasGoneWrongAtFirst) {
 
 TEST_F(EndpointStatsTest, FailuresAreCountedByReasonWithWordsForPeople) {
     const std::string why = "certificate is for dns.eastus.example.com";
-    EXPECT_EQ(after(Fault::timeout), "udp timeout 200ms");
-    EXPECT_EQ(after(Fault::refused, Wire::tcp), "tcp connection refused");
-    EXPECT_EQ(after(Fault::untrusted, Wire::tls, &why), "tls: " + why);
+    EXPECT_EQ(after(FailureReason::timeout), "udp timeout 200ms");
+    EXPECT_EQ(after(FailureReason::refused, Protocol::tcp), "tcp connection refused");
+    EXPECT_EQ(after(FailureReason::untrusted, Protocol::tls, &why), "tls: " + why);
     EXPECT_EQ(after(ReplyKind::failure, dns::Rcode::servfail, "no upstream"),
               "SERVFAIL: no upstream");
     EXPECT_EQ(after(ReplyKind::failure, dns::Rcode::refused), "REFUSED");
     EXPECT_EQ(after(ReplyKind::invalid, dns::Rcode::noerror), "invalid reply");
-    EXPECT_EQ(failures(Trouble::timeout), 1u);
-    EXPECT_EQ(failures(Trouble::refused), 1u);
-    EXPECT_EQ(failures(Trouble::untrusted), 1u);
-    EXPECT_EQ(failures(Trouble::servfail), 1u);
-    EXPECT_EQ(failures(Trouble::rcode_refused), 1u);
-    EXPECT_EQ(failures(Trouble::invalid), 1u);
+    EXPECT_EQ(failures(FailureReason::timeout), 1u);
+    EXPECT_EQ(failures(FailureReason::refused), 1u);
+    EXPECT_EQ(failures(FailureReason::untrusted), 1u);
+    EXPECT_EQ(failures(FailureReason::servfail), 1u);
+    EXPECT_EQ(failures(FailureReason::rcode_refused), 1u);
+    EXPECT_EQ(failures(FailureReason::invalid), 1u);
 }
 
 TEST_F(EndpointStatsTest, OurOwnLimitsAreNoTroubleOfTheEndpoint) {
-    EXPECT_EQ(after(Fault::busy), "");
-    for (std::size_t i = 0; i < kTroubleNames.size(); ++i)
-        EXPECT_EQ(failures(static_cast<Trouble>(i)), 0u);
+    EXPECT_EQ(after(FailureReason::busy), "");
+    for (std::size_t i = 0; i < kFailureNames.size(); ++i)
+        EXPECT_EQ(failures(static_cast<FailureReason>(i)), 0u);
 }
 
 TEST_F(EndpointStatsTest, AFloodOfErrorsIsCountedButWrittenTenTimesASecond) {
@@ -91,12 +92,12 @@ TEST_F(EndpointStatsTest, WhoRepliesWithNothingOfUseIsPoor) {
     for (const auto good :
          {ProbeResult::none, ProbeResult::healthy, ProbeResult::zone_absent, ProbeResult::silent}) {
         endpoint.note_probe(good);
-        EXPECT_FALSE(endpoint.is_poor());
+        EXPECT_FALSE(endpoint.is_unusable());
     }
     for (const auto poor : {ProbeResult::servfail, ProbeResult::refused, ProbeResult::wrong_zone,
                             ProbeResult::invalid}) {
         endpoint.note_probe(poor);
-        EXPECT_TRUE(endpoint.is_poor());
+        EXPECT_TRUE(endpoint.is_unusable());
     }
 }
 
@@ -105,13 +106,13 @@ TEST_F(EndpointStatsTest, WhoseClientsAreAnsweredIsUsableWhateverProbesSay) {
     endpoint.note_probe(ProbeResult::refused);
     endpoint.note_client_answer();
     EXPECT_TRUE(endpoint.is_usable());
-    EXPECT_FALSE(endpoint.is_poor());
+    EXPECT_FALSE(endpoint.is_unusable());
     endpoint.note_probe(ProbeResult::silent);
     EXPECT_FALSE(endpoint.is_usable());
     endpoint.note_probe(ProbeResult::refused);
     EXPECT_TRUE(endpoint.is_usable()) << "it says what it said beside clients' answers";
     endpoint.note_probe(ProbeResult::servfail);
-    EXPECT_TRUE(endpoint.is_poor()) << "that is another thing";
+    EXPECT_TRUE(endpoint.is_unusable()) << "that is another thing";
 }
 
 TEST_F(EndpointStatsTest, ThreeFailuresOfClientsInARowMakeProbesCountAgain) {
@@ -124,15 +125,15 @@ TEST_F(EndpointStatsTest, ThreeFailuresOfClientsInARowMakeProbesCountAgain) {
     endpoint.note_client_failure();
     EXPECT_TRUE(endpoint.is_usable());
     endpoint.note_client_failure();
-    EXPECT_TRUE(endpoint.is_poor());
+    EXPECT_TRUE(endpoint.is_unusable());
     endpoint.note_probe(ProbeResult::healthy);
     EXPECT_TRUE(endpoint.is_usable()) << "a name that cannot be resolved is not the endpoint";
 }
 
 TEST_F(EndpointStatsTest, FailuresOfProbesAreCountedApart) {
-    note_probe_trouble(endpoint, Fault::timeout, Wire::udp, Millis(200), nullptr, kNow);
-    EXPECT_EQ(failures(Trouble::timeout), 0u);
-    EXPECT_EQ(endpoint.stats().probe_failures(Trouble::timeout), 1u);
+    note_probe_failure(endpoint, FailureReason::timeout, Protocol::udp, Millis(200), nullptr, kNow);
+    EXPECT_EQ(failures(FailureReason::timeout), 0u);
+    EXPECT_EQ(endpoint.stats().probe_failures(FailureReason::timeout), 1u);
     EXPECT_EQ(endpoint.stats().last_error()->text, "udp timeout 200ms");
 }
 

@@ -195,12 +195,12 @@ TEST_F(EndpointTest, LearnsAtFirstContactThatDatagramsDoNotWork) {
 }
 
 TEST_F(EndpointTest, DatagramsThatWorkedAreGivenUpOnlyAfterThreeInARow) {
-    endpoint.note_reply(Millis(1), Wire::udp);
+    endpoint.note_reply(Millis(1), Protocol::udp);
     endpoint.note_no_datagrams(kNow);
-    endpoint.note_reply(Millis(1), Wire::tcp);
+    endpoint.note_reply(Millis(1), Protocol::tcp);
     endpoint.note_no_datagrams(kNow);
     EXPECT_TRUE(endpoint.datagrams_work(kNow));
-    endpoint.note_reply(Millis(1), Wire::udp);
+    endpoint.note_reply(Millis(1), Protocol::udp);
     endpoint.note_no_datagrams(kNow);
     endpoint.note_no_datagrams(kNow);
     EXPECT_TRUE(endpoint.datagrams_work(kNow));

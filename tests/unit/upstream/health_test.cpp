@@ -9,15 +9,15 @@ namespace {
 const Time kNow{Seconds(5000)};
 
 struct HealthTest : testing::Test {
-    std::shared_ptr<Bell> bell = std::make_shared<Bell>();
+    std::shared_ptr<Wakeup> wakeup = std::make_shared<Wakeup>();
     UpstreamHealth health;
 
-    HealthTest() { health.connect(bell); }
+    HealthTest() { health.connect(wakeup); }
     void enter(UpstreamState state) { health.enter(state, kNow, std::chrono::system_clock::now()); }
     bool rang() {
-        pollfd ready{bell->fd(), POLLIN, 0};
+        pollfd ready{wakeup->fd(), POLLIN, 0};
         const bool yes = ::poll(&ready, 1, 0) == 1;
-        bell->answer();
+        wakeup->clear();
         return yes;
     }
 };
@@ -80,7 +80,7 @@ TEST_F(HealthTest, NudgesAreFewAndFewerAfterAMinute) {
 
 TEST_F(HealthTest, WorksWithoutControl) {
     UpstreamHealth alone;
-    alone.ring();
+    alone.wake();
     alone.enter(UpstreamState::partitioned, kNow, {});
     alone.note_wanted(kNow);
     EXPECT_TRUE(alone.is_wanted(kNow));

@@ -12,7 +12,7 @@ Facts facts(std::size_t up, std::size_t usable, std::size_t poor, std::size_t he
     return {.endpoints = 2,
             .up = up,
             .usable = usable,
-            .poor = poor,
+            .unusable = poor,
             .heard = heard,
             .silence_confirmed = false,
             .deaf_since = {}};
@@ -20,7 +20,7 @@ Facts facts(std::size_t up, std::size_t usable, std::size_t poor, std::size_t he
 const Facts kAllUp = facts(2, 2, 0);
 const Facts kOneUp = facts(1, 1, 0);
 const Facts kNew = facts(2, 0, 0);
-const Facts kPoor = facts(2, 0, 2);
+const Facts kUnusable = facts(2, 0, 2);
 const Facts kSuspects = facts(0, 0, 0);
 const Facts kHeard = facts(1, 1, 0, 1);
 const Facts kSilent = [] {
@@ -62,7 +62,7 @@ TEST_F(PartitionTest, ARecoveryThatNothingConfirmsIsNotDueInThePast) {
 }
 
 TEST_F(PartitionTest, AProbeThatIsMissedDoesNotMakeAnUnusableOneUnknown) {
-    EXPECT_EQ(look(kPoor), unusable);
+    EXPECT_EQ(look(kUnusable), unusable);
     EXPECT_EQ(look(kNew), unusable);
     EXPECT_EQ(look(kOneUp), healthy);
 }
@@ -87,13 +87,13 @@ TEST_F(PartitionTest, WithoutEndpointsItIsUnresolvedWhateverItWas) {
 }
 
 TEST_F(PartitionTest, RepliesOfNoUseAreNotHealth) {
-    EXPECT_EQ(look(kPoor), unusable);
+    EXPECT_EQ(look(kUnusable), unusable);
     EXPECT_EQ(look(kAllUp), healthy);
     EXPECT_EQ(look(facts(1, 0, 1)), unusable) << "the good one is suspect";
     EXPECT_EQ(look(facts(2, 1, 1)), healthy);
-    look(kPoor);
+    look(kUnusable);
     EXPECT_EQ(look(kSuspects), suspect);
-    EXPECT_EQ(look(kPoor), unusable);
+    EXPECT_EQ(look(kUnusable), unusable);
 }
 
 TEST_F(PartitionTest, ANewEndpointOrAMissedProbeIsNoNews) {
@@ -133,7 +133,7 @@ TEST_F(PartitionTest, RepliesOfNoUseMeanThatItIsThere) {
     cut_off();
     EXPECT_EQ(look(facts(1, 0, 1)), unusable) << "it may answer clients, so they ask";
     EXPECT_EQ(look(kHeard), recovering);
-    EXPECT_EQ(look(kPoor), unusable);
+    EXPECT_EQ(look(kUnusable), unusable);
     EXPECT_EQ(look(kHeard), recovering) << "not healthy all at once";
     EXPECT_EQ(look(kHeard, Seconds(1)), healthy);
 }

@@ -53,7 +53,7 @@ TEST_F(PlanCaseTest, ADenialInMixedCaseIsAskedOnceMoreInPlainCase) {
     ASSERT_FALSE(step.give_up);
     EXPECT_FALSE(step.mix_case);
     EXPECT_TRUE(step.doubts_case);
-    EXPECT_EQ(step.wire, Wire::udp) << "nothing is known of TCP";
+    EXPECT_EQ(step.protocol, Protocol::udp) << "nothing is known of TCP";
     EXPECT_TRUE(denied()) << "so it does not exist";
 }
 
@@ -61,10 +61,10 @@ TEST_F(PlanCaseTest, PlainCaseGoesOverTcpWhereThatIsKnownToWork) {
     endpoint().note_reach(Reach::udp_and_tcp);
     begin();
     denied();
-    EXPECT_EQ(next().wire, Wire::tcp);
+    EXPECT_EQ(next().protocol, Protocol::tcp);
     now += Millis(400);
-    plan->on_fault(step, Fault::timeout, now);
-    EXPECT_EQ(next().wire, Wire::udp) << "else over UDP";
+    plan->on_failure(step, FailureReason::timeout, now);
+    EXPECT_EQ(next().protocol, Protocol::udp) << "else over UDP";
     EXPECT_FALSE(step.mix_case);
     EXPECT_TRUE(data());
 }
@@ -77,11 +77,11 @@ TEST_F(PlanCaseTest, WhatWentRoundInACircleIsNotAskedInPlainCase) {
 }
 
 TEST_F(PlanCaseTest, TransportUdpStaysUdp) {
-    upstream.options.transport = Transport::udp;
+    upstream.options.transport = Protocol::udp;
     endpoint().note_reach(Reach::udp);
     begin();
     denied();
-    EXPECT_EQ(next().wire, Wire::udp);
+    EXPECT_EQ(next().protocol, Protocol::udp);
     EXPECT_FALSE(step.mix_case);
 }
 
@@ -169,7 +169,7 @@ TEST_F(PlanCaseTest, TheOtherEndpointIsAskedWhereOneRefusesBoth) {
 }
 
 TEST_F(PlanCaseTest, AStreamIsNeverInMixedCaseAndNeverDoubted) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     EXPECT_FALSE(begin().mix_case);
     EXPECT_TRUE(denied());
 }

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "upstream/attempt_plan.hpp"
-#include "upstream/trouble.hpp"
+#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -108,7 +108,7 @@ TEST_F(PlanDenial, WhatTheOtherEndpointSaysWins) {
 TEST_F(PlanDenial, WhereTheOtherEndpointIsOfNoHelpTheDenialStands) {
     const auto timeout = [this] {
         now += step.timeout;
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
     };
     const auto servfail = [this] {
         CheckedReply checked;
@@ -150,7 +150,7 @@ TEST_F(PlanDenial, ACutReplyOfTheOtherEndpointIsAskedOverAStream) {
     next();
     ASSERT_FALSE(step.give_up);
     EXPECT_EQ(step.endpoint, other);
-    EXPECT_EQ(step.wire, Wire::tcp);
+    EXPECT_EQ(step.protocol, Protocol::tcp);
     EXPECT_TRUE(reply(data()));
 }
 

@@ -131,7 +131,7 @@ TEST_F(HedgeTest, OnlyForTheFirstAttempt) {
     add(20);
     add(20);
     begin();
-    plan->on_fault(step, Fault::refused, now);
+    plan->on_failure(step, FailureReason::refused, now);
     EXPECT_EQ(plan->next(now, 0).hedge_after, kNever);
 }
 
@@ -188,10 +188,10 @@ TEST_F(HedgeTest, AFailureThereIsToldWhenTheFirstOneSaysNothing) {
     const Step second = hedge();
     EXPECT_FALSE(
         plan->on_reply(second, checked(ReplyKind::failure, dns::Rcode::servfail), Millis(20), now));
-    plan->on_fault(step, Fault::refused, now);
+    plan->on_failure(step, FailureReason::refused, now);
     for (Step next = plan->next(now, 0); !next.give_up; next = plan->next(now, 0)) {
         EXPECT_NE(next.endpoint, second.endpoint) << "its answer was no use";
-        plan->on_fault(next, Fault::refused, now);
+        plan->on_failure(next, FailureReason::refused, now);
     }
     EXPECT_EQ(plan->failure(now).text,
               "peer=westus " + at(second.endpoint).address().to_text() + " SERVFAIL");
@@ -204,7 +204,7 @@ TEST_F(HedgeTest, ALossThereCountsOncePerQuestion) {
         begin(0);
         const Step second = hedge();
         ASSERT_EQ(second.endpoint, 1u);
-        plan->on_fault(second, Fault::timeout, now + second.timeout);
+        plan->on_failure(second, FailureReason::timeout, now + second.timeout);
         EXPECT_EQ(plan->on_silence(second, now + second.timeout), question == 2);
         EXPECT_FALSE(plan->on_silence(second, now + second.timeout)) << "once";
         plan->on_reply(step, checked(ReplyKind::data), Millis(20), now);
@@ -219,10 +219,10 @@ TEST_F(HedgeTest, ACutReplySendsTheNextAttemptThereOverTcp) {
     begin();
     const Step second = hedge();
     EXPECT_FALSE(plan->on_reply(second, checked(ReplyKind::truncated), Millis(20), now));
-    plan->on_fault(step, Fault::timeout, now);
+    plan->on_failure(step, FailureReason::timeout, now);
     const Step third = plan->next(now, 0);
     EXPECT_EQ(third.endpoint, second.endpoint);
-    EXPECT_EQ(third.wire, Wire::tcp);
+    EXPECT_EQ(third.protocol, Protocol::tcp);
 }
 
 TEST(HedgeBudget, OneForTwentyQuestions) {

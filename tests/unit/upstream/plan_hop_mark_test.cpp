@@ -27,7 +27,7 @@ struct HopMarkTest : testing::Test {
     const Step& next() { return step = plan->next(now, 0); }
     void time_out() {
         now += step.timeout;
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
         next();
     }
     void reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
@@ -102,9 +102,9 @@ TEST_F(HopMarkTest, ADeadEndpointSaysNothingAboutIt) {
 }
 
 TEST_F(HopMarkTest, OverAStreamToo) {
-    upstream.options.transport = Transport::tls;
+    upstream.options.transport = Protocol::tls;
     begin();
-    EXPECT_EQ(step.wire, Wire::tls);
+    EXPECT_EQ(step.protocol, Protocol::tls);
     EXPECT_TRUE(step.hop_mark);
 }
 

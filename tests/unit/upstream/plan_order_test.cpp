@@ -62,7 +62,7 @@ TEST_F(ListedOrder, SilenceIsFollowedDownTheListAndThenFromItsTop) {
     EXPECT_EQ(first(), 0u);
     for (const std::size_t endpoint : {1u, 2u, 0u, 1u}) {
         now += step.timeout;
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
         EXPECT_EQ(next(7), endpoint);
     }
 }
@@ -80,7 +80,7 @@ TEST_F(ListedOrder, AddressesOfOnePlaceAreEqual) {
     upstream.places = {0, 0, 1};
     EXPECT_EQ(first(), 1u) << "the faster one";
     now += step.timeout;
-    plan->on_fault(step, Fault::timeout, now);
+    plan->on_failure(step, FailureReason::timeout, now);
     EXPECT_EQ(next(), 0u);
 }
 

@@ -104,8 +104,8 @@ TEST(ProbeInterval, BacksOffToFiveSecondsWhenNobodyAsks) {
 }
 
 TEST(ProbeInterval, APoorEndpointIsAskedEachSecondWhileClientsWantIt) {
-    EXPECT_EQ(probe_interval({.poor = true, .wanted = true}), Seconds(1));
-    EXPECT_EQ(probe_interval({.poor = true}), Seconds(5));
+    EXPECT_EQ(probe_interval({.unusable = true, .wanted = true}), Seconds(1));
+    EXPECT_EQ(probe_interval({.unusable = true}), Seconds(5));
 }
 
 TEST(ConfirmingPatience, IsTwiceAsLongWithinLimitsAndNeverLess) {
@@ -122,63 +122,63 @@ TEST(Jitter, StaysWithinAFifth) {
 }
 
 struct WiresTest : testing::Test {
-    WiresKnown wires;
-    void hear(Wire wire) { wires.note(wire, true); }
-    void miss(Wire wire) { wires.note(wire, false); }
+    ProtocolsKnown protocols;
+    void hear(Protocol protocol) { protocols.note(protocol, true); }
+    void miss(Protocol protocol) { protocols.note(protocol, false); }
 };
 
 TEST_F(WiresTest, NothingIsKnownAtFirst) {
-    EXPECT_EQ(wires.reach(), Reach::unknown);
-    EXPECT_FALSE(wires.is_known(Wire::udp));
+    EXPECT_EQ(protocols.reach(), Reach::unknown);
+    EXPECT_FALSE(protocols.is_known(Protocol::udp));
 }
 
 TEST_F(WiresTest, WhatAnswersWorks) {
-    hear(Wire::udp);
-    EXPECT_EQ(wires.reach(), Reach::udp);
-    hear(Wire::tcp);
-    EXPECT_EQ(wires.reach(), Reach::udp_and_tcp);
+    hear(Protocol::udp);
+    EXPECT_EQ(protocols.reach(), Reach::udp);
+    hear(Protocol::tcp);
+    EXPECT_EQ(protocols.reach(), Reach::udp_and_tcp);
 }
 
 TEST_F(WiresTest, TwoMissesBesideTheOtherOneMeanThatItIsBlocked) {
-    hear(Wire::udp);
-    miss(Wire::tcp);
-    EXPECT_EQ(wires.reach(), Reach::udp);
-    EXPECT_TRUE(wires.may_work(Wire::tcp));
-    miss(Wire::tcp);
-    EXPECT_EQ(wires.reach(), Reach::udp_only);
-    EXPECT_FALSE(wires.may_work(Wire::tcp));
-    hear(Wire::tcp);
-    EXPECT_EQ(wires.reach(), Reach::udp_and_tcp);
+    hear(Protocol::udp);
+    miss(Protocol::tcp);
+    EXPECT_EQ(protocols.reach(), Reach::udp);
+    EXPECT_TRUE(protocols.may_work(Protocol::tcp));
+    miss(Protocol::tcp);
+    EXPECT_EQ(protocols.reach(), Reach::udp_only);
+    EXPECT_FALSE(protocols.may_work(Protocol::tcp));
+    hear(Protocol::tcp);
+    EXPECT_EQ(protocols.reach(), Reach::udp_and_tcp);
 }
 
 TEST_F(WiresTest, ALoadBalancerForTcp) {
-    miss(Wire::udp);
-    hear(Wire::tcp);
-    EXPECT_EQ(wires.reach(), Reach::tcp);
-    miss(Wire::udp);
-    EXPECT_EQ(wires.reach(), Reach::tcp_only);
+    miss(Protocol::udp);
+    hear(Protocol::tcp);
+    EXPECT_EQ(protocols.reach(), Reach::tcp);
+    miss(Protocol::udp);
+    EXPECT_EQ(protocols.reach(), Reach::tcp_only);
 }
 
 TEST_F(WiresTest, WhenNeitherIsHeardItIsTheEndpoint) {
-    hear(Wire::udp);
-    hear(Wire::tcp);
+    hear(Protocol::udp);
+    hear(Protocol::tcp);
     for (int i = 0; i < 5; ++i) {
-        miss(Wire::udp);
-        miss(Wire::tcp);
+        miss(Protocol::udp);
+        miss(Protocol::tcp);
     }
-    EXPECT_EQ(wires.reach(), Reach::unknown);
-    hear(Wire::udp);
-    EXPECT_EQ(wires.reach(), Reach::udp_and_tcp);
+    EXPECT_EQ(protocols.reach(), Reach::unknown);
+    hear(Protocol::udp);
+    EXPECT_EQ(protocols.reach(), Reach::udp_and_tcp);
 }
 
 TEST_F(WiresTest, ADeadEndpointIsNotUdpOnly) {
-    hear(Wire::udp);
-    miss(Wire::tcp);
-    miss(Wire::tcp);
-    ASSERT_EQ(wires.reach(), Reach::udp_only);
-    miss(Wire::udp);
-    miss(Wire::udp);
-    EXPECT_EQ(wires.reach(), Reach::unknown);
+    hear(Protocol::udp);
+    miss(Protocol::tcp);
+    miss(Protocol::tcp);
+    ASSERT_EQ(protocols.reach(), Reach::udp_only);
+    miss(Protocol::udp);
+    miss(Protocol::udp);
+    EXPECT_EQ(protocols.reach(), Reach::unknown);
 }
 
 }  // namespace

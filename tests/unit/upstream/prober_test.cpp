@@ -76,7 +76,7 @@ TEST_F(ProberTest, AZoneThatDoesNotExistYetIsAbsentAndUsable) {
     serve([](const Received& q) { return Reaction{{no_such_name(q, "example")}}; });
     follow();
     ASSERT_TRUE(until(ProbeResult::zone_absent));
-    EXPECT_FALSE(endpoint().is_poor());
+    EXPECT_FALSE(endpoint().is_unusable());
     EXPECT_TRUE(until(UpstreamState::healthy));
 }
 
@@ -84,7 +84,7 @@ TEST_F(ProberTest, AResolverOfTheInternetIsNoPeer) {
     serve([](const Received& q) { return Reaction{{no_such_name(q, ".")}}; });
     follow();
     ASSERT_TRUE(until(ProbeResult::wrong_zone));
-    EXPECT_TRUE(endpoint().is_poor());
+    EXPECT_TRUE(endpoint().is_unusable());
     EXPECT_EQ(endpoint().stats().last_error()->text, "lame reply: NXDOMAIN with the SOA of .");
     EXPECT_TRUE(until(UpstreamState::unusable)) << "it is there, and not healthy";
 }
@@ -127,8 +127,8 @@ TEST_F(ProberTest, FindsADeadPeerWithoutAnyClient) {
     ASSERT_TRUE(until(UpstreamState::partitioned));
     EXPECT_LT(since(start), Seconds(3));
     EXPECT_EQ(endpoint().probe_result(), ProbeResult::silent);
-    EXPECT_GE(endpoint().stats().probe_failures(Trouble::timeout), 3u);
-    EXPECT_EQ(endpoint().stats().failures(Trouble::timeout), 0u) << "no question has failed";
+    EXPECT_GE(endpoint().stats().probe_failures(FailureReason::timeout), 3u);
+    EXPECT_EQ(endpoint().stats().failures(FailureReason::timeout), 0u) << "no question has failed";
 }
 
 TEST_F(ProberTest, AClosedPortIsKnownSooner) {
@@ -171,7 +171,7 @@ TEST_F(ProberTest, AReturnIsNoticedSoonWhileClientsAsk) {
     for (int round = 0; round < 3; ++round) {
         const Time away_until = Clock::now() + Millis(1500 + 130 * round);
         while (Clock::now() < away_until) {
-            client().nudge(upstream, question(), Clock::now());
+            client().send_canary(upstream, question(), Clock::now());
             run_for(Millis(20));
         }
         ASSERT_EQ(state(), UpstreamState::partitioned);
@@ -216,7 +216,7 @@ TEST_F(ProberTest, ACopyOfAQuestionEndsAPartitionToo) {
     serve([](const Received& q) { return is_probe(q) ? Reaction{} : well(q); });
     follow();
     ASSERT_TRUE(until(UpstreamState::partitioned));
-    client().nudge(upstream, question(), Clock::now());
+    client().send_canary(upstream, question(), Clock::now());
     ASSERT_TRUE(until(UpstreamState::recovering, Seconds(1)));
     ASSERT_TRUE(until(UpstreamState::healthy));
     run_for(Seconds(2));
@@ -262,7 +262,7 @@ TEST_F(RefusingNs, IsUnusableUntilAClientIsAnswered) {
     EXPECT_FALSE(health().is_away()) << "clients may ask";
     EXPECT_TRUE(ask().asked.ok);
     EXPECT_TRUE(until(UpstreamState::healthy));
-    EXPECT_FALSE(endpoint().is_poor());
+    EXPECT_FALSE(endpoint().is_unusable());
     run_for(Seconds(2));
     EXPECT_EQ(state(), UpstreamState::healthy) << "probes say no news";
 }
@@ -455,7 +455,7 @@ TEST_F(ProberTest, LearnsThatBothWork) {
 }
 
 TEST_F(ProberTest, WithTransportTcpThereAreNoDatagrams) {
-    upstream.options.transport = Transport::tcp;
+    upstream.options.transport = Protocol::tcp;
     const FakeServer& server = serve(well, FakeServer::Tcp::accept);
     follow();
     ASSERT_TRUE(until(ProbeResult::healthy));
@@ -470,7 +470,7 @@ TEST_F(ProberTest, AHeldPeerIsStillLookedAt) {
     follow();
     ASSERT_TRUE(until(ProbeResult::silent));
     EXPECT_TRUE(health().is_away());
-    client().nudge(upstream, question(), Clock::now());
+    client().send_canary(upstream, question(), Clock::now());
     EXPECT_EQ(endpoint().stats().questions(), 0u) << "an operator said no";
 }
 
@@ -481,7 +481,7 @@ TEST_F(ProberTest, GarbageIsNoReply) {
     });
     follow();
     ASSERT_TRUE(until(UpstreamState::partitioned));
-    EXPECT_GT(endpoint().stats().failures(Trouble::mismatch), 0u);
+    EXPECT_GT(endpoint().stats().failures(FailureReason::mismatch), 0u);
 }
 
 TEST_F(ProberTest, EndpointsComeAndGoWithProbesOnTheirWay) {

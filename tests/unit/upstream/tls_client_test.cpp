@@ -28,7 +28,7 @@ struct TlsClientTest : ClientTest {
     std::vector<std::unique_ptr<FakeTlsServer>> tls_servers;
 
     TlsClientTest() {
-        upstream.options.transport = Transport::tls;
+        upstream.options.transport = Protocol::tls;
         upstream.options.tls.ca = folder.write("ca.crt", authority.pem());
         upstream.options.tls.server_name = "dns.westus.example";
     }
@@ -85,7 +85,7 @@ TEST_F(TlsClientTest, AServerThatSaysGoodbyeAfterEachReplyStillAnswersThirtyAtOn
     for (const Answer& answer : answers) EXPECT_TRUE(answer.asked.ok) << answer.asked.error_text;
     EXPECT_GE(server.connections, 30);
     EXPECT_EQ(count(Count::upstream_tls_failed), 0u);
-    EXPECT_EQ(endpoint().stats().failures(Trouble::closed), 0u);
+    EXPECT_EQ(endpoint().stats().failures(FailureReason::closed), 0u);
     EXPECT_FALSE(endpoint().last_loss());
 }
 

@@ -18,7 +18,7 @@ struct TlsPlanTest : testing::Test {
 
     TlsPlanTest() {
         upstream.label = "peer=westus";
-        upstream.options.transport = Transport::tls;
+        upstream.options.transport = Protocol::tls;
     }
     void endpoints(int count) {
         for (int i = 0; i < count; ++i)
@@ -43,13 +43,13 @@ TEST_F(TlsPlanTest, EveryAttemptGoesOverTlsWhateverTheEndpointDoes) {
     int attempts = 0;
     while (!next().give_up) {
         ++attempts;
-        EXPECT_EQ(step.wire, Wire::tls);
+        EXPECT_EQ(step.protocol, Protocol::tls);
         if (step.copy_to != Step::kNone) {
-            EXPECT_EQ(step.copy_wire, Wire::tls);
+            EXPECT_EQ(step.copy_wire, Protocol::tls);
         }
         EXPECT_FALSE(step.mix_case);
         now += step.timeout;
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
     }
     EXPECT_GE(attempts, 2);
     EXPECT_LE(attempts, 6);
@@ -57,8 +57,8 @@ TEST_F(TlsPlanTest, EveryAttemptGoesOverTlsWhateverTheEndpointDoes) {
 
 TEST_F(TlsPlanTest, AnAttemptLeavesTimeForTheHandshake) {
     endpoints(2);
-    upstream.endpoints[0]->note_reply(Millis(1), Wire::tls);
-    upstream.endpoints[1]->note_reply(Millis(1), Wire::tls);
+    upstream.endpoints[0]->note_reply(Millis(1), Protocol::tls);
+    upstream.endpoints[1]->note_reply(Millis(1), Protocol::tls);
     EXPECT_GE(next().timeout, Millis(400));
     EXPECT_LE(step.timeout, upstream.options.deadline);
     upstream.options.deadline = Millis(250);
@@ -70,7 +70,7 @@ TEST_F(TlsPlanTest, AFailureOfTlsSaysWhyAndIsNotRepeated) {
     endpoints(1);
     next();
     const std::string why = "certificate is for dns.eastus.example, not dns.westus.example";
-    plan->on_fault(step, Fault::untrusted, now, &why);
+    plan->on_failure(step, FailureReason::untrusted, now, &why);
     EXPECT_EQ(failure(), "23 peer=westus 10.2.0.10:853 tls: " + why);
     EXPECT_FALSE(plan->failure(now).ours);
 }
@@ -80,7 +80,7 @@ TEST_F(TlsPlanTest, ItCountsAsALossAndTheOtherEndpointComesFirst) {
     const std::string why = "certificate expired 2026-01-01";
     next();
     const std::size_t bad = step.endpoint;
-    plan->on_fault(step, Fault::untrusted, now, &why);
+    plan->on_failure(step, FailureReason::untrusted, now, &why);
     EXPECT_NE(next().endpoint, bad);
     for (int i = 0; i < 2; ++i) {
         plan = std::make_unique<AttemptPlan>(upstream, now);
@@ -95,10 +95,10 @@ TEST_F(TlsPlanTest, ItTellsMoreThanATimeoutOfAnotherEndpoint) {
     const std::string why = "certificate expired 2026-01-01";
     next();
     const std::string place = upstream.endpoints[step.endpoint]->address().to_text();
-    plan->on_fault(step, Fault::untrusted, now, &why);
+    plan->on_failure(step, FailureReason::untrusted, now, &why);
     while (!next().give_up) {
         now += step.timeout;
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
     }
     EXPECT_EQ(failure(), "23 peer=westus " + place + " tls: " + why);
 }
@@ -116,7 +116,7 @@ TEST_F(TlsPlanTest, SilenceNamesTheTransport) {
     endpoints(1);
     while (!next().give_up) {
         now += step.timeout;
-        plan->on_fault(step, Fault::timeout, now);
+        plan->on_failure(step, FailureReason::timeout, now);
     }
     EXPECT_THAT(failure(), testing::MatchesRegex("22 peer=westus no endpoint answered .0/1., last "
                                                  "10.2.0.10:853 tls timeout [0-9]+ms"));

@@ -9,30 +9,30 @@ namespace peerzone::resolver {
 using dns::Rcode;
 using metrics::Count;
 
-void Resolver::Impl::fail(Walk& walk, std::uint16_t code, std::string text) {
-    const Source source = walk.answer.source;
-    const upstream::Upstream* upstream = walk.answer.upstream;
-    walk.answer = {};
-    walk.answer.source = source;
-    walk.answer.upstream = upstream;
-    walk.answer.failed = true;
-    walk.answer.rcode = Rcode::servfail;
-    walk.answer.error_code = code;
-    walk.answer.error_text = std::move(text);
-    walk.stale = false;
+void Resolver::Impl::fail(AliasChase& chase, std::uint16_t code, std::string text) {
+    const Source source = chase.answer.source;
+    const upstream::Upstream* upstream = chase.answer.upstream;
+    chase.answer = {};
+    chase.answer.source = source;
+    chase.answer.upstream = upstream;
+    chase.answer.failed = true;
+    chase.answer.rcode = Rcode::servfail;
+    chase.answer.error_code = code;
+    chase.answer.error_text = std::move(text);
+    chase.stale = false;
 }
 
-void Resolver::Impl::fail_away(Walk& walk, const upstream::Upstream& upstream) {
-    const dns::ExtendedError why = say_unknown(words.begin(), upstream);
-    fail(walk, why.code, std::string(why.text));
-    walk.answer.source = Source::none;
+void Resolver::Impl::fail_away(AliasChase& chase, const upstream::Upstream& upstream) {
+    const dns::ExtendedError why = describe_unknown(ede_text.begin(), upstream);
+    fail(chase, why.code, std::string(why.text));
+    chase.answer.source = Source::none;
     counters.add(Count::failed_partitioned);
     upstream.health->stats().note_failed_at_once();
 }
 
-void Resolver::Impl::fail_chain(Walk& walk, upstream::ChainFault fault) {
+void Resolver::Impl::fail_chain(AliasChase& chase, upstream::ChainFault fault) {
     counters.add(Count::chain_too_long);
-    fail(walk, dns::ede::other, upstream::chain_text(fault, walk.name));
+    fail(chase, dns::ede::other, upstream::chain_text(fault, chase.name));
 }
 
 bool ends_in_loop(MutableBytes message, Bytes name, const dns::BodyInfo& info) noexcept {
@@ -56,8 +56,8 @@ bool ends_in_loop(MutableBytes message, Bytes name, const dns::BodyInfo& info) n
 
 // Copies records of the current stop out of the scratch, before a wait or before the parts are put
 // together.
-void Resolver::Impl::pass(Walk& walk, const dns::BodyInfo& info, bool answers_only) {
-    const std::size_t start = body_offset(walk.name.wire());
+void Resolver::Impl::pass(AliasChase& chase, const dns::BodyInfo& info, bool answers_only) {
+    const std::size_t start = body_offset(chase.name.wire());
     const Bytes message = Bytes(scratch).first(start + info.size);
     dns::Reader reader(message, start);
     std::vector<std::uint8_t> rdata(dns::kRdataMax);
@@ -67,7 +67,7 @@ void Resolver::Impl::pass(Walk& walk, const dns::BodyInfo& info, bool answers_on
             bool ok = reader.read_record(record);
             const std::size_t size = ok ? dns::expand_rdata(message, record, rdata, ok) : 0;
             if (!ok) return;
-            walk.passed.push_back(
+            chase.passed.push_back(
                 {static_cast<dns::Section>(section),
                  {.owner = record.owner,
                   .type = record.type,
@@ -79,38 +79,38 @@ void Resolver::Impl::pass(Walk& walk, const dns::BodyInfo& info, bool answers_on
 
 // The end of a walk: the body in the scratch becomes that of the first question, with the aliases
 // passed in front.
-void Resolver::Impl::assemble(Walk& walk) {
-    if (walk.stops == 0) return;
-    pass(walk, walk.answer.info, false);
-    const auto aliases = std::ranges::count_if(walk.passed, [](const PassedRecord& p) {
+void Resolver::Impl::assemble(AliasChase& chase) {
+    if (chase.stops == 0) return;
+    pass(chase, chase.answer.info, false);
+    const auto aliases = std::ranges::count_if(chase.passed, [](const PassedRecord& p) {
         return p.section == dns::Section::answer && p.record.type == dns::type::cname;
     });
-    if (aliases > static_cast<std::ptrdiff_t>(kLinksMax) && !walk.answer.failed) {
-        fail_chain(walk, upstream::ChainFault::too_long);
+    if (aliases > static_cast<std::ptrdiff_t>(kLinksMax) && !chase.answer.failed) {
+        fail_chain(chase, upstream::ChainFault::too_long);
         return;
     }
-    dns::BodyWriter writer(scratch, scratch.size(), walk.flight->question().query.name());
-    for (const auto& [section, record] : walk.passed)
+    dns::BodyWriter writer(scratch, scratch.size(), chase.pending->question().query.name());
+    for (const auto& [section, record] : chase.passed)
         writer.add(section, record.owner.wire(), record.type, record.ttl, record.rdata);
-    walk.answer.info = writer.info();
+    chase.answer.info = writer.info();
 }
 
-void Resolver::Impl::finish(const Flight& flight, Walk& walk, Time now) {
-    const Request& request = flight.question();
-    const Answer& answer = walk.answer;
-    if (!answer.failed && walk.stops != 0 && walk.first_is_upstream && walk.cacheable) {
+void Resolver::Impl::deliver(const PendingQuery& pending, AliasChase& chase, Time now) {
+    const Request& request = pending.question();
+    const Answer& answer = chase.answer;
+    if (!answer.failed && chase.stops != 0 && chase.first_is_upstream && chase.cacheable) {
         const cache::Value value{
             .body = Bytes(scratch).subspan(body_offset(request.query.name()), answer.info.size),
             .info = answer.info,
             .rcode = answer.rcode,
             .authentic_data = answer.authentic_data,
-            .source = walk.first_source,
-            .lifetime = walk.lifetime};
+            .source = chase.first_source,
+            .lifetime = chase.lifetime};
         cache.store(
             key_of(request.query.name(), request.query.name_hash, request, cache::Kind::answer),
             value, now);
     }
-    reply_to_all(flight, walk, now);
+    reply_to_all(pending, chase, now);
     std::uint64_t suppressed = 0;
     if (answer.failed && failure_log.allow(now, suppressed))
         log::warning("question failed", {{"name", dns::name_text(request.query.name())},
@@ -119,17 +119,17 @@ void Resolver::Impl::finish(const Flight& flight, Walk& walk, Time now) {
                                          {"suppressed", std::to_string(suppressed)}});
 }
 
-void Resolver::Impl::reply_to_all(const Flight& flight, Walk& walk, Time now) {
-    Answer& answer = walk.answer;
-    if (walk.stale) answer.source = Source::stale;
-    for (const Waiter& waiter : flight.waiters) {
-        if (waiter.is_nobody()) continue;
-        if (walk.stale && answer.upstream != nullptr)
+void Resolver::Impl::reply_to_all(const PendingQuery& pending, AliasChase& chase, Time now) {
+    Answer& answer = chase.answer;
+    if (chase.stale) answer.source = Source::stale;
+    for (const Waiter& waiter : pending.waiters) {
+        if (waiter.is_background()) continue;
+        if (chase.stale && answer.upstream != nullptr)
             answer.upstream->health->stats().note_stale_answer();
         counters.add(answer.failed ? Count::servfail
-                     : walk.stale  ? Count::answered_stale
+                     : chase.stale ? Count::answered_stale
                                    : Count::answered_upstream);
-        reply_to(waiter, *walk.view, answer, now);
+        reply_to(waiter, *chase.view, answer, now);
     }
 }
 

@@ -20,7 +20,7 @@ def alias(question, target, ttl):
             + struct.pack(">HHHIH", 0xC00C, CNAME, 1, ttl, len(data)) + data)
 
 
-class MoodyPeer:
+class ScriptedPeer:
     """UDP at `address`, in a thread of its own. `mood(question)` gives seconds to wait and the reply, or None for none; probes (NS) are
     answered at once. Nobody hears anything while `silent`."""
 

@@ -1,4 +1,4 @@
-#include "peerzone/upstream/bell.hpp"
+#include "peerzone/upstream/wakeup.hpp"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -7,16 +7,16 @@
 
 namespace peerzone::upstream {
 
-Bell::Bell() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+Wakeup::Wakeup() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
-void Bell::ring() noexcept {
+void Wakeup::wake() noexcept {
     if (rung_.exchange(true, std::memory_order_acq_rel)) return;
     const std::uint64_t one = 1;
     // Cannot fail but by a full counter, which is readable as well.
     [[maybe_unused]] const ssize_t written = ::write(fd_.get(), &one, sizeof one);
 }
 
-void Bell::answer() noexcept {
+void Wakeup::clear() noexcept {
     std::uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = ::read(fd_.get(), &count, sizeof count);
     rung_.exchange(false, std::memory_order_acq_rel);

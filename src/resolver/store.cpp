@@ -41,78 +41,78 @@ bool goes_on(const view::View& view, const OtherOwners& others,
 }  // namespace
 
 // Keeps what came of asking. True when the walk is over.
-bool Resolver::Impl::take(Walk& walk, const upstream::Upstream& upstream,
+bool Resolver::Impl::take(AliasChase& chase, const upstream::Upstream& upstream,
                           const upstream::Asked& asked, Time now) {
-    if (!asked.ok) return take_failure(walk, upstream, asked, now);
+    if (!asked.ok) return take_failure(chase, upstream, asked, now);
     const upstream::CheckedReply& checked = asked.checked;
-    const OtherOwners others(*walk.view, *walk.flight->snapshot, upstream);
-    const bool on = goes_on(*walk.view, others, checked);
-    const Seconds cap = negative_max(walk, upstream, checked, now);
+    const OtherOwners others(*chase.view, *chase.pending->snapshot, upstream);
+    const bool on = goes_on(*chase.view, others, checked);
+    const Seconds cap = negative_max(chase, upstream, checked, now);
     const upstream::TtlCaps caps{.positive = static_cast<std::uint32_t>(cache.max_ttl().count()),
                                  .negative = static_cast<std::uint32_t>(cap.count())};
-    dns::BodyWriter writer(scratch, scratch.size(), walk.name.wire());
+    dns::BodyWriter writer(scratch, scratch.size(), chase.name.wire());
     // Of a bare denial without SOA there is nothing to write, and its message may be gone.
     if (!upstream::is_doubtful(checked) &&
-        !upstream::write_kept(*asked.index, walk.name.wire(), walk.type(), checked, caps, !on,
+        !upstream::write_kept(*asked.index, chase.name.wire(), chase.type(), checked, caps, !on,
                               writer)) {
-        fail(walk, dns::ede::invalid_data, upstream.label + " reply too large to be kept");
+        fail(chase, dns::ede::invalid_data, upstream.label + " reply too large to be kept");
         return true;
     }
-    walk.links += checked.links;
+    chase.links += checked.links;
     if (checked.links != 0 || checked.kind == ReplyKind::data)
-        walk.lifetime = std::min<Duration>(walk.lifetime, Seconds(checked.least_ttl));
+        chase.lifetime = std::min<Duration>(chase.lifetime, Seconds(checked.least_ttl));
     if (on) {
-        take_chain(walk, upstream, checked, writer, now);
+        take_chain(chase, upstream, checked, writer, now);
         return false;
     }
-    take_end(walk, upstream, checked, writer, caps.negative, now);
+    take_end(chase, upstream, checked, writer, caps.negative, now);
     return true;
 }
 
-cache::Key Resolver::Impl::key_here(const Walk& walk, cache::Kind kind) const {
-    const Request& request = walk.flight->question();
+cache::Key Resolver::Impl::key_here(const AliasChase& chase, cache::Kind kind) const {
+    const Request& request = chase.pending->question();
     const std::uint64_t hash =
-        walk.stops == 0 ? request.query.name_hash : dns::hash_folded(walk.name.wire());
-    return key_of(walk.name.wire(), hash, request, kind);
+        chase.stops == 0 ? request.query.name_hash : dns::hash_folded(chase.name.wire());
+    return key_of(chase.name.wire(), hash, request, kind);
 }
 
 // A question that had only what was left of its chase's deadline says nothing of the name where it
 // stood.
-cache::Key Resolver::Impl::failed_key(const Walk& walk) const {
-    const Request& request = walk.flight->question();
-    if (!walk.deadline_cut) return key_here(walk, cache::Kind::failure);
+cache::Key Resolver::Impl::failed_key(const AliasChase& chase) const {
+    const Request& request = chase.pending->question();
+    if (!chase.deadline_cut) return key_here(chase, cache::Kind::failure);
     return key_of(request.query.name(), request.query.name_hash, request, cache::Kind::failure);
 }
 
 // A pod's AAAA is asked for with its A: it need not be each second.
-Seconds Resolver::Impl::negative_max(const Walk& walk, const upstream::Upstream& upstream,
+Seconds Resolver::Impl::negative_max(const AliasChase& chase, const upstream::Upstream& upstream,
                                      const upstream::CheckedReply& checked,
                                      Time now) const noexcept {
     const Seconds cap = negative_cap(upstream, cache);
     const bool is_hot = checked.kind == ReplyKind::nodata && checked.has_soa &&
-                        other_types(walk, kUsualTypes, upstream, now) == cache::Held::fresh;
+                        other_types(chase, kUsualTypes, upstream, now) == cache::Held::fresh;
     return is_hot ? std::max(cap, std::min(kHotNodata, cache.negative_max_ttl())) : cap;
 }
 
-bool Resolver::Impl::take_failure(Walk& walk, const upstream::Upstream& upstream,
+bool Resolver::Impl::take_failure(AliasChase& chase, const upstream::Upstream& upstream,
                                   const upstream::Asked& asked, Time now) {
     // Without endpoints nobody was asked: the next question costs nothing and sees at once when
     // there are some. From an upstream that is away meanwhile, failures are told, not remembered.
     // Nor are those of questions that came over other servers: the upstream may have refused the
     // hops, which anybody can write into a question, and others ask without them.
     if (asked.cacheable && !upstream.endpoints.empty() && !upstream.health->is_away() &&
-        walk.flight->question().query.hops == 0)
-        cache.store_failure(failed_key(walk), asked.error_text, Rcode::servfail, upstream.id, now);
+        chase.pending->question().query.hops == 0)
+        cache.store_failure(failed_key(chase), asked.error_text, Rcode::servfail, upstream.id, now);
     // RFC 8767 5: when the answer cannot be refreshed, the one known last is better than none.
-    if (const Visit led = visit_last_known(walk, upstream, asked.error_text, now);
+    if (const Visit led = visit_last_known(chase, upstream, asked.error_text, now);
         led != Visit::ask)
         return led == Visit::over;
-    fail(walk, asked.error_code, asked.error_text);
+    fail(chase, asked.error_code, asked.error_text);
     return true;
 }
 
 // An alias whose end somebody else knows.
-void Resolver::Impl::take_chain(Walk& walk, const upstream::Upstream& upstream,
+void Resolver::Impl::take_chain(AliasChase& chase, const upstream::Upstream& upstream,
                                 const upstream::CheckedReply& checked,
                                 const dns::BodyWriter& writer, Time now) {
     const cache::Value chain{.body = writer.body(),
@@ -120,74 +120,74 @@ void Resolver::Impl::take_chain(Walk& walk, const upstream::Upstream& upstream,
                              .rcode = Rcode::noerror,
                              .source = upstream.id,
                              .lifetime = Seconds(checked.least_ttl)};
-    cache.store(key_here(walk, cache::Kind::chain), chain, now);
+    cache.store(key_here(chase, cache::Kind::chain), chain, now);
     // What was known before is no longer true, however it ends.
-    cache.erase(key_here(walk, cache::Kind::answer));
-    cache.erase(key_here(walk, cache::Kind::nxdomain));
-    pass(walk, writer.info(), true);
-    walk.name = checked.target.folded();
-    ++walk.stops;
-    walk.last_known = false;
+    cache.erase(key_here(chase, cache::Kind::answer));
+    cache.erase(key_here(chase, cache::Kind::nxdomain));
+    pass(chase, writer.info(), true);
+    chase.name = checked.target.folded();
+    ++chase.stops;
+    chase.last_known = false;
 }
 
 // Why the upstream denies a name, or that its own answer is old: it said so with its reply.
-void Resolver::Impl::pass_on_error(Walk& walk, const upstream::Upstream& upstream,
+void Resolver::Impl::pass_on_error(AliasChase& chase, const upstream::Upstream& upstream,
                                    const upstream::CheckedReply& checked) {
-    if (!checked.error.present || !walk.answer.error_text.empty()) return;
+    if (!checked.error.present || !chase.answer.error_text.empty()) return;
     std::string via = upstream.label;
     if (checked.rcode != Rcode::noerror) via.append(" ").append(dns::rcode_text(checked.rcode));
-    walk.answer.error_code = checked.error.code;
-    walk.answer.error_text = upstream::pass_error(via, checked.error.text);
+    chase.answer.error_code = checked.error.code;
+    chase.answer.error_text = upstream::pass_error(via, checked.error.text);
 }
 
-void Resolver::Impl::take_end(Walk& walk, const upstream::Upstream& upstream,
+void Resolver::Impl::take_end(AliasChase& chase, const upstream::Upstream& upstream,
                               const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                               std::uint32_t negative_max, Time now) {
     const bool negative = checked.kind != ReplyKind::data;
-    walk.answer.rcode = checked.rcode;
-    walk.answer.authentic_data = checked.authentic_data &&
-                                 upstream.options.kind == upstream::Kind::forward &&
-                                 (walk.stops == 0 || walk.answer.authentic_data);
-    walk.answer.info = writer.info();
-    pass_on_error(walk, upstream, checked);
+    chase.answer.rcode = checked.rcode;
+    chase.answer.authentic_data = checked.authentic_data &&
+                                  upstream.options.kind == upstream::Kind::forward &&
+                                  (chase.stops == 0 || chase.answer.authentic_data);
+    chase.answer.info = writer.info();
+    pass_on_error(chase, upstream, checked);
     if (negative && !checked.has_soa) {
         // RFC 2308 5: not kept. What it denies may be known, and stays.
-        walk.cacheable = false;
-        if (walk.answer.error_text.empty()) {
-            walk.answer.error_code = dns::ede::other;
-            walk.answer.error_text = upstream.label + " " + denial_text(checked) + " without SOA";
+        chase.cacheable = false;
+        if (chase.answer.error_text.empty()) {
+            chase.answer.error_code = dns::ede::other;
+            chase.answer.error_text = upstream.label + " " + denial_text(checked) + " without SOA";
         }
     } else {
         Duration lifetime =
             Seconds(negative ? std::min(checked.soa_ttl, negative_max) : checked.least_ttl);
         if (negative && checked.links != 0)
             lifetime = std::min<Duration>(lifetime, Seconds(checked.least_ttl));
-        walk.lifetime = std::min(walk.lifetime, lifetime);
-        keep_end(walk, upstream, checked, writer, lifetime, now);
-        const OtherOwners others(*walk.view, *walk.flight->snapshot, upstream);
-        if (walk.answer.error_text.empty() && checked.links != 0 &&
+        chase.lifetime = std::min(chase.lifetime, lifetime);
+        keep_end(chase, upstream, checked, writer, lifetime, now);
+        const OtherOwners others(*chase.view, *chase.pending->snapshot, upstream);
+        if (chase.answer.error_text.empty() && checked.links != 0 &&
             others.is_replier_cluster(checked.target)) {
-            walk.answer.error_code = dns::ede::other;
-            walk.answer.error_text =
+            chase.answer.error_code = dns::ede::other;
+            chase.answer.error_text =
                 checked.target.to_text() + " as " + upstream.label + " sees it";
         }
     }
-    assemble(walk);
+    assemble(chase);
 }
 
 // An NXDOMAIN stands for the whole name, unless data of another type is known: some servers deny
 // the name for the family that it does not have.
-void Resolver::Impl::keep_end(Walk& walk, const upstream::Upstream& upstream,
+void Resolver::Impl::keep_end(AliasChase& chase, const upstream::Upstream& upstream,
                               const upstream::CheckedReply& checked, const dns::BodyWriter& writer,
                               Duration lifetime, Time now) {
     const bool of_name = checked.kind == ReplyKind::nxdomain && checked.links == 0 &&
-                         other_types(walk, kAddressTypes, upstream, now) == cache::Held::nothing;
-    const cache::Key answer = key_here(walk, cache::Kind::answer);
-    const cache::Key nxdomain = key_here(walk, cache::Kind::nxdomain);
+                         other_types(chase, kAddressTypes, upstream, now) == cache::Held::nothing;
+    const cache::Key answer = key_here(chase, cache::Kind::answer);
+    const cache::Key nxdomain = key_here(chase, cache::Kind::nxdomain);
     const cache::Value value{.body = writer.body(),
                              .info = writer.info(),
                              .rcode = checked.rcode,
-                             .authentic_data = walk.answer.authentic_data,
+                             .authentic_data = chase.answer.authentic_data,
                              .source = upstream.id,
                              .lifetime = lifetime};
     const bool kept = cache.store(of_name ? nxdomain : answer, value, now);
@@ -196,8 +196,9 @@ void Resolver::Impl::keep_end(Walk& walk, const upstream::Upstream& upstream,
     if (!of_name || !kept) cache.erase(nxdomain);
     // An alias that was known, and is none any more, must not be followed when this has expired.
     // The first stop of a client's question found none, or would not have been asked.
-    if (walk.flight->is_refresh || walk.stops != 0 || walk.flight->question().kin)
-        cache.erase(key_here(walk, cache::Kind::chain));
+    if (chase.pending->is_refresh || chase.stops != 0 ||
+        chase.pending->question().other_kinds_possible)
+        cache.erase(key_here(chase, cache::Kind::chain));
 }
 
 }  // namespace peerzone::resolver

@@ -13,30 +13,31 @@
 
 namespace peerzone::resolver {
 
-class Words {
+class EdeText {
 public:
-    Words& begin() noexcept {
+    EdeText& begin() noexcept {
         size_ = 0;
         return *this;
     }
     // What does not fit is cut off.
-    Words& add(std::string_view text) noexcept;
-    Words& add(std::unsigned_integral auto number) noexcept {
+    EdeText& add(std::string_view text) noexcept;
+    EdeText& add(std::unsigned_integral auto number) noexcept {
         return add_number(static_cast<std::uint64_t>(number));
     }
-    Words& add_age(Duration age) noexcept;                                 ///< "42s", "17m", "30h"
-    Words& add_time(std::chrono::system_clock::time_point time) noexcept;  ///< as RFC 3339, UTC
+    EdeText& add_age(Duration age) noexcept;  ///< "42s", "17m", "30h"
+    EdeText& add_time(std::chrono::system_clock::time_point time) noexcept;  ///< as RFC 3339, UTC
 
     std::string_view text() const noexcept { return {octets_.data(), size_}; }
 
 private:
-    Words& add_number(std::uint64_t number) noexcept;
+    EdeText& add_number(std::uint64_t number) noexcept;
 
     std::array<char, 256> octets_;
     std::size_t size_ = 0;
 };
 
 /// "retry in 3s: <text>" for a failure that the cache remembers (RFC 8914 4.14).
-std::string_view say_cached_failure(Words& words, Duration remaining, Bytes text) noexcept;
+std::string_view describe_cached_failure(EdeText& ede_text, Duration remaining,
+                                         Bytes text) noexcept;
 
 }  // namespace peerzone::resolver

@@ -1,5 +1,5 @@
-// Questions that come to wait: who joins which flight, who is shed, and who is answered from memory
-// because waiting takes too long.
+// Questions that come to wait: who joins which pending, who is shed, and who is answered from
+// memory because waiting takes too long.
 #include <algorithm>
 #include <random>
 
@@ -40,7 +40,7 @@ std::uint64_t Resolver::Impl::random_seed() {
     return std::uint64_t{device()} << 32 | device();
 }
 
-void Resolver::Impl::answer_later(const Request& request, const ReplyTo& to, Time now) {
+void Resolver::Impl::admit(const Request& request, const ReplyTo& to, Time now) {
     const upstream::Upstream* first = first_upstream(request);
     if (first == nullptr) return;  // answer_now would not have sent it here
     Waiter waiter{to, request, now};
@@ -72,14 +72,14 @@ bool Resolver::Impl::admit(Waiter& waiter, const upstream::Upstream& upstream, T
 }
 
 void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {
-    Flight* flight = nullptr;
-    Join joined = table.join(waiter, upstream.id, snapshot, flight);
-    if (is_full(joined) && make_room(waiter, upstream, joined, flight, now))
-        joined = table.join(waiter, upstream.id, snapshot, flight);
+    PendingQuery* pending = nullptr;
+    Join joined = table.join(waiter, upstream.id, snapshot, pending);
+    if (is_full(joined) && make_room(waiter, upstream, joined, pending, now))
+        joined = table.join(waiter, upstream.id, snapshot, pending);
     if (joined == Join::started) {
-        run(*flight, now);
+        run(*pending, now);
     } else if (joined == Join::joined) {
-        wait_along(*flight, upstream, now);
+        wait_along(*pending, upstream, now);
     } else {
         const Bound bound = bound_of(joined);
         shed(waiter, upstream, bound.count, std::string(bound.what).append(bound.limit), now);
@@ -89,35 +89,36 @@ void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstr
 // Where a bound is reached, the client that has most of it gives a place to one that has less.
 // Looking for it over a whole upstream takes a walk over the table, so there are few looks, and
 // those who could not gain by one use none up.
-Seat Resolver::Impl::greediest(const Waiter& waiter, std::uint16_t upstream, Join full,
-                               Flight* flight, Time now) {
-    if (full == Join::too_many_for_question) return table.greediest_joined(*flight, waiter.place);
-    const bool of_flights = full == Join::too_many_flights;
-    const std::size_t begun = table.flights_of(waiter.place);
-    const std::size_t own = of_flights ? begun : guard.in_flight(waiter.place) - begun;
+WaiterRef Resolver::Impl::heaviest(const Waiter& waiter, std::uint16_t upstream, Join full,
+                                   PendingQuery* pending, Time now) {
+    if (full == Join::too_many_for_question) return table.heaviest_joined(*pending, waiter.place);
+    const bool of_in_flight = full == Join::too_many_in_flight;
+    const std::size_t begun = table.in_flight_of(waiter.place);
+    const std::size_t own = of_in_flight ? begun : guard.in_flight(waiter.place) - begun;
     // As many as there is room for may be given up and still be on their way: no more.
     const std::size_t bound = 2 * snapshot->limits.in_flight_per_upstream_max;
-    if (of_flights && table.flights(upstream) >= bound) return {};
-    GreedLooks::Last& last =
-        looks.last(upstream, of_flights ? GreedLooks::Of::flights : GreedLooks::Of::waiters);
-    if (!looks.take(last, own, now)) return {};
-    const Seat seat = of_flights ? table.greediest_alone(upstream, waiter.place)
-                                 : table.greediest_joined(upstream, waiter.place);
-    last = {.most = seat.most, .at = now};
-    return seat;
+    if (of_in_flight && table.flights(upstream) >= bound) return {};
+    HeaviestClientScan::Last& last =
+        heaviest_scan.last(upstream, of_in_flight ? HeaviestClientScan::Of::in_flight
+                                                  : HeaviestClientScan::Of::waiters);
+    if (!heaviest_scan.take(last, own, now)) return {};
+    const WaiterRef ref = of_in_flight ? table.heaviest_alone(upstream, waiter.place)
+                                       : table.heaviest_joined(upstream, waiter.place);
+    last = {.most = ref.most, .at = now};
+    return ref;
 }
 
 bool Resolver::Impl::make_room(const Waiter& waiter, const upstream::Upstream& upstream, Join full,
-                               Flight* flight, Time now) {
+                               PendingQuery* pending, Time now) {
     const std::uint16_t counted_at =
-        full == Join::too_many_waiters && flight != nullptr ? flight->upstream : upstream.id;
-    const Seat seat = greediest(waiter, counted_at, full, flight, now);
-    if (seat.flight == nullptr) return false;
-    const std::shared_ptr<const Snapshot> its = seat.flight->snapshot;
+        full == Join::too_many_waiters && pending != nullptr ? pending->upstream : upstream.id;
+    const WaiterRef ref = heaviest(waiter, counted_at, full, pending, now);
+    if (ref.pending == nullptr) return false;
+    const std::shared_ptr<const Snapshot> its = ref.pending->snapshot;
     const Bound bound = bound_of(full);
     const std::string why = upstream.label + std::string(bound.what) +
                             ", most of them of this client" + std::string(bound.limit);
-    for (const Waiter& victim : table.give_up(seat)) {
+    for (const Waiter& victim : table.give_up(ref)) {
         counters.add(Count::shed_greediest);
         upstream.health->stats().note_shed();
         if (!answer_from_memory(victim, its, why, now))
@@ -138,17 +139,17 @@ bool Resolver::Impl::is_crowded(const Request& request, const upstream::Upstream
 
 // The flight's aliases have led it to an upstream that has no room for it. Visit::over: it is
 // answered, from memory if that can be.
-Visit Resolver::Impl::find_no_room(Walk& walk, const upstream::Upstream& upstream, Join full,
+Visit Resolver::Impl::find_no_room(AliasChase& chase, const upstream::Upstream& upstream, Join full,
                                    Time now) {
     const Bound bound = bound_of(full);
     const std::string why = upstream.label + std::string(bound.what) + std::string(bound.limit);
-    walk.memory_only = true;  // who is there may deny no longer what it denied then
-    const Visit led = visit_last_known(walk, upstream, why, now);
-    walk.memory_only = false;
+    chase.memory_only = true;  // who is there may deny no longer what it denied then
+    const Visit led = visit_last_known(chase, upstream, why, now);
+    chase.memory_only = false;
     if (led != Visit::ask) return led;
     counters.add(bound.count);
     upstream.health->stats().note_shed();
-    fail(walk, dns::ede::other, why);
+    fail(chase, dns::ede::other, why);
     return Visit::over;
 }
 
@@ -178,61 +179,66 @@ const upstream::Upstream* Resolver::Impl::first_upstream(const Request& request)
 bool Resolver::Impl::answer_from_memory(const Waiter& waiter,
                                         const std::shared_ptr<const Snapshot>& its,
                                         std::string_view why, Time now) {
-    Flight alone;
+    PendingQuery alone;
     alone.snapshot = its;
     alone.waiters.push_back(waiter);
     return answer_from_memory(alone, why, now);
 }
 
-// Answers all who wait in the flight, if what is known does.
-bool Resolver::Impl::answer_from_memory(const Flight& flight, std::string_view why, Time now) {
-    const Request& question = flight.question();
-    Walk walk{.flight = &flight,
-              .view = &flight.snapshot->views[question.view],
-              .name = dns::Name::from_checked(question.query.name()),
-              .memory_only = true,
-              .why = why};
-    if (visit(walk, now) != nullptr) return false;
-    reply_to_all(flight, walk, now);
+// Answers all who wait in the pending, if what is known does.
+bool Resolver::Impl::answer_from_memory(const PendingQuery& pending, std::string_view why,
+                                        Time now) {
+    const Request& question = pending.question();
+    AliasChase chase{.pending = &pending,
+                     .view = &pending.snapshot->views[question.view],
+                     .name = dns::Name::from_checked(question.query.name()),
+                     .memory_only = true,
+                     .why = why};
+    if (visit(chase, now) != nullptr) return false;
+    reply_to_all(pending, chase, now);
     return true;
 }
 
 // The last waiter has joined: somebody asks already. A client that asks for a known name waits no
 // longer than the first one.
-void Resolver::Impl::wait_along(Flight& flight, const upstream::Upstream& upstream, Time now) {
-    const Waiter& last = flight.waiters.back();
-    if (!flight.overdue) {
-        if (last.request.last_known) watch(flight, upstream, now);
+void Resolver::Impl::wait_along(PendingQuery& pending, const upstream::Upstream& upstream,
+                                Time now) {
+    const Waiter& last = pending.waiters.back();
+    if (!pending.overdue) {
+        if (last.request.last_known) arm_response_timer(pending, upstream, now);
         return;
     }
-    if (answer_from_memory(last, flight.snapshot, say_overdue(upstream), now)) table.leave(flight);
+    if (answer_from_memory(last, pending.snapshot, describe_overdue(upstream), now))
+        table.leave(pending);
 }
 
 // From now on the flight's clients wait no longer than replies of this upstream usually take: then
 // they get what was known last, and the exchange goes on (RFC 8767 5, "client response timer").
-void Resolver::Impl::watch(Flight& flight, const upstream::Upstream& upstream, Time now) {
-    if (flight.overdue || flight.timer.is_armed() ||
+void Resolver::Impl::arm_response_timer(PendingQuery& pending, const upstream::Upstream& upstream,
+                                        Time now) {
+    if (pending.overdue || pending.timer.is_armed() ||
         upstream.options.stale.max_age <= Duration::zero())
         return;
-    flight.timer.owner = this;
-    flight.timer.flight = &flight;
-    flight.timer.upstream = &upstream;
-    client.call_at(flight.timer, now, now + usual_wait(upstream));
+    pending.timer.owner = this;
+    pending.timer.pending = &pending;
+    pending.timer.upstream = &upstream;
+    client.call_at(pending.timer, now, now + usual_wait(upstream));
 }
 
 void OverdueTimer::fire(upstream::TimerNode& node) {
     auto& timer = static_cast<OverdueTimer&>(node);
-    timer.owner->on_overdue(*timer.flight, *timer.upstream, Clock::now());
+    timer.owner->on_overdue(*timer.pending, *timer.upstream, Clock::now());
 }
 
-void Resolver::Impl::on_overdue(Flight& flight, const upstream::Upstream& upstream, Time now) {
-    flight.overdue = true;
-    if (answer_from_memory(flight, say_overdue(upstream), now)) table.dismiss(flight);
+void Resolver::Impl::on_overdue(PendingQuery& pending, const upstream::Upstream& upstream,
+                                Time now) {
+    pending.overdue = true;
+    if (answer_from_memory(pending, describe_overdue(upstream), now)) table.dismiss(pending);
 }
 
-std::string Resolver::Impl::say_overdue(const upstream::Upstream& upstream) {
+std::string Resolver::Impl::describe_overdue(const upstream::Upstream& upstream) {
     const auto waited = std::chrono::ceil<Millis>(usual_wait(upstream)).count();
-    return std::string(words.begin()
+    return std::string(ede_text.begin()
                            .add(upstream.label)
                            .add(" not answering for ")
                            .add(static_cast<std::uint64_t>(waited))
@@ -247,8 +253,8 @@ void Resolver::Impl::shed(const Waiter& waiter, const upstream::Upstream& upstre
     // A flood of new names is shed as cheaply as can be: answer_now has looked, and knows of
     // nothing.
     const Request& request = waiter.request;
-    const bool may_know =
-        request.last_known || request.kin || request.route->kind == view::Route::Kind::zone;
+    const bool may_know = request.last_known || request.other_kinds_possible ||
+                          request.route->kind == view::Route::Kind::zone;
     if (may_know && answer_from_memory(waiter, snapshot, text, now)) return;
     counters.add(what);
     upstream.health->stats().note_shed();

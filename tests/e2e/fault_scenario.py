@@ -29,7 +29,7 @@ LONG = Phases(2.0, 3.0, 4.0, 2.0, 6.0, 7.0)
 SHORT = Phases(2.0, 2.0, 3.0, 2.0, 5.0, 3.0)
 
 
-class Story:
+class Scenario:
     """What one run through all phases has shown. Times are seconds from its begin."""
 
     def __init__(self, phases, results, fresh_generation, first_good):
@@ -103,7 +103,7 @@ def tell(server_address, echo_address, endpoints, west, phases, run_number):
         streams[peer + " new"] = load.Stream(server_address, RATE, lambda i, zone=zone: "n%d-%d.%s" % (run_number, i, zone), sockets=4)
     streams["echo"] = load.Stream(echo_address, 2 * RATE, lambda i: "echo", sockets=1)
     begun = []
-    story = Story(phases, {}, 1, None)
+    story = Scenario(phases, {}, 1, None)
     begins = story.begins
     actions = [
         (0.0, lambda: begun.append(time.monotonic())),

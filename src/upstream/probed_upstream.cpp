@@ -1,20 +1,20 @@
-#include "upstream/watch.hpp"
+#include "upstream/probed_upstream.hpp"
 
 #include <algorithm>
 
 namespace peerzone::upstream {
 
 bool Target::silence_counts() const noexcept {
-    const bool peer = watch != nullptr && watch->upstream->options.kind == Kind::peer;
-    return answered || (peer && !is_deaf());
+    const bool peer = probed != nullptr && probed->upstream->options.kind == Kind::peer;
+    return answered || (peer && !ignores_probes());
 }
 
 bool Target::is_silent_since(Time since, std::uint32_t round) const noexcept {
-    if (is_deaf()) return endpoint->last_loss().value_or(Time{}) >= since;
+    if (ignores_probes()) return endpoint->last_loss().value_or(Time{}) >= since;
     return silent_round == round || (is_unheard() && listened_in_vain);
 }
 
-Partition::Facts Watch::facts() const noexcept {
+Partition::Facts ProbedUpstream::facts() const noexcept {
     Partition::Facts facts;
     facts.endpoints = targets.size();
     for (const auto& target : targets) {
@@ -22,7 +22,7 @@ Partition::Facts Watch::facts() const noexcept {
         if (endpoint.is_suspect()) continue;
         ++facts.up;
         if (endpoint.is_usable()) ++facts.usable;
-        if (endpoint.is_poor()) ++facts.poor;
+        if (endpoint.is_unusable()) ++facts.unusable;
         const auto heard = endpoint.last_reply();
         if (heard && *heard >= partition.since()) ++facts.heard;
     }
@@ -30,7 +30,7 @@ Partition::Facts Watch::facts() const noexcept {
         return target->is_silent_since(partition.since(), round);
     });
     for (const auto& target : targets)
-        if (target->is_deaf())
+        if (target->ignores_probes())
             facts.deaf_since = std::max(facts.deaf_since.value_or(Time{}),
                                         target->endpoint->last_loss().value_or(Time{}));
     return facts;

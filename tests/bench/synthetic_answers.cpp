@@ -1,4 +1,4 @@
-#include "saying.hpp"
+#include "synthetic_answers.hpp"
 
 #include <string_view>
 
@@ -28,12 +28,12 @@ bool goes_on_behind_cluster(Octets name) noexcept {
 
 }  // namespace
 
-Saying say(Octets name, std::uint16_t type) noexcept {
-    if (goes_on_behind_cluster(name)) return Saying::no_such_name;
-    if (label_is(name.data(), "count")) return Saying::count;
-    if (type == kTypeSrv && label_is(name.data(), "_sql")) return Saying::services;
-    if (type != kTypeA) return Saying::no_such_type;
-    return label_is(name.data(), "big") ? Saying::addresses : Saying::address;
+SyntheticAnswer synthetic_answer(Octets name, std::uint16_t type) noexcept {
+    if (goes_on_behind_cluster(name)) return SyntheticAnswer::no_such_name;
+    if (label_is(name.data(), "count")) return SyntheticAnswer::count;
+    if (type == kTypeSrv && label_is(name.data(), "_sql")) return SyntheticAnswer::services;
+    if (type != kTypeA) return SyntheticAnswer::no_such_type;
+    return label_is(name.data(), "big") ? SyntheticAnswer::addresses : SyntheticAnswer::address;
 }
 
 std::uint32_t address_of(Octets name) noexcept {

@@ -13,17 +13,17 @@
 
 namespace peerzone::upstream {
 
-struct Watch;
+struct ProbedUpstream;
 
-/// One endpoint under watch. Its timer is the next probe.
+/// One endpoint under probed. Its timer is the next probe.
 struct Target : TimerNode, std::enable_shared_from_this<Target> {
     Target(Handler handler, void* prober, std::shared_ptr<Endpoint> e)
         : TimerNode(handler), owner(prober), endpoint(std::move(e)) {}
 
     void* owner;
     std::shared_ptr<Endpoint> endpoint;
-    Watch* watch = nullptr;  // null: it is gone, and its last probes end unheard
-    std::size_t index = 0;   // in the upstream's endpoints
+    ProbedUpstream* probed = nullptr;  // null: it is gone, and its last probes end unheard
+    std::size_t index = 0;             // in the upstream's endpoints
     unsigned in_flight = 0;
     unsigned misses = 0;             // in a row, over the usual transport
     bool answered = false;           // any probe, ever
@@ -31,13 +31,13 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
     bool listened_in_vain = false;   // for a question's deadline, and it has never been heard
     Time began = kLongAgo;           // the last probe over the usual transport
     Time due{};
-    WiresKnown wires;           // transport auto
+    ProtocolsKnown protocols;   // transport auto
     Time other_due = kLongAgo;  // when the other transport is looked at
     bool told_absent = false;
     log::LogLimit log_limit{Seconds(10)};
 
     /// It replies to clients and never to a probe: the probes' silence says nothing.
-    bool is_deaf() const noexcept { return !answered && endpoint->stats().replies() > 0; }
+    bool ignores_probes() const noexcept { return !answered && endpoint->stats().replies() > 0; }
     /// Nothing has ever come from it.
     bool is_unheard() const noexcept { return endpoint->smoothed_rtt() == Duration::zero(); }
     /// It was asked in vain since the upstream is in its state, which began with that round.
@@ -46,9 +46,9 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
     bool silence_counts() const noexcept;
 };
 
-/// One upstream under watch. Its timer is the next look at its state.
-struct Watch : TimerNode {
-    Watch(Handler handler, void* prober) : TimerNode(handler), owner(prober) {}
+/// One upstream under probed. Its timer is the next look at its state.
+struct ProbedUpstream : TimerNode {
+    ProbedUpstream(Handler handler, void* prober) : TimerNode(handler), owner(prober) {}
 
     void* owner;
     std::shared_ptr<const Upstream> upstream;

@@ -1,4 +1,4 @@
-#include "resolver/words.hpp"
+#include "resolver/ede_text.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -8,20 +8,20 @@
 
 namespace peerzone::resolver {
 
-Words& Words::add(std::string_view text) noexcept {
+EdeText& EdeText::add(std::string_view text) noexcept {
     const std::size_t size = cut_utf8(text, octets_.size() - size_).size();
     if (size != 0) std::memcpy(octets_.data() + size_, text.data(), size);
     size_ += size;
     return *this;
 }
 
-Words& Words::add_number(std::uint64_t number) noexcept {
+EdeText& EdeText::add_number(std::uint64_t number) noexcept {
     std::array<char, 20> digits;
     const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     return add({digits.data(), static_cast<std::size_t>(end - digits.data())});
 }
 
-Words& Words::add_age(Duration age) noexcept {
+EdeText& EdeText::add_age(Duration age) noexcept {
     using namespace std::chrono;
     const auto count = [](auto time) { return static_cast<std::uint64_t>(time.count()); };
     if (age < minutes(10)) return add_number(count(floor<Seconds>(age))).add("s");
@@ -29,7 +29,7 @@ Words& Words::add_age(Duration age) noexcept {
     return add_number(count(floor<hours>(age))).add("h");
 }
 
-Words& Words::add_time(std::chrono::system_clock::time_point time) noexcept {
+EdeText& EdeText::add_time(std::chrono::system_clock::time_point time) noexcept {
     using namespace std::chrono;
     const auto day = floor<days>(time);
     const year_month_day date(day);
@@ -51,9 +51,10 @@ Words& Words::add_time(std::chrono::system_clock::time_point time) noexcept {
     return add("Z");
 }
 
-std::string_view say_cached_failure(Words& words, Duration remaining, Bytes text) noexcept {
+std::string_view describe_cached_failure(EdeText& ede_text, Duration remaining,
+                                         Bytes text) noexcept {
     const auto seconds = std::chrono::ceil<Seconds>(remaining).count();
-    return words.begin()
+    return ede_text.begin()
         .add("retry in ")
         .add(static_cast<std::uint64_t>(seconds))
         .add("s: ")

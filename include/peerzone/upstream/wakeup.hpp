@@ -8,18 +8,18 @@
 
 namespace peerzone::upstream {
 
-class Bell {
+class Wakeup {
 public:
-    Bell();
+    Wakeup();
 
     /// Any thread. What the caller has written before is seen by whoever answers.
-    void ring() noexcept;
+    void wake() noexcept;
 
     // Control thread.
     /// Readable while somebody has rung; -1 when the kernel had none to give.
     int fd() const noexcept { return fd_.get(); }
     /// Call it before looking: a ring after this is a new one.
-    void answer() noexcept;
+    void clear() noexcept;
 
 private:
     Fd fd_;

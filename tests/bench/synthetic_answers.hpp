@@ -22,7 +22,7 @@ inline constexpr unsigned kSrvTargets = 3;
 inline constexpr std::uint16_t kSrvPort = 26257;
 inline constexpr std::size_t kHeader = 12;
 
-enum class Saying : std::uint8_t {
+enum class SyntheticAnswer : std::uint8_t {
     address,
     addresses,
     services,
@@ -32,7 +32,7 @@ enum class Saying : std::uint8_t {
 };
 
 /// `name` is in wire form, root included, in any letter case.
-Saying say(Octets name, std::uint16_t type) noexcept;
+SyntheticAnswer synthetic_answer(Octets name, std::uint16_t type) noexcept;
 
 /// The first IPv4 address of a name; further ones follow it. FNV-1a of the name in lower case,
 /// within 10.0.0.0/8.
