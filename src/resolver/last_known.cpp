@@ -98,6 +98,11 @@ dns::ExtendedError describe_unknown(EdeText& ede_text,
     return {kAway, ede_text.text()};
 }
 
+std::string describe_overdue(const upstream::Upstream& upstream) {
+    const auto waited = std::chrono::ceil<Millis>(usual_wait(upstream)).count();
+    return upstream.label + " not answering for " + std::to_string(waited) + "ms";
+}
+
 std::string_view describe_stale(EdeText& why, Duration age) noexcept {
     return why.add(", answer is ").add_age(age).add(" old").text();
 }

@@ -2,6 +2,7 @@
 // with them (src/README.md, "Partition" and "Refresh"; RFC 8767). No state of its own.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "peerzone/cache/cache.hpp"
@@ -31,6 +32,8 @@ std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upst
 /// "peer=westus partitioned: 0 of 2 endpoints up since 2026-01-31T10:00:00Z" (22); where TLS is the
 /// reason: "peer=westus 10.2.0.10:853 tls: certificate is for dns.eastus…" (23).
 dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream& upstream) noexcept;
+/// "peer=westus not answering for 50ms", where clients do not wait any longer.
+std::string describe_overdue(const upstream::Upstream& upstream);
 /// The reason, then ", answer is 42s old"
 std::string_view describe_stale(EdeText& why, Duration age) noexcept;
 

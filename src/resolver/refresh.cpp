@@ -63,9 +63,9 @@ void Resolver::Impl::plan_refresh(const Request& request, const upstream::Upstre
                                   cache::Kind kind, Time now) noexcept {
     const dns::Query& query = request.query;
     if (!query.recursion_desired() || refreshes.full() || upstream.health->is_away() ||
-        table.refreshes(upstream.id) >= refreshes_max(upstream))
+        admission.table().refreshes(upstream.id) >= refreshes_max(upstream))
         return;
-    if (!cache.claim_refresh(key_of(query.name(), query.name_hash, request, kind), now)) return;
+    if (!memory.claim_refresh(subject_of(request), kind, now)) return;
     refreshes.push(request);
     if (!refresh_timer.is_armed()) client.call_at(refresh_timer, now, now);
 }
@@ -75,9 +75,10 @@ void Resolver::Impl::start_refreshes(Time now) {
         Waiter nobody{.to = {}, .request = refreshes.pop(), .since = now};
         nobody.request.query.hops = 0;  // it is our question now
         const upstream::Upstream& upstream = *snapshot->upstreams[nobody.request.route->index];
-        if (table.refreshes(upstream.id) >= refreshes_max(upstream)) continue;
+        if (admission.table().refreshes(upstream.id) >= refreshes_max(upstream)) continue;
         PendingQuery* pending = nullptr;
-        if (table.join(nobody, upstream.id, snapshot, pending) != Join::started) continue;
+        if (admission.table().join(nobody, upstream.id, snapshot, pending) != Join::started)
+            continue;
         counters.add(Count::refreshes);
         run(*pending, now);
     }

@@ -1,5 +1,5 @@
 // Whose a name is that an alias leads to, as seen from the upstream that told the alias.
-#include "resolver/owners.hpp"
+#include "resolver/decide.hpp"
 
 #include "support/resolver_fixture.hpp"
 

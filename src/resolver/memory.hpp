@@ -1,0 +1,109 @@
+// What one worker remembers of what upstreams said: every key that is made for the cache, and the
+// rules of what is fresh, past its TTL but of use, an alias to another owner, or a failure, and of
+// what may be kept (src/README.md, "TTL", "Negative answers", "Partition" and "Refresh"; RFC 2308,
+// 8767, 9520). On the worker's thread; what it finds it copies behind the name in the caller's
+// message. Looking neither allocates nor throws.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "peerzone/cache/cache.hpp"
+#include "peerzone/dns/answer.hpp"
+#include "peerzone/dns/query.hpp"
+#include "peerzone/resolver/resolver.hpp"
+#include "peerzone/resolver/snapshot.hpp"
+
+namespace peerzone::resolver {
+
+/// What is looked up: a name that an upstream owns, for a question with these flags. `name` is
+/// folded wire form, and must outlive it.
+struct Subject {
+    Bytes name;
+    std::uint64_t name_hash = 0;
+    std::uint16_t type = 0;
+    view::ViewId view = 0;
+    bool dnssec_ok = false;
+    bool checking_disabled = false;
+};
+
+/// The question itself.
+Subject subject_of(const Request& request) noexcept;
+/// A name that its aliases led to.
+Subject subject_of(const Request& request, const dns::Name& name) noexcept;
+
+/// Where the body stands in a message with this question.
+inline std::size_t body_offset(Bytes name) noexcept {
+    return dns::kHeaderSize + name.size() + 4;
+}
+
+class Memory {
+public:
+    explicit Memory(cache::Cache& cache);
+
+    // Looking. `message` is a whole message's room; the body comes to body_offset().
+    /// Within its TTL, and said by the owner of today; else hit.expired and
+    /// hit.other_kinds_possible tell what may be there.
+    bool find_fresh(const Subject& subject, cache::Kind kind, const Snapshot& snapshot,
+                    const upstream::Upstream& owner, Time now, MutableBytes message,
+                    cache::Hit& hit) noexcept;
+    /// A failure that is to be told again, and does not come from before the upstream changed.
+    bool find_failure(const Subject& subject, const Snapshot& snapshot,
+                      const upstream::Upstream& owner, Time now, MutableBytes message,
+                      cache::Hit& hit) noexcept;
+    /// An alias to a name of another owner, within its TTL.
+    bool find_chain(const Subject& subject, const Snapshot& snapshot,
+                    const upstream::Upstream& owner, Time now, MutableBytes message,
+                    cache::Hit& hit) noexcept;
+    /// Past its TTL, too, and while the owner is away under other flags as well: an answer of the
+    /// type, else an NXDOMAIN.
+    bool find_last_known(const Subject& subject, const Snapshot& snapshot,
+                         const upstream::Upstream& owner, Time now, MutableBytes message,
+                         cache::Hit& hit) noexcept;
+    bool find_last_known_chain(const Subject& subject, const Snapshot& snapshot,
+                               const upstream::Upstream& owner, Time now, MutableBytes message,
+                               cache::Hit& hit) noexcept;
+    /// Whether an answer of the type is kept at all. Changes nothing.
+    bool has_answer(const Subject& subject, const upstream::Upstream& owner,
+                    Time now) const noexcept;
+
+    /// True for one caller of all workers: ask again before the answer expires.
+    bool claim_refresh(const Subject& subject, cache::Kind kind, Time now) noexcept;
+
+    // Keeping.
+    /// How long answers of any upstream are kept at most.
+    Seconds positive_max() const noexcept { return cache_.max_ttl(); }
+    /// The same of denials of this upstream, as a rule.
+    Seconds negative_cap(const upstream::Upstream& upstream) const noexcept;
+    /// How long a denial is kept at most; longer for "no such type" of a name that is in use, so
+    /// that a pod's AAAA is not asked for each second.
+    Seconds negative_max(const Subject& subject, const upstream::CheckedReply& checked,
+                         const upstream::Upstream& upstream, Time now) const noexcept;
+    /// An alias to a name of another owner.
+    void keep_chain(const Subject& subject, const cache::Value& chain, Time now);
+    /// The end of a chain that is the upstream's own. `may_have_chain`: the name may have been an
+    /// alias before.
+    void keep_end(const Subject& subject, const upstream::CheckedReply& checked,
+                  const cache::Value& end, const upstream::Upstream& upstream, bool may_have_chain,
+                  Time now);
+    /// What was put together over several owners, under the first name.
+    void keep_assembled(const Subject& subject, const cache::Value& whole, Time now);
+    void keep_failure(const Subject& subject, std::string_view text, std::uint16_t source,
+                      Time now);
+
+private:
+    bool find_known(cache::Kind kind, unsigned other_flags, const Subject& subject,
+                    const Snapshot& snapshot, const upstream::Upstream& owner, Time now,
+                    MutableBytes message, cache::Hit& hit) noexcept;
+    void drop_proofs(const Subject& subject, MutableBytes message, cache::Hit& hit) noexcept;
+    cache::Held other_types(const Subject& subject, std::span<const std::uint16_t> types,
+                            const upstream::Upstream& upstream, Time now) const noexcept;
+
+    cache::Cache& cache_;
+    // A body with signatures, before they are left out.
+    std::unique_ptr<std::array<std::uint8_t, dns::kMessageMax>> signed_;
+};
+
+}  // namespace peerzone::resolver
