@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "config/draft.hpp"
+#include "config/builder.hpp"
 #include "config/reader.hpp"
 #include "config/tree.hpp"
 #include "peerzone/upstream/resolv_conf.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 struct Reader {
     std::string_view key;
-    void (*read)(const Value&, Draft&);
+    void (*read)(const Value&, ConfigBuilder&);
 };
 
 // cluster comes first: local needs its zone. The order of problems is the file's all the same.
@@ -78,31 +78,31 @@ bool needs_bootstrap(const upstream::Options& upstream) {
 }
 
 // The servers that resolve endpoints' host names, where the file leaves them to the system.
-void check_default_bootstrap(Draft& draft) {
-    const Config& config = draft.config;
+void check_default_bootstrap(ConfigBuilder& builder) {
+    const Config& config = builder.config;
     if (!std::ranges::any_of(config.peers, needs_bootstrap) &&
         !std::ranges::any_of(config.forwards, needs_bootstrap) &&
         !(config.local && needs_bootstrap(*config.local)))
         return;
     const auto read = upstream::read_resolv_conf(config.bootstrap.front().resolv_conf);
     if (!read)
-        draft.problems.add({}, "bootstrap", read.error().message,
-                           "host names of endpoints cannot be resolved without: bootstrap: "
-                           "[ADDRESS] names a server",
-                           Problem::Kind::warning);
+        builder.problems.add({}, "bootstrap", read.error().message,
+                             "host names of endpoints cannot be resolved without: bootstrap: "
+                             "[ADDRESS] names a server",
+                             Problem::Kind::warning);
 }
 
-void read_document(const TreeNode& root, Draft& draft) {
-    set_defaults(draft.config);
-    const Value whole(root, root.mark, "", draft.problems);
+void read_document(const TreeNode& root, ConfigBuilder& builder) {
+    set_defaults(builder.config);
+    const Value whole(root, root.mark, "", builder.problems);
     if (is_manifest(whole)) return;
     const Map map(whole, "");
     for (const Reader& reader : kReaders)
         if (const Value* value = map.get(reader.key))
-            if (reader.key == "workers" || !value->is_left_out()) reader.read(*value, draft);
-    check(draft);
-    check_tls(draft);
-    if (map.get("bootstrap") == nullptr) check_default_bootstrap(draft);
+            if (reader.key == "workers" || !value->is_left_out()) reader.read(*value, builder);
+    check(builder);
+    check_tls(builder);
+    if (map.get("bootstrap") == nullptr) check_default_bootstrap(builder);
 }
 
 Loaded failed(const std::string& file, std::string message) {
@@ -132,11 +132,11 @@ std::string Problem::to_text() const {
 Loaded load_text(const std::string& text, const std::string& file, const std::stop_token& stop) {
     try {
         Problems problems(file);
-        Draft draft(problems, std::filesystem::path(file).parent_path(), stop);
-        if (const auto root = parse_tree(text, problems)) read_document(*root, draft);
+        ConfigBuilder builder(problems, std::filesystem::path(file).parent_path(), stop);
+        if (const auto root = parse_tree(text, problems)) read_document(*root, builder);
         Loaded loaded;
-        if (problems.empty()) loaded.config = std::move(draft.config);
-        loaded.files = std::move(draft.files);
+        if (problems.empty()) loaded.config = std::move(builder.config);
+        loaded.files = std::move(builder.files);
         std::move(problems).take_sorted(loaded.problems, loaded.warnings);
         return loaded;
     } catch (const std::exception& error) {  // memory, or a file system that refuses a path

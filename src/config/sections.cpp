@@ -4,8 +4,8 @@
 #include <span>
 #include <type_traits>
 
+#include "config/builder.hpp"
 #include "config/choice.hpp"
-#include "config/draft.hpp"
 #include "config/keys.hpp"
 
 namespace peerzone::config {
@@ -44,7 +44,7 @@ void reconcile(const Map& limits, std::string_view smaller_key, std::size_t& sma
 }
 
 void read_addresses(const Value& list, std::uint16_t port, std::vector<SocketAddress>& out,
-                    Draft& draft) {
+                    ConfigBuilder& builder) {
     const auto items = list.list();
     if (items.size() > kListenMax) {
         list.problem("more than " + std::to_string(kListenMax) + " addresses",
@@ -58,13 +58,13 @@ void read_addresses(const Value& list, std::uint16_t port, std::vector<SocketAdd
                        [port](std::string_view text) { return parse_listen_address(text, port); }))
             continue;
         out.push_back(address);
-        draft.listen.push_back({address, item.mark(), item.path()});
+        builder.listen.push_back({address, item.mark(), item.path()});
     }
 }
 
 // "off", or one address.
-void read_admin(const Value& value, Draft& draft) {
-    server::ListenOptions& listen = draft.config.listen;
+void read_admin(const Value& value, ConfigBuilder& builder) {
+    server::ListenOptions& listen = builder.config.listen;
     listen.admin_is_given = true;
     const auto given = value.text();
     if (!given) return;
@@ -85,22 +85,22 @@ void read_admin(const Value& value, Draft& draft) {
         return;
     }
     listen.admin = *address;
-    draft.listen.push_back({*address, value.mark(), value.path()});
+    builder.listen.push_back({*address, value.mark(), value.path()});
 }
 
 }  // namespace
 
-void read_cluster(const Value& value, Draft& draft) {
+void read_cluster(const Value& value, ConfigBuilder& builder) {
     const Map map(value, "cluster");
-    map.read("name", draft.config.cluster_name, parse_identifier);
-    if (map.read("zone", draft.config.cluster_zone, parse_zone_name) &&
-        draft.config.cluster_zone.is_root())
+    map.read("name", builder.config.cluster_name, parse_identifier);
+    if (map.read("zone", builder.config.cluster_zone, parse_zone_name) &&
+        builder.config.cluster_zone.is_root())
         map.get("zone")->problem("the root cannot be a cluster's zone", "usually cluster.local");
 }
 
-void read_workers(const Value& value, Draft& draft) {
+void read_workers(const Value& value, ConfigBuilder& builder) {
     constexpr std::size_t kWorkersMax = 64;
-    value.read(draft.config.workers, [](std::string_view text) -> Parsed<std::size_t> {
+    value.read(builder.config.workers, [](std::string_view text) -> Parsed<std::size_t> {
         if (text == "auto") return std::size_t{0};
         static constexpr auto kWords = std::to_array<std::string_view>({"auto"});
         auto count = parse_count(text, 1, kWorkersMax);
@@ -112,23 +112,23 @@ void read_workers(const Value& value, Draft& draft) {
     });
 }
 
-void read_listen(const Value& value, Draft& draft) {
+void read_listen(const Value& value, ConfigBuilder& builder) {
     constexpr std::uint16_t kDnsPort = 53;
     constexpr std::uint16_t kTlsPort = 853;  // RFC 7858 3.1
     const Map map(value, "listen");
     if (const Value* dns = map.get("dns")) {
         if (dns->node().kind == TreeNode::Kind::list && dns->node().items.empty())
             dns->problem("the list is empty", "leave the key out for 0.0.0.0:53 and [::]:53");
-        if (!dns->is_left_out()) read_addresses(*dns, kDnsPort, draft.config.listen.dns, draft);
+        if (!dns->is_left_out()) read_addresses(*dns, kDnsPort, builder.config.listen.dns, builder);
     }
     if (const Value* tls = map.get("tls"); tls != nullptr && !tls->is_left_out()) {
-        read_addresses(*tls, kTlsPort, draft.config.listen.tls, draft);
-        if (!tls->node().items.empty()) draft.listen_tls = *tls;
+        read_addresses(*tls, kTlsPort, builder.config.listen.tls, builder);
+        if (!tls->node().items.empty()) builder.listen_tls = *tls;
     }
-    if (const Value* admin = map.get("admin")) read_admin(*admin, draft);
+    if (const Value* admin = map.get("admin")) read_admin(*admin, builder);
 }
 
-void read_views(const Value& value, Draft& draft) {
+void read_views(const Value& value, ConfigBuilder& builder) {
     const auto items = value.list();
     if (value.node().kind == TreeNode::Kind::list && items.empty())
         value.problem("the list is empty", "leave the key out to serve private addresses only");
@@ -138,7 +138,7 @@ void read_views(const Value& value, Draft& draft) {
             items[i].problem("more than one view is not supported yet");
             continue;
         }
-        view::Options& view = draft.config.views.front();
+        view::Options& view = builder.config.views.front();
         map.read("name", view.name, parse_identifier);
         const Value* clients = map.get("clients");
         if (clients == nullptr) {
@@ -152,8 +152,8 @@ void read_views(const Value& value, Draft& draft) {
     }
 }
 
-void read_cache(const Value& value, Draft& draft) {
-    cache::Options& options = draft.config.cache;
+void read_cache(const Value& value, ConfigBuilder& builder) {
+    cache::Options& options = builder.config.cache;
     const Map map(value, "cache");
     map.read("size", options.size_bytes,
              [](std::string_view text) { return parse_size(text, kMiB, 1024 * kGiB); });
@@ -165,9 +165,9 @@ void read_cache(const Value& value, Draft& draft) {
     });
 }
 
-void read_limits(const Value& value, Draft& draft) {
-    resolver::Limits& waiting = draft.config.resolver_limits;
-    server::Limits& clients = draft.config.server_limits;
+void read_limits(const Value& value, ConfigBuilder& builder) {
+    resolver::Limits& waiting = builder.config.resolver_limits;
+    server::Limits& clients = builder.config.server_limits;
     const Map map(value, "limits");
     for (const CountLimit& limit : std::to_array<CountLimit>({
              {"in_flight_per_upstream_max", waiting.in_flight_per_upstream_max, 65'536},
@@ -196,18 +196,18 @@ void read_limits(const Value& value, Draft& draft) {
               "waiters_per_upstream_max", waiting.waiters_per_upstream_max);
 }
 
-void read_log(const Value& value, Draft& draft) {
+void read_log(const Value& value, ConfigBuilder& builder) {
     static constexpr auto kLevels =
         std::to_array<Choice<log::Level>>({{"debug", log::Level::debug},
                                            {"info", log::Level::info},
                                            {"warning", log::Level::warning},
                                            {"error", log::Level::error}});
     const Map map(value, "log");
-    map.read("level", draft.config.log.level,
+    map.read("level", builder.config.log.level,
              [](std::string_view text) { return parse_choice<log::Level>(text, kLevels); });
     static constexpr auto kQueries = std::to_array<Choice<log::Queries>>(
         {{"off", log::Queries::off}, {"errors", log::Queries::errors}, {"all", log::Queries::all}});
-    map.read("queries", draft.config.log.queries,
+    map.read("queries", builder.config.log.queries,
              [](std::string_view text) { return parse_choice<log::Queries>(text, kQueries); });
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/draft.hpp"
+#include "config/builder.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -30,15 +30,15 @@ std::array<File, 3> files_of(upstream::TlsOptions& tls) {
     return {{{"ca", tls.ca}, {"certificate", tls.certificate}, {"key", tls.key}}};
 }
 
-bool read_files(const Map& map, upstream::TlsOptions& tls, Draft& draft) {
+bool read_files(const Map& map, upstream::TlsOptions& tls, ConfigBuilder& builder) {
     bool complete = true;
     for (const File& file : files_of(tls)) {
         const bool read = map.read(file.key, file.path, [&](std::string_view text) {
             return text.empty() ? Parsed<std::string>(Wrong{"'' names no file", ""})
                                 : Parsed<std::string>(boost::system::in_place_value,
-                                                      resolve_path(text, draft.folder));
+                                                      resolve_path(text, builder.folder));
         });
-        if (read) draft.files.push_back(file.path);
+        if (read) builder.files.push_back(file.path);
         complete = complete && (read || map.get(file.key) == nullptr);
     }
     return complete;
@@ -47,13 +47,13 @@ bool read_files(const Map& map, upstream::TlsOptions& tls, Draft& draft) {
 }  // namespace
 
 void read_upstream_tls(const Map& upstream, std::string_view section_path,
-                       upstream::Options& options, Draft& draft) {
+                       upstream::Options& options, ConfigBuilder& builder) {
     const Value* value = upstream.get("tls");
     if (value == nullptr) return;
     const Map map(*value, section_path);
     upstream::TlsOptions& tls = options.tls;
     map.read("server_name", tls.server_name, parse_server_name);
-    const bool complete = read_files(map, tls, draft);
+    const bool complete = read_files(map, tls, builder);
     if (options.transport != upstream::Transport::tls) {
         value->problem_at_key("without 'transport: tls' this has no effect",
                               "write transport: tls, or remove it");

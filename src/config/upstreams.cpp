@@ -3,8 +3,8 @@
 #include <array>
 #include <set>
 
+#include "config/builder.hpp"
 #include "config/choice.hpp"
-#include "config/draft.hpp"
 #include "peerzone/upstream/resolv_conf.hpp"
 
 namespace peerzone::config {
@@ -66,11 +66,12 @@ bool read_mapping(const Value& item, EndpointKinds kinds, upstream::EndpointSpec
     return false;
 }
 
-bool read_endpoint(const Value& item, EndpointKinds kinds, const Draft& draft,
+bool read_endpoint(const Value& item, EndpointKinds kinds, const ConfigBuilder& builder,
                    upstream::EndpointSpec& endpoint) {
     if (item.node().kind == TreeNode::Kind::map) return read_mapping(item, kinds, endpoint);
-    return item.read(
-        endpoint, [&](std::string_view text) { return parse_endpoint(text, draft.folder, kinds); });
+    return item.read(endpoint, [&](std::string_view text) {
+        return parse_endpoint(text, builder.folder, kinds);
+    });
 }
 
 // What must not be listed twice: names are equal whatever their letter case.
@@ -84,7 +85,7 @@ std::string identity_of(const upstream::EndpointSpec& endpoint) {
 }
 
 void read_endpoints(const Value& value, EndpointKinds kinds,
-                    std::vector<upstream::EndpointSpec>& out, Draft& draft) {
+                    std::vector<upstream::EndpointSpec>& out, ConfigBuilder& builder) {
     const auto items = value.list();
     if (items.size() > kEndpointsMax) {
         value.problem("more than " + std::to_string(kEndpointsMax) + " endpoints");
@@ -98,7 +99,7 @@ void read_endpoints(const Value& value, EndpointKinds kinds,
     std::set<std::string> seen;
     for (const Value& item : items) {
         upstream::EndpointSpec endpoint;
-        if (!read_endpoint(item, kinds, draft, endpoint)) continue;
+        if (!read_endpoint(item, kinds, builder, endpoint)) continue;
         if (!seen.insert(identity_of(endpoint)).second) {
             item.problem(in_quotes(upstream::source_text(endpoint)) + " is listed twice");
             continue;
@@ -108,7 +109,7 @@ void read_endpoints(const Value& value, EndpointKinds kinds,
                 item.warn(read.error().message,
                           "it is looked at each second, and used as soon as it is there");
         if (endpoint.address)
-            draft.endpoints.push_back({*endpoint.address, item.mark(), item.path()});
+            builder.endpoints.push_back({*endpoint.address, item.mark(), item.path()});
         out.push_back(std::move(endpoint));
     }
 }
@@ -134,10 +135,10 @@ void read_stale(const Map& map, std::string_view section, upstream::StaleOptions
     });
 }
 
-void read_reverse(const Map& map, upstream::Options& options, Draft& draft) {
+void read_reverse(const Map& map, upstream::Options& options, ConfigBuilder& builder) {
     const Value* reverse = map.get("reverse");
     if (reverse == nullptr || reverse->is_left_out()) return;
-    read_prefixes(*reverse, options.reverse, &draft.reverse);
+    read_prefixes(*reverse, options.reverse, &builder.reverse);
 }
 
 struct CommonSections {
@@ -147,14 +148,14 @@ struct CommonSections {
 
 // What peers, local and forward have in common. The transport comes first: it decides the port.
 void read_common(const Map& map, const CommonSections& sections, EndpointKinds kinds,
-                 upstream::Options& options, Draft& draft) {
+                 upstream::Options& options, ConfigBuilder& builder) {
     map.read("transport", options.transport, parse_transport);
     if (options.transport == upstream::Transport::tls) kinds.port = upstream::kTlsPort;
     if (const Value* endpoints = map.get("endpoints"))
-        read_endpoints(*endpoints, kinds, options.endpoints, draft);
+        read_endpoints(*endpoints, kinds, options.endpoints, builder);
     else
         map.missing("endpoints", "at least one address or host name");
-    read_upstream_tls(map, sections.tls, options, draft);
+    read_upstream_tls(map, sections.tls, options, builder);
     read_stale(map, sections.stale, options.stale);
     map.read("deadline", options.deadline, [](std::string_view text) {
         return parse_duration(text, kDeadlineMin, kDeadlineMax);
@@ -163,7 +164,7 @@ void read_common(const Map& map, const CommonSections& sections, EndpointKinds k
     map.read("hedge", options.hedge, parse_switch);
 }
 
-void read_peer_zones(const Map& map, upstream::Options& options, Draft& draft) {
+void read_peer_zones(const Map& map, upstream::Options& options, ConfigBuilder& builder) {
     const Value* zones = map.get("zones");
     if (zones == nullptr) {
         map.missing("zones", "the zones this peer answers, such as [westus.svc.cluster.local]");
@@ -180,7 +181,7 @@ void read_peer_zones(const Map& map, upstream::Options& options, Draft& draft) {
             continue;
         }
         options.zones.push_back(zone);
-        draft.zones.push_back({zone, item.mark(), item.path()});
+        builder.zones.push_back({zone, item.mark(), item.path()});
     }
 }
 
@@ -206,11 +207,11 @@ void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
     }
 }
 
-void read_bootstrap(const Value& value, Draft& draft) {
-    read_endpoints(value, {.hosts = false, .transport = false}, draft.config.bootstrap, draft);
+void read_bootstrap(const Value& value, ConfigBuilder& builder) {
+    read_endpoints(value, {.hosts = false, .transport = false}, builder.config.bootstrap, builder);
 }
 
-void read_local(const Value& value, Draft& draft) {
+void read_local(const Value& value, ConfigBuilder& builder) {
     const Map map(value, "local");
     const Value* forward = map.get("forward");
     if (forward == nullptr) return;
@@ -218,15 +219,15 @@ void read_local(const Value& value, Draft& draft) {
     upstream::Options options;
     options.name = "local";
     options.kind = upstream::Kind::local;
-    options.zones = {draft.config.cluster_zone};
-    draft.zones.push_back({draft.config.cluster_zone, forward->key_mark(), forward->path()});
-    read_common(inner, {"local.forward.tls", "local.forward.stale"}, {}, options, draft);
-    read_reverse(inner, options, draft);
+    options.zones = {builder.config.cluster_zone};
+    builder.zones.push_back({builder.config.cluster_zone, forward->key_mark(), forward->path()});
+    read_common(inner, {"local.forward.tls", "local.forward.stale"}, {}, options, builder);
+    read_reverse(inner, options, builder);
     read_negative_ttl(inner, options);
-    draft.config.local = std::move(options);
+    builder.config.local = std::move(options);
 }
 
-void read_peers(const Value& value, Draft& draft) {
+void read_peers(const Value& value, ConfigBuilder& builder) {
     for (const auto& [name, peer] : value.named_entries("peers.*", "a peer", "westus")) {
         if (const auto identifier = parse_identifier(name); !identifier)
             peer.problem_at_key(identifier.error().message, identifier.error().hint);
@@ -237,16 +238,16 @@ void read_peers(const Value& value, Draft& draft) {
         upstream::Options options;
         options.name = name;
         options.kind = upstream::Kind::peer;
-        read_peer_zones(map, options, draft);
+        read_peer_zones(map, options, builder);
         read_common(map, {"peers.*.tls", "peers.*.stale"}, {.hosts = true, .resolv_conf = false},
-                    options, draft);
-        read_reverse(map, options, draft);
+                    options, builder);
+        read_reverse(map, options, builder);
         read_negative_ttl(map, options);
-        draft.config.peers.push_back(std::move(options));
+        builder.config.peers.push_back(std::move(options));
     }
 }
 
-void read_forward(const Value& value, Draft& draft) {
+void read_forward(const Value& value, ConfigBuilder& builder) {
     for (const auto& [suffix, forward] : value.named_entries("forward.*", "a suffix", "\".\"")) {
         const Map map(forward, "forward.*");
         upstream::Options options;
@@ -254,12 +255,12 @@ void read_forward(const Value& value, Draft& draft) {
         if (const auto zone = parse_zone_name(suffix)) {
             options.name = "forward " + zone->to_text();
             options.zones = {*zone};
-            draft.zones.push_back({*zone, forward.key_mark(), forward.path()});
+            builder.zones.push_back({*zone, forward.key_mark(), forward.path()});
         } else {
             forward.problem_at_key(zone.error().message, zone.error().hint);
         }
-        read_common(map, {"forward.*.tls", "forward.*.stale"}, {}, options, draft);
-        draft.config.forwards.push_back(std::move(options));
+        read_common(map, {"forward.*.tls", "forward.*.stale"}, {}, options, builder);
+        builder.config.forwards.push_back(std::move(options));
     }
 }
 

@@ -3,15 +3,15 @@
 #include <utility>
 #include <vector>
 
-#include "config/draft.hpp"
+#include "config/builder.hpp"
 #include "peerzone/base/text.hpp"
 #include "peerzone/zone/zone.hpp"
 
 namespace peerzone::config {
 namespace {
 
-// Where the records come from, for problems without a line of their own.
-struct Source {
+// Where the records of a zone come from, for problems without a line of their own.
+struct ZoneText {
     const Value* records = nullptr;
     const Value* file = nullptr;
     std::vector<Value> items;  // of records
@@ -30,7 +30,7 @@ bool read_records(const std::vector<Value>& items, std::vector<std::string>& out
 }
 
 // Messages repeat words of the zone file, which need not be text.
-void add_zone_problem(const Source& source, const zone::Options& options,
+void add_zone_problem(const ZoneText& source, const zone::Options& options,
                       const zone::Problem& problem, Problem::Kind kind) {
     std::string message = printable(problem.message);
     if (source.file != nullptr && problem.line > 0) {
@@ -48,14 +48,14 @@ void add_zone_problem(const Source& source, const zone::Options& options,
     place.problem(std::move(message), "", kind);
 }
 
-void read_zone(const std::string& origin, const Value& value, Draft& draft) {
+void read_zone(const std::string& origin, const Value& value, ConfigBuilder& builder) {
     const Map map(value, "zones.*");
-    Source source{map.get("records"), map.get("file"), {}};
+    ZoneText source{map.get("records"), map.get("file"), {}};
     zone::Options options;
     bool is_complete = true;
     if (const auto name = parse_zone_name(origin)) {
         options.origin = *name;
-        draft.zones.push_back({*name, value.key_mark(), value.path()});
+        builder.zones.push_back({*name, value.key_mark(), value.path()});
     } else {
         value.problem_at_key(name.error().message, name.error().hint);
         is_complete = false;
@@ -77,8 +77,8 @@ void read_zone(const std::string& origin, const Value& value, Draft& draft) {
         const auto file = source.file->text();
         if (file && file->empty()) source.file->problem("'' names no file");
         is_complete = is_complete && file && !file->empty();
-        if (file) options.file = resolve_path(*file, draft.folder);
-        if (is_complete) draft.files.push_back(options.file);
+        if (file) options.file = resolve_path(*file, builder.folder);
+        if (is_complete) builder.files.push_back(options.file);
     }
     if (is_complete) {
         const zone::LoadResult loaded = zone::load(options);
@@ -87,15 +87,15 @@ void read_zone(const std::string& origin, const Value& value, Draft& draft) {
         for (const zone::Problem& warning : loaded.warnings)
             add_zone_problem(source, options, warning, Problem::Kind::warning);
     }
-    draft.config.zones.push_back(std::move(options));
+    builder.config.zones.push_back(std::move(options));
 }
 
 }  // namespace
 
-void read_zones(const Value& value, Draft& draft) {
+void read_zones(const Value& value, ConfigBuilder& builder) {
     for (const auto& [origin, zone] : value.named_entries("zones.*", "a zone", "corp.internal")) {
-        if (draft.stop.stop_requested()) return;
-        read_zone(origin, zone, draft);
+        if (builder.stop.stop_requested()) return;
+        read_zone(origin, zone, builder);
     }
 }
 
