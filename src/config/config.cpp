@@ -10,32 +10,12 @@
 #include <utility>
 
 #include "config/builder.hpp"
-#include "config/reader.hpp"
+#include "config/sections.hpp"
 #include "config/tree.hpp"
 #include "peerzone/upstream/resolv_conf.hpp"
 
 namespace peerzone::config {
 namespace {
-
-struct Reader {
-    std::string_view key;
-    void (*read)(const Value&, ConfigBuilder&);
-};
-
-// cluster comes first: local needs its zone. The order of problems is the file's all the same.
-constexpr auto kReaders = std::to_array<Reader>({{"cluster", read_cluster},
-                                                 {"workers", read_workers},
-                                                 {"bootstrap", read_bootstrap},
-                                                 {"listen", read_listen},
-                                                 {"tls", read_tls},
-                                                 {"local", read_local},
-                                                 {"peers", read_peers},
-                                                 {"zones", read_zones},
-                                                 {"forward", read_forward},
-                                                 {"views", read_views},
-                                                 {"cache", read_cache},
-                                                 {"limits", read_limits},
-                                                 {"log", read_log}});
 
 void set_defaults(Config& config) {
     config.cluster_zone = dns::Name::from_text("cluster.local").value();
@@ -96,10 +76,7 @@ void read_document(const TreeNode& root, ConfigBuilder& builder) {
     set_defaults(builder.config);
     const Value whole(root, root.mark, "", builder.problems);
     if (is_manifest(whole)) return;
-    const Map map(whole, "");
-    for (const Reader& reader : kReaders)
-        if (const Value* value = map.get(reader.key))
-            if (reader.key == "workers" || !value->is_left_out()) reader.read(*value, builder);
+    const Map map = top_section().read(whole, builder.config, builder);
     check(builder);
     check_tls(builder);
     if (map.get("bootstrap") == nullptr) check_default_bootstrap(builder);
@@ -116,7 +93,43 @@ Loaded failed(const std::string& file, std::string message) {
     return loaded;
 }
 
+// A reader of a mapping with a key table of its own that sets one field of the configuration.
+template <class Field, class Target>
+auto section(Field Config::*member, const KeyTable<Target>& (*table)()) {
+    return [member, table](const Value& value, Config& config, ConfigBuilder& builder) {
+        table().read(value, config.*member, builder);
+    };
+}
+
+// The same for one that sets several.
+auto section(const KeyTable<Config>& (*table)()) {
+    return [table](const Value& value, Config& config, ConfigBuilder& builder) {
+        table().read(value, config, builder);
+    };
+}
+
 }  // namespace
+
+// cluster comes first: local needs its zone.
+const KeyTable<Config>& top_section() {
+    static const KeyTable<Config> kTable(
+        "",
+        {{.name = "cluster", .read = section(cluster_section), .may_be_empty = true},
+         {.name = "workers", .read = read_workers},
+         {.name = "bootstrap", .read = read_bootstrap, .may_be_empty = true},
+         {.name = "listen", .read = section(&Config::listen, listen_section), .may_be_empty = true},
+         {.name = "local", .read = section(local_section), .may_be_empty = true},
+         {.name = "peers", .read = read_peers, .may_be_empty = true},
+         {.name = "zones", .read = read_zones, .may_be_empty = true},
+         {.name = "forward", .read = read_forward, .may_be_empty = true},
+         {.name = "views", .read = read_views, .may_be_empty = true},
+         {.name = "cache", .read = section(&Config::cache, cache_section), .may_be_empty = true},
+         {.name = "limits", .read = read_limits, .may_be_empty = true},
+         {.name = "log", .read = section(&Config::log, log_section), .may_be_empty = true},
+         {.name = "tls", .read = read_tls, .may_be_empty = true}},
+        {"clusterset"});
+    return kTable;
+}
 
 std::string Problem::to_text() const {
     std::string text = file;

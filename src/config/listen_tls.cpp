@@ -2,31 +2,37 @@
 // configuration's errors.
 #include <optional>
 
-#include "config/builder.hpp"
+#include "config/sections.hpp"
 #include "peerzone/server/tls.hpp"
 
 namespace peerzone::config {
 namespace {
 
-void read_file(const Map& map, std::string_view key, ConfigBuilder& builder, std::string& file,
-               std::optional<Value>& place) {
-    const Value* value = map.get(key);
-    if (value == nullptr) return;
-    place = *value;
-    value->read(file, [&](std::string_view text) -> Parsed<std::string> {
-        if (text.empty()) return Wrong{"'' names no file", ""};
-        return resolve_path(text, builder.folder);
-    });
+// `place` is remembered for check_tls().
+auto file_reader(std::string server::TlsOptions::*path,
+                 std::optional<Value> ConfigBuilder::*place) {
+    return [path, place](const Value& value, server::TlsOptions& tls, ConfigBuilder& builder) {
+        builder.*place = value;
+        value.read(tls.*path,
+                   [&](std::string_view text) { return parse_file(text, builder.folder); });
+    };
 }
 
 }  // namespace
 
-void read_tls(const Value& value, ConfigBuilder& builder) {
-    server::TlsOptions& tls = builder.config.tls;
-    const Map map(value, "tls");
-    read_file(map, "certificate", builder, tls.certificate, builder.tls_certificate);
-    read_file(map, "key", builder, tls.key, builder.tls_key);
-    read_file(map, "client_ca", builder, tls.client_ca, builder.tls_client_ca);
+const KeyTable<server::TlsOptions>& tls_section() {
+    using Tls = server::TlsOptions;
+    static const KeyTable<Tls> kTable(
+        "tls", {{.name = "certificate",
+                 .read = file_reader(&Tls::certificate, &ConfigBuilder::tls_certificate)},
+                {.name = "key", .read = file_reader(&Tls::key, &ConfigBuilder::tls_key)},
+                {.name = "client_ca",
+                 .read = file_reader(&Tls::client_ca, &ConfigBuilder::tls_client_ca)}});
+    return kTable;
+}
+
+void read_tls(const Value& value, Config& config, ConfigBuilder& builder) {
+    const Map map = tls_section().read(value, config.tls, builder);
     if (builder.tls_certificate.has_value() != builder.tls_key.has_value())
         map.missing(builder.tls_key ? "certificate" : "key",
                     "a certificate and its key, as PEM files");
