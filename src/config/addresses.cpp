@@ -188,6 +188,11 @@ Parsed<upstream::EndpointSpec> parse_srv_endpoint(std::string_view text, Endpoin
     return spec;
 }
 
+Parsed<std::string> parse_file(std::string_view text, const std::filesystem::path& folder) {
+    if (text.empty()) return Wrong{"'' names no file", ""};
+    return resolve_path(text, folder);
+}
+
 std::string resolve_path(std::string_view text, const std::filesystem::path& folder) {
     return (folder / std::filesystem::path(text)).lexically_normal().string();
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "config/draft.hpp"
+#include "config/builder.hpp"
 #include "config/values.hpp"
 
 namespace peerzone::config {
@@ -43,16 +43,16 @@ bool is_foreign_claim_on_cluster(const Placed<dns::Name>& zone, const Config& co
 // Everything under one suffix has one answer, whoever gives it: peers, local, forward and our own
 // zones share one table. A longer suffix inside a shorter one is no conflict: the longest match
 // wins.
-void check_suffixes(Draft& draft) {
+void check_suffixes(ConfigBuilder& builder) {
     std::vector<Claim> claims;
-    for (const auto& zone : draft.zones)
-        if (!is_foreign_claim_on_cluster(zone, draft.config))  // reported by check_cluster_zone
+    for (const auto& zone : builder.zones)
+        if (!is_foreign_claim_on_cluster(zone, builder.config))  // reported by check_cluster_zone
             claims.push_back({zone.value, zone.mark, &zone.path, nullptr});
-    for (const auto& prefix : draft.reverse) {
+    for (const auto& prefix : builder.reverse) {
         for (const dns::Name& zone : dns::reverse_zones(prefix.value))
             claims.push_back({zone, prefix.mark, &prefix.path, &prefix.value});
         if (claims.size() > kSuffixesMax) {
-            draft.problems.add(
+            builder.problems.add(
                 prefix.mark, prefix.path,
                 "more than " + std::to_string(kSuffixesMax) + " zones and reverse zones",
                 "write reverse prefixes that end at whole octets");
@@ -72,22 +72,22 @@ void check_suffixes(Draft& draft) {
         const std::string what = claim.reverse != nullptr ? in_quotes(claim.reverse->to_text()) +
                                                                 " with its reverse zone "
                                                           : "the zone ";
-        draft.problems.add(claim.mark, *claim.path,
-                           what + in_quotes(claim.suffix.to_text()) + " is taken already by " +
-                               place(*first->second->path, first->second->mark),
-                           "each zone has one owner");
+        builder.problems.add(claim.mark, *claim.path,
+                             what + in_quotes(claim.suffix.to_text()) + " is taken already by " +
+                                 place(*first->second->path, first->second->mark),
+                             "each zone has one owner");
     }
 }
 
-void check_cluster_zone(Draft& draft) {
-    for (const auto& zone : draft.zones) {
-        if (!is_foreign_claim_on_cluster(zone, draft.config)) continue;
+void check_cluster_zone(ConfigBuilder& builder) {
+    for (const auto& zone : builder.zones) {
+        if (!is_foreign_claim_on_cluster(zone, builder.config)) continue;
         const std::string name = zone.value.to_text();
-        draft.problems.add(zone.mark, zone.path,
-                           in_quotes(name) + " is this cluster's own zone (cluster.zone)",
-                           zone.path.starts_with("peers.")
-                               ? "name the part that the peer answers, such as westus.svc." + name
-                               : "local.forward says who answers it");
+        builder.problems.add(zone.mark, zone.path,
+                             in_quotes(name) + " is this cluster's own zone (cluster.zone)",
+                             zone.path.starts_with("peers.")
+                                 ? "name the part that the peer answers, such as westus.svc." + name
+                                 : "local.forward says who answers it");
     }
 }
 
@@ -98,19 +98,19 @@ bool covers(const SocketAddress& wildcard, const SocketAddress& other) {
            wildcard.ip.is_v4() == other.ip.is_v4();
 }
 
-void check_listen(Draft& draft) {
-    sort_by_place(draft.listen);
-    for (auto later = draft.listen.begin(); later != draft.listen.end(); ++later) {
-        for (auto earlier = draft.listen.begin(); earlier != later; ++earlier) {
+void check_listen(ConfigBuilder& builder) {
+    sort_by_place(builder.listen);
+    for (auto later = builder.listen.begin(); later != builder.listen.end(); ++later) {
+        for (auto earlier = builder.listen.begin(); earlier != later; ++earlier) {
             const bool is_same = earlier->value == later->value;
             if (!is_same && !covers(earlier->value, later->value) &&
                 !covers(later->value, earlier->value))
                 continue;
-            draft.problems.add(later->mark, later->path,
-                               is_same ? in_quotes(later->value.to_text()) + " is listed twice"
-                                       : in_quotes(later->value.to_text()) + " and " +
-                                             in_quotes(earlier->value.to_text()) + " overlap",
-                               is_same ? "" : "listen on every address or on single ones");
+            builder.problems.add(later->mark, later->path,
+                                 is_same ? in_quotes(later->value.to_text()) + " is listed twice"
+                                         : in_quotes(later->value.to_text()) + " and " +
+                                               in_quotes(earlier->value.to_text()) + " overlap",
+                                 is_same ? "" : "listen on every address or on single ones");
             break;
         }
     }
@@ -124,30 +124,30 @@ bool is_loopback(const IpAddress& ip) {
 }
 
 // An endpoint that is ourselves would ask itself until its deadline.
-void check_loops(Draft& draft) {
-    auto listen = draft.config.listen.dns;
-    listen.insert(listen.end(), draft.config.listen.tls.begin(), draft.config.listen.tls.end());
-    for (const auto& endpoint : draft.endpoints) {
+void check_loops(ConfigBuilder& builder) {
+    auto listen = builder.config.listen.dns;
+    listen.insert(listen.end(), builder.config.listen.tls.begin(), builder.config.listen.tls.end());
+    for (const auto& endpoint : builder.endpoints) {
         const auto own =
             std::find_if(listen.begin(), listen.end(), [&](const SocketAddress& address) {
                 return address == endpoint.value ||
                        (covers(address, endpoint.value) && is_loopback(endpoint.value.ip));
             });
         if (own == listen.end()) continue;
-        draft.problems.add(endpoint.mark, endpoint.path,
-                           in_quotes(endpoint.value.to_text()) +
-                               " is an address we listen on ourselves (" + own->to_text() + ")",
-                           "this would be a loop");
+        builder.problems.add(endpoint.mark, endpoint.path,
+                             in_quotes(endpoint.value.to_text()) +
+                                 " is an address we listen on ourselves (" + own->to_text() + ")",
+                             "this would be a loop");
     }
 }
 
 }  // namespace
 
-void check(Draft& draft) {
-    check_suffixes(draft);
-    check_cluster_zone(draft);
-    check_listen(draft);
-    check_loops(draft);
+void check(ConfigBuilder& builder) {
+    check_suffixes(builder);
+    check_cluster_zone(builder);
+    check_listen(builder);
+    check_loops(builder);
 }
 
 }  // namespace peerzone::config

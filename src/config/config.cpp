@@ -9,33 +9,13 @@
 #include <string_view>
 #include <utility>
 
-#include "config/draft.hpp"
-#include "config/reader.hpp"
+#include "config/builder.hpp"
+#include "config/sections.hpp"
 #include "config/tree.hpp"
 #include "peerzone/upstream/resolv_conf.hpp"
 
 namespace peerzone::config {
 namespace {
-
-struct Reader {
-    std::string_view key;
-    void (*read)(const Value&, Draft&);
-};
-
-// cluster comes first: local needs its zone. The order of problems is the file's all the same.
-constexpr auto kReaders = std::to_array<Reader>({{"cluster", read_cluster},
-                                                 {"workers", read_workers},
-                                                 {"bootstrap", read_bootstrap},
-                                                 {"listen", read_listen},
-                                                 {"tls", read_tls},
-                                                 {"local", read_local},
-                                                 {"peers", read_peers},
-                                                 {"zones", read_zones},
-                                                 {"forward", read_forward},
-                                                 {"views", read_views},
-                                                 {"cache", read_cache},
-                                                 {"limits", read_limits},
-                                                 {"log", read_log}});
 
 void set_defaults(Config& config) {
     config.cluster_zone = dns::Name::from_text("cluster.local").value();
@@ -78,31 +58,28 @@ bool needs_bootstrap(const upstream::Options& upstream) {
 }
 
 // The servers that resolve endpoints' host names, where the file leaves them to the system.
-void check_default_bootstrap(Draft& draft) {
-    const Config& config = draft.config;
+void check_default_bootstrap(ConfigBuilder& builder) {
+    const Config& config = builder.config;
     if (!std::ranges::any_of(config.peers, needs_bootstrap) &&
         !std::ranges::any_of(config.forwards, needs_bootstrap) &&
         !(config.local && needs_bootstrap(*config.local)))
         return;
     const auto read = upstream::read_resolv_conf(config.bootstrap.front().resolv_conf);
     if (!read)
-        draft.problems.add({}, "bootstrap", read.error().message,
-                           "host names of endpoints cannot be resolved without: bootstrap: "
-                           "[ADDRESS] names a server",
-                           Problem::Kind::warning);
+        builder.problems.add({}, "bootstrap", read.error().message,
+                             "host names of endpoints cannot be resolved without: bootstrap: "
+                             "[ADDRESS] names a server",
+                             Problem::Kind::warning);
 }
 
-void read_document(const TreeNode& root, Draft& draft) {
-    set_defaults(draft.config);
-    const Value whole(root, root.mark, "", draft.problems);
+void read_document(const TreeNode& root, ConfigBuilder& builder) {
+    set_defaults(builder.config);
+    const Value whole(root, root.mark, "", builder.problems);
     if (is_manifest(whole)) return;
-    const Map map(whole, "");
-    for (const Reader& reader : kReaders)
-        if (const Value* value = map.get(reader.key))
-            if (reader.key == "workers" || !value->is_left_out()) reader.read(*value, draft);
-    check(draft);
-    check_tls(draft);
-    if (map.get("bootstrap") == nullptr) check_default_bootstrap(draft);
+    const Map map = top_section().read(whole, builder.config, builder);
+    check(builder);
+    check_tls(builder);
+    if (map.get("bootstrap") == nullptr) check_default_bootstrap(builder);
 }
 
 Loaded failed(const std::string& file, std::string message) {
@@ -116,7 +93,43 @@ Loaded failed(const std::string& file, std::string message) {
     return loaded;
 }
 
+// A reader of a mapping with a key table of its own that sets one field of the configuration.
+template <class Field, class Target>
+auto section(Field Config::*member, const KeyTable<Target>& (*table)()) {
+    return [member, table](const Value& value, Config& config, ConfigBuilder& builder) {
+        table().read(value, config.*member, builder);
+    };
+}
+
+// The same for one that sets several.
+auto section(const KeyTable<Config>& (*table)()) {
+    return [table](const Value& value, Config& config, ConfigBuilder& builder) {
+        table().read(value, config, builder);
+    };
+}
+
 }  // namespace
+
+// cluster comes first: local needs its zone.
+const KeyTable<Config>& top_section() {
+    static const KeyTable<Config> kTable(
+        "",
+        {{.name = "cluster", .read = section(cluster_section), .may_be_empty = true},
+         {.name = "workers", .read = read_workers},
+         {.name = "bootstrap", .read = read_bootstrap, .may_be_empty = true},
+         {.name = "listen", .read = section(&Config::listen, listen_section), .may_be_empty = true},
+         {.name = "local", .read = section(local_section), .may_be_empty = true},
+         {.name = "peers", .read = read_peers, .may_be_empty = true},
+         {.name = "zones", .read = read_zones, .may_be_empty = true},
+         {.name = "forward", .read = read_forward, .may_be_empty = true},
+         {.name = "views", .read = read_views, .may_be_empty = true},
+         {.name = "cache", .read = section(&Config::cache, cache_section), .may_be_empty = true},
+         {.name = "limits", .read = read_limits, .may_be_empty = true},
+         {.name = "log", .read = section(&Config::log, log_section), .may_be_empty = true},
+         {.name = "tls", .read = read_tls, .may_be_empty = true}},
+        {"clusterset"});
+    return kTable;
+}
 
 std::string Problem::to_text() const {
     std::string text = file;
@@ -132,11 +145,11 @@ std::string Problem::to_text() const {
 Loaded load_text(const std::string& text, const std::string& file, const std::stop_token& stop) {
     try {
         Problems problems(file);
-        Draft draft(problems, std::filesystem::path(file).parent_path(), stop);
-        if (const auto root = parse_tree(text, problems)) read_document(*root, draft);
+        ConfigBuilder builder(problems, std::filesystem::path(file).parent_path(), stop);
+        if (const auto root = parse_tree(text, problems)) read_document(*root, builder);
         Loaded loaded;
-        if (problems.empty()) loaded.config = std::move(draft.config);
-        loaded.files = std::move(draft.files);
+        if (problems.empty()) loaded.config = std::move(builder.config);
+        loaded.files = std::move(builder.files);
         std::move(problems).take_sorted(loaded.problems, loaded.warnings);
         return loaded;
     } catch (const std::exception& error) {  // memory, or a file system that refuses a path

@@ -10,20 +10,17 @@
 
 namespace peerzone::config {
 
-/// The keys of one mapping. `path` has "*" for a name that the user chooses and "[]" for an item of
-/// a list: "peers.*", "views[]".
+/// The names of the keys of one mapping; how they are read is in its KeyTable. `path` has "*" for a
+/// name that the user chooses and "[]" for an item of a list: "peers.*", "views[]".
 struct Section {
     std::string_view path;
     std::vector<std::string_view> keys;
-    std::vector<std::string_view>
-        later;  ///< designed, but not supported yet: unknown keys with a better hint
+    std::vector<std::string_view> planned;  ///< unknown keys with the hint "not supported yet"
 };
 
-/// Every mapping with fixed keys. A key that works is here, and therefore (a test says so) in
-/// config/peerzone.example.yaml.
-std::span<const Section> all_sections();
-/// The section with this path, which must exist.
-const Section& section(std::string_view path);
+/// Every mapping with fixed keys, in the order in which hints look for a key. Tests hold each key
+/// against config/peerzone.example.yaml and against the values it sets.
+std::span<const Section* const> all_sections();
 
 /// "a, b and c".
 std::string listed(std::span<const std::string_view> words);

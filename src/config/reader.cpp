@@ -37,9 +37,9 @@ std::string section_below(const Section& parent, std::string_view key) {
 }
 
 const Section* find_section(std::string_view path) {
-    for (const Section& section : all_sections())
-        if (section.path == path) return &section;
-    return nullptr;
+    const auto sections = all_sections();
+    const auto found = std::ranges::find(sections, path, &Section::path);
+    return found == sections.end() ? nullptr : *found;
 }
 
 // A sibling whose value is missing is where keys were meant to stand that are not indented.
@@ -75,17 +75,16 @@ std::string place_hint(const Section& known, const Entries& entries, const std::
     }
     const std::string below = section_below(known, "");
     for (const bool nested : {true, false})  // sections of this one before those of others
-        for (const Section& other : all_sections())
-            if (has_key(other, key) && (!nested || other.path.starts_with(below)))
-                return other.path.empty() ? "'" + key + "' belongs to the top level"
-                                          : "'" + key + "' belongs to " + std::string(other.path);
+        for (const Section* other : all_sections())
+            if (has_key(*other, key) && (!nested || other->path.starts_with(below)))
+                return other->path.empty() ? "'" + key + "' belongs to the top level"
+                                           : "'" + key + "' belongs to " + std::string(other->path);
     return "";
 }
 
 std::string unknown_key_hint(const Section& known, const Entries& entries, const std::string& key,
                              const Value& found) {
-    if (std::find(known.later.begin(), known.later.end(), key) != known.later.end())
-        return "not supported yet";
+    if (std::ranges::find(known.planned, key) != known.planned.end()) return "not supported yet";
     if (const std::string_view near = nearest(key, known.keys); !near.empty())
         return did_you_mean(near);
     const std::string hint = place_hint(known, entries, key, found);
@@ -218,10 +217,9 @@ bool Value::is_left_out() const {
     return empty;
 }
 
-std::vector<std::pair<std::string, Value>> Value::named_entries(std::string_view section_path,
+std::vector<std::pair<std::string, Value>> Value::named_entries(const Section& known,
                                                                 const char* kind,
                                                                 const char* sample) const {
-    const Section& known = section(section_path);
     std::vector<std::pair<std::string, Value>> result;
     const std::pair<std::string, Value>* empty = nullptr;
     const Entries all = entries();
@@ -246,8 +244,8 @@ std::vector<std::pair<std::string, Value>> Value::named_entries(std::string_view
     return result;
 }
 
-Map::Map(const Value& value, std::string_view section_path) : value_(value) {
-    const Section& known = section(section_path);
+Map::Map(const Value& value, const Section& known) : value_(value), section_(&known) {
+    assert(find_section(known.path) == &known);
     const Entries entries = value.entries();
     std::size_t unknown = 0;
     for (const auto& [key, found] : entries) {
@@ -263,6 +261,7 @@ Map::Map(const Value& value, std::string_view section_path) : value_(value) {
 }
 
 const Value* Map::get(std::string_view key) const {
+    assert(has_key(*section_, key));
     const auto found = values_.find(std::string(key));
     return found == values_.end() ? nullptr : &found->second;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/keys.hpp"
 #include "config/tree.hpp"
 #include "config/values.hpp"
 #include "peerzone/config/config.hpp"
@@ -67,11 +68,10 @@ public:
     /// about keys given twice (which are left out).
     std::vector<std::pair<std::string, Value>> entries() const;
 
-    /// entries() of a mapping from names to mappings with the keys of a section ("peers.*", "a
-    /// peer", a name such as "westus"). Complains once when those keys stand beside the name that
-    /// they belong to, and leaves both out.
-    std::vector<std::pair<std::string, Value>> named_entries(std::string_view section_path,
-                                                             const char* kind,
+    /// entries() of a mapping from names to mappings with the keys of a section (that of "peers.*",
+    /// "a peer", a name such as "westus"). Complains once when those keys stand beside the name
+    /// that they belong to, and leaves both out.
+    std::vector<std::pair<std::string, Value>> named_entries(const Section& known, const char* kind,
                                                              const char* sample) const;
     /// Warns and gives true when there is nothing behind the key, or a mapping without keys.
     bool is_left_out() const;
@@ -100,26 +100,20 @@ private:
     Problems* problems_;
 };
 
-/// A mapping with fixed keys (config/keys.hpp). Unknown keys are complained about at once.
+/// A mapping with fixed keys. Unknown keys are complained about at once. `known` is one of
+/// all_sections() and outlives it.
 class Map {
 public:
-    Map(const Value& value, std::string_view section_path);
+    Map(const Value& value, const Section& known);
 
-    const Value& value() const noexcept { return value_; }
-    /// The value of a key of the section, if the file has it.
+    /// The value of a key of the section, if the file has it. Another key must not be asked for.
     const Value* get(std::string_view key) const;
     /// Complains at the mapping's key that `key` is missing.
     void missing(std::string_view key, std::string hint) const;
 
-    /// read() for a key that may be absent.
-    template <class T, class Parse>
-    bool read(std::string_view key, T& out, Parse&& parse) const {
-        const Value* found = get(key);
-        return found != nullptr && found->read(out, std::forward<Parse>(parse));
-    }
-
 private:
     Value value_;
+    const Section* section_;
     std::unordered_map<std::string, Value> values_;
 };
 

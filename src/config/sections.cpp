@@ -1,12 +1,9 @@
-// The sections with fixed keys and plain values. Each option's default stays what its Options
-// struct says.
+// The sections with fixed keys and plain values.
 #include <array>
 #include <span>
-#include <type_traits>
 
 #include "config/choice.hpp"
-#include "config/draft.hpp"
-#include "config/keys.hpp"
+#include "config/sections.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -15,17 +12,6 @@ constexpr std::size_t kKiB = 1u << 10;
 constexpr std::size_t kMiB = 1u << 20;
 constexpr std::size_t kGiB = 1u << 30;
 constexpr std::size_t kListenMax = 64;
-
-struct CountLimit {
-    std::string_view key;
-    std::size_t& field;
-    std::size_t max;
-};
-
-struct TimeLimit {
-    std::string_view key;
-    Seconds& field;
-};
 
 // `smaller` is a share of `larger`. Given both, they must agree; given one, the other's default
 // gives way.
@@ -44,7 +30,7 @@ void reconcile(const Map& limits, std::string_view smaller_key, std::size_t& sma
 }
 
 void read_addresses(const Value& list, std::uint16_t port, std::vector<SocketAddress>& out,
-                    Draft& draft) {
+                    ConfigBuilder& builder) {
     const auto items = list.list();
     if (items.size() > kListenMax) {
         list.problem("more than " + std::to_string(kListenMax) + " addresses",
@@ -58,13 +44,25 @@ void read_addresses(const Value& list, std::uint16_t port, std::vector<SocketAdd
                        [port](std::string_view text) { return parse_listen_address(text, port); }))
             continue;
         out.push_back(address);
-        draft.listen.push_back({address, item.mark(), item.path()});
+        builder.listen.push_back({address, item.mark(), item.path()});
     }
 }
 
+void read_dns(const Value& value, server::ListenOptions& listen, ConfigBuilder& builder) {
+    constexpr std::uint16_t kDnsPort = 53;
+    if (value.node().kind == TreeNode::Kind::list && value.node().items.empty())
+        value.problem("the list is empty", "leave the key out for 0.0.0.0:53 and [::]:53");
+    read_addresses(value, kDnsPort, listen.dns, builder);
+}
+
+void read_dns_over_tls(const Value& value, server::ListenOptions& listen, ConfigBuilder& builder) {
+    constexpr std::uint16_t kTlsPort = 853;  // RFC 7858 3.1
+    read_addresses(value, kTlsPort, listen.tls, builder);
+    if (!value.node().items.empty()) builder.listen_tls = value;
+}
+
 // "off", or one address.
-void read_admin(const Value& value, Draft& draft) {
-    server::ListenOptions& listen = draft.config.listen;
+void read_admin(const Value& value, server::ListenOptions& listen, ConfigBuilder& builder) {
     listen.admin_is_given = true;
     const auto given = value.text();
     if (!given) return;
@@ -85,22 +83,62 @@ void read_admin(const Value& value, Draft& draft) {
         return;
     }
     listen.admin = *address;
-    draft.listen.push_back({*address, value.mark(), value.path()});
+    builder.listen.push_back({*address, value.mark(), value.path()});
+}
+
+void read_cluster_zone(const Value& value, Config& config, ConfigBuilder&) {
+    if (value.read(config.cluster_zone, parse_zone_name) && config.cluster_zone.is_root())
+        value.problem("the root cannot be a cluster's zone", "usually cluster.local");
+}
+
+void read_clients(const Value& value, view::Options& view, ConfigBuilder&) {
+    if (value.node().kind == TreeNode::Kind::list && value.node().items.empty())
+        value.problem("the list is empty", "a view without clients serves nobody");
+    view.clients.clear();
+    read_prefixes(value, view.clients, nullptr);
+}
+
+template <class Field, class Parse>
+auto resolver_limit(Field resolver::Limits::*member, Parse parse) {
+    return [member, parse](const Value& value, Config& config, ConfigBuilder&) {
+        value.read(config.resolver_limits.*member, parse);
+    };
+}
+
+template <class Field, class Parse>
+auto server_limit(Field server::Limits::*member, Parse parse) {
+    return [member, parse](const Value& value, Config& config, ConfigBuilder&) {
+        value.read(config.server_limits.*member, parse);
+    };
+}
+
+Parsed<log::Level> parse_level(std::string_view text) {
+    static constexpr auto kLevels =
+        std::to_array<Choice<log::Level>>({{"debug", log::Level::debug},
+                                           {"info", log::Level::info},
+                                           {"warning", log::Level::warning},
+                                           {"error", log::Level::error}});
+    return parse_choice<log::Level>(text, kLevels);
+}
+
+Parsed<log::Queries> parse_queries(std::string_view text) {
+    static constexpr auto kQueries = std::to_array<Choice<log::Queries>>(
+        {{"off", log::Queries::off}, {"errors", log::Queries::errors}, {"all", log::Queries::all}});
+    return parse_choice<log::Queries>(text, kQueries);
 }
 
 }  // namespace
 
-void read_cluster(const Value& value, Draft& draft) {
-    const Map map(value, "cluster");
-    map.read("name", draft.config.cluster_name, parse_identifier);
-    if (map.read("zone", draft.config.cluster_zone, parse_zone_name) &&
-        draft.config.cluster_zone.is_root())
-        map.get("zone")->problem("the root cannot be a cluster's zone", "usually cluster.local");
+const KeyTable<Config>& cluster_section() {
+    static const KeyTable<Config> kTable(
+        "cluster", {{.name = "name", .read = field(&Config::cluster_name, parse_identifier)},
+                    {.name = "zone", .read = read_cluster_zone}});
+    return kTable;
 }
 
-void read_workers(const Value& value, Draft& draft) {
+void read_workers(const Value& value, Config& config, ConfigBuilder&) {
     constexpr std::size_t kWorkersMax = 64;
-    value.read(draft.config.workers, [](std::string_view text) -> Parsed<std::size_t> {
+    value.read(config.workers, [](std::string_view text) -> Parsed<std::size_t> {
         if (text == "auto") return std::size_t{0};
         static constexpr auto kWords = std::to_array<std::string_view>({"auto"});
         auto count = parse_count(text, 1, kWorkersMax);
@@ -112,103 +150,105 @@ void read_workers(const Value& value, Draft& draft) {
     });
 }
 
-void read_listen(const Value& value, Draft& draft) {
-    constexpr std::uint16_t kDnsPort = 53;
-    constexpr std::uint16_t kTlsPort = 853;  // RFC 7858 3.1
-    const Map map(value, "listen");
-    if (const Value* dns = map.get("dns")) {
-        if (dns->node().kind == TreeNode::Kind::list && dns->node().items.empty())
-            dns->problem("the list is empty", "leave the key out for 0.0.0.0:53 and [::]:53");
-        if (!dns->is_left_out()) read_addresses(*dns, kDnsPort, draft.config.listen.dns, draft);
-    }
-    if (const Value* tls = map.get("tls"); tls != nullptr && !tls->is_left_out()) {
-        read_addresses(*tls, kTlsPort, draft.config.listen.tls, draft);
-        if (!tls->node().items.empty()) draft.listen_tls = *tls;
-    }
-    if (const Value* admin = map.get("admin")) read_admin(*admin, draft);
+const KeyTable<server::ListenOptions>& listen_section() {
+    static const KeyTable<server::ListenOptions> kTable(
+        "listen", {{.name = "dns", .read = read_dns, .may_be_empty = true},
+                   {.name = "tls", .read = read_dns_over_tls, .may_be_empty = true},
+                   {.name = "admin", .read = read_admin}});
+    return kTable;
 }
 
-void read_views(const Value& value, Draft& draft) {
+const KeyTable<view::Options>& view_section() {
+    static const KeyTable<view::Options> kTable(
+        "views[]",
+        {{.name = "name", .read = field(&view::Options::name, parse_identifier)},
+         {.name = "clients",
+          .read = read_clients,
+          .missing_hint = "the prefixes it serves, such as [10.1.0.0/16]"}},
+        {"peers", "zones", "forward", "explain"});
+    return kTable;
+}
+
+void read_views(const Value& value, Config& config, ConfigBuilder& builder) {
     const auto items = value.list();
     if (value.node().kind == TreeNode::Kind::list && items.empty())
         value.problem("the list is empty", "leave the key out to serve private addresses only");
     for (std::size_t i = 0; i < items.size(); ++i) {
-        const Map map(items[i], "views[]");
-        if (i > 0) {
-            items[i].problem("more than one view is not supported yet");
+        if (i == 0) {
+            view_section().read(items[i], config.views.front(), builder);
             continue;
         }
-        view::Options& view = draft.config.views.front();
-        map.read("name", view.name, parse_identifier);
-        const Value* clients = map.get("clients");
-        if (clients == nullptr) {
-            map.missing("clients", "the prefixes it serves, such as [10.1.0.0/16]");
-            continue;
-        }
-        if (clients->node().kind == TreeNode::Kind::list && clients->node().items.empty())
-            clients->problem("the list is empty", "a view without clients serves nobody");
-        view.clients.clear();
-        read_prefixes(*clients, view.clients, nullptr);
+        const Map unused(items[i], view_section());  // for its unknown keys
+        items[i].problem("more than one view is not supported yet");
     }
 }
 
-void read_cache(const Value& value, Draft& draft) {
-    cache::Options& options = draft.config.cache;
-    const Map map(value, "cache");
-    map.read("size", options.size_bytes,
-             [](std::string_view text) { return parse_size(text, kMiB, 1024 * kGiB); });
-    map.read("max_ttl", options.max_ttl, [](std::string_view text) {
-        return parse_seconds(text, Seconds(0), std::chrono::hours(7 * 24));  // RFC 8767 section 4
-    });
-    map.read("negative_max_ttl", options.negative_max_ttl, [](std::string_view text) {
-        return parse_seconds(text, Seconds(0), std::chrono::hours(1));
-    });
+const KeyTable<cache::Options>& cache_section() {
+    using Options = cache::Options;
+    constexpr auto kTtlMax = std::chrono::hours(7 * 24);  // RFC 8767 section 4
+    static const KeyTable<Options> kTable(
+        "cache",
+        {{.name = "size", .read = field(&Options::size_bytes, size_within(kMiB, 1024 * kGiB))},
+         {.name = "max_ttl", .read = field(&Options::max_ttl, seconds_within(Seconds(0), kTtlMax))},
+         {.name = "negative_max_ttl",
+          .read = field(&Options::negative_max_ttl,
+                        seconds_within(Seconds(0), std::chrono::hours(1)))}},
+        {"save"});
+    return kTable;
 }
 
-void read_limits(const Value& value, Draft& draft) {
-    resolver::Limits& waiting = draft.config.resolver_limits;
-    server::Limits& clients = draft.config.server_limits;
-    const Map map(value, "limits");
-    for (const CountLimit& limit : std::to_array<CountLimit>({
-             {"in_flight_per_upstream_max", waiting.in_flight_per_upstream_max, 65'536},
-             {"waiters_per_question_max", waiting.waiters_per_question_max, 65'536},
-             {"waiters_per_upstream_max", waiting.waiters_per_upstream_max, 1'000'000},
-             {"in_flight_per_client_max", waiting.in_flight_per_client_max, 1'000'000},
-             {"client_misses_per_second_max", waiting.client_misses_per_second_max, 1'000'000},
-             {"client_misses_burst_max", waiting.client_misses_burst_max, 1'000'000},
-             {"tcp_connections_max", clients.tcp_connections_max, 1'000'000},
-             {"tcp_connections_per_client_max", clients.tcp_connections_per_client_max, 1'000'000},
-             {"tcp_in_flight_per_connection_max", clients.tcp_in_flight_per_connection_max, 65'536},
-         }))
-        map.read(limit.key, limit.field,
-                 [&](std::string_view text) { return parse_count(text, 1, limit.max); });
-    for (const TimeLimit& limit : std::to_array<TimeLimit>(
-             {{"tcp_idle", clients.tcp_idle}, {"tcp_write_stall", clients.tcp_write_stall}}))
-        map.read(limit.key, limit.field, [](std::string_view text) {
-            return parse_seconds(text, Seconds(1), std::chrono::hours(1));
+const KeyTable<Config>& limits_section() {
+    using Waiting = resolver::Limits;
+    using Clients = server::Limits;
+    static const auto kUpTo64Ki = count_within(1, 65'536);
+    static const auto kUpToAMillion = count_within(1, 1'000'000);
+    static const auto kUpToAnHour = seconds_within(Seconds(1), std::chrono::hours(1));
+    static const auto kQueue = size_within(128 * kKiB, kGiB);  // a reply of 64 KiB must fit
+    static const KeyTable<Config> kTable(
+        "limits",
+        {
+            {.name = "in_flight_per_upstream_max",
+             .read = resolver_limit(&Waiting::in_flight_per_upstream_max, kUpTo64Ki)},
+            {.name = "waiters_per_question_max",
+             .read = resolver_limit(&Waiting::waiters_per_question_max, kUpTo64Ki)},
+            {.name = "waiters_per_upstream_max",
+             .read = resolver_limit(&Waiting::waiters_per_upstream_max, kUpToAMillion)},
+            {.name = "in_flight_per_client_max",
+             .read = resolver_limit(&Waiting::in_flight_per_client_max, kUpToAMillion)},
+            {.name = "client_misses_per_second_max",
+             .read = resolver_limit(&Waiting::client_misses_per_second_max, kUpToAMillion)},
+            {.name = "client_misses_burst_max",
+             .read = resolver_limit(&Waiting::client_misses_burst_max, kUpToAMillion)},
+            {.name = "tcp_connections_max",
+             .read = server_limit(&Clients::tcp_connections_max, kUpToAMillion)},
+            {.name = "tcp_connections_per_client_max",
+             .read = server_limit(&Clients::tcp_connections_per_client_max, kUpToAMillion)},
+            {.name = "tcp_in_flight_per_connection_max",
+             .read = server_limit(&Clients::tcp_in_flight_per_connection_max, kUpTo64Ki)},
+            {.name = "tcp_idle", .read = server_limit(&Clients::tcp_idle, kUpToAnHour)},
+            {.name = "tcp_write_stall",
+             .read = server_limit(&Clients::tcp_write_stall, kUpToAnHour)},
+            {.name = "tcp_write_queue_max",
+             .read = server_limit(&Clients::tcp_write_queue_bytes_max, kQueue)},
         });
-    // At least one reply of 64 KiB with its length must fit.
-    map.read("tcp_write_queue_max", clients.tcp_write_queue_bytes_max,
-             [](std::string_view text) { return parse_size(text, 128 * kKiB, kGiB); });
+    return kTable;
+}
+
+void read_limits(const Value& value, Config& config, ConfigBuilder& builder) {
+    const Map map = limits_section().read(value, config, builder);
+    resolver::Limits& waiting = config.resolver_limits;
+    server::Limits& clients = config.server_limits;
     reconcile(map, "tcp_connections_per_client_max", clients.tcp_connections_per_client_max,
               "tcp_connections_max", clients.tcp_connections_max);
     reconcile(map, "waiters_per_question_max", waiting.waiters_per_question_max,
               "waiters_per_upstream_max", waiting.waiters_per_upstream_max);
 }
 
-void read_log(const Value& value, Draft& draft) {
-    static constexpr auto kLevels =
-        std::to_array<Choice<log::Level>>({{"debug", log::Level::debug},
-                                           {"info", log::Level::info},
-                                           {"warning", log::Level::warning},
-                                           {"error", log::Level::error}});
-    const Map map(value, "log");
-    map.read("level", draft.config.log.level,
-             [](std::string_view text) { return parse_choice<log::Level>(text, kLevels); });
-    static constexpr auto kQueries = std::to_array<Choice<log::Queries>>(
-        {{"off", log::Queries::off}, {"errors", log::Queries::errors}, {"all", log::Queries::all}});
-    map.read("queries", draft.config.log.queries,
-             [](std::string_view text) { return parse_choice<log::Queries>(text, kQueries); });
+const KeyTable<log::Options>& log_section() {
+    static const KeyTable<log::Options> kTable(
+        "log", {{.name = "level", .read = field(&log::Options::level, parse_level)},
+                {.name = "queries", .read = field(&log::Options::queries, parse_queries)}});
+    return kTable;
 }
 
 }  // namespace peerzone::config

@@ -2,11 +2,10 @@
 // their errors are the configuration's errors.
 #include "peerzone/upstream/tls.hpp"
 
-#include <array>
 #include <string>
 #include <string_view>
 
-#include "config/draft.hpp"
+#include "config/sections.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -21,42 +20,47 @@ Parsed<std::string> parse_server_name(std::string_view text) {
     return name->to_text();
 }
 
-struct File {
-    std::string_view key;
-    std::string& path;
-};
-
-std::array<File, 3> files_of(upstream::TlsOptions& tls) {
-    return {{{"ca", tls.ca}, {"certificate", tls.certificate}, {"key", tls.key}}};
+auto file_reader(std::string upstream::TlsOptions::*path) {
+    return [path](const Value& value, upstream::TlsOptions& tls, ConfigBuilder& builder) {
+        if (value.read(tls.*path,
+                       [&](std::string_view text) { return parse_file(text, builder.folder); }))
+            builder.files.push_back(tls.*path);
+    };
 }
 
-bool read_files(const Map& map, upstream::TlsOptions& tls, Draft& draft) {
-    bool complete = true;
-    for (const File& file : files_of(tls)) {
-        const bool read = map.read(file.key, file.path, [&](std::string_view text) {
-            return text.empty() ? Parsed<std::string>(Wrong{"'' names no file", ""})
-                                : Parsed<std::string>(boost::system::in_place_value,
-                                                      resolve_path(text, draft.folder));
-        });
-        if (read) draft.files.push_back(file.path);
-        complete = complete && (read || map.get(file.key) == nullptr);
-    }
-    return complete;
+KeyTable<upstream::TlsOptions> tls_table(std::string_view path) {
+    using Tls = upstream::TlsOptions;
+    return {path,
+            {{.name = "server_name", .read = field(&Tls::server_name, parse_server_name)},
+             {.name = "ca", .read = file_reader(&Tls::ca)},
+             {.name = "certificate", .read = file_reader(&Tls::certificate)},
+             {.name = "key", .read = file_reader(&Tls::key)}}};
+}
+
+// The files can be looked at: none is given that could not be read as a path.
+bool has_all_paths(const Map& map, const upstream::TlsOptions& tls) {
+    const auto is_read = [&map](std::string_view key, const std::string& path) {
+        return map.get(key) == nullptr || !path.empty();
+    };
+    return is_read("ca", tls.ca) && is_read("certificate", tls.certificate) &&
+           is_read("key", tls.key);
 }
 
 }  // namespace
 
-void read_upstream_tls(const Map& upstream, std::string_view section_path,
-                       upstream::Options& options, Draft& draft) {
-    const Value* value = upstream.get("tls");
-    if (value == nullptr) return;
-    const Map map(*value, section_path);
-    upstream::TlsOptions& tls = options.tls;
-    map.read("server_name", tls.server_name, parse_server_name);
-    const bool complete = read_files(map, tls, draft);
+const KeyTable<upstream::TlsOptions>& upstream_tls_section(upstream::Kind kind) {
+    static const KeyTable<upstream::TlsOptions> kPeer = tls_table("peers.*.tls");
+    static const KeyTable<upstream::TlsOptions> kLocal = tls_table("local.forward.tls");
+    static const KeyTable<upstream::TlsOptions> kForward = tls_table("forward.*.tls");
+    return of_kind(kind, kPeer, kLocal, kForward);
+}
+
+void read_upstream_tls(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+    const upstream::TlsOptions& tls = options.tls;
+    const Map map = upstream_tls_section(options.kind).read(value, options.tls, builder);
     if (options.transport != upstream::Protocol::tls) {
-        value->problem_at_key("without 'transport: tls' this has no effect",
-                              "write transport: tls, or remove it");
+        value.problem_at_key("without 'transport: tls' this has no effect",
+                             "write transport: tls, or remove it");
         return;
     }
     const bool has_certificate = map.get("certificate") != nullptr;
@@ -65,12 +69,12 @@ void read_upstream_tls(const Map& upstream, std::string_view section_path,
                     "our certificate and its key, as PEM files");
         return;
     }
-    if (!complete) return;
+    if (!has_all_paths(map, tls)) return;
     for (const upstream::TlsProblem& problem : upstream::check_tls(tls))
-        for (const File& file : files_of(tls))
-            if (const Value* place = map.get(problem.key);
-                place != nullptr && file.key == problem.key)
-                place->problem(problem.message, "", kind_of_trouble(file.path));
+        if (const Value* place = map.get(problem.key)) {
+            const std::string path = resolve_path(place->text().value_or(""), builder.folder);
+            place->problem(problem.message, "", kind_of_trouble(path));
+        }
 }
 
 }  // namespace peerzone::config

@@ -1,10 +1,10 @@
-// peers, local, forward and bootstrap: who is asked.
+// peers, local, forward and bootstrap: which servers are asked.
 #include <algorithm>
 #include <array>
 #include <set>
 
 #include "config/choice.hpp"
-#include "config/draft.hpp"
+#include "config/sections.hpp"
 #include "peerzone/upstream/resolv_conf.hpp"
 
 namespace peerzone::config {
@@ -66,11 +66,12 @@ bool read_mapping(const Value& item, EndpointKinds kinds, upstream::EndpointSpec
     return false;
 }
 
-bool read_endpoint(const Value& item, EndpointKinds kinds, const Draft& draft,
+bool read_endpoint(const Value& item, EndpointKinds kinds, const ConfigBuilder& builder,
                    upstream::EndpointSpec& endpoint) {
     if (item.node().kind == TreeNode::Kind::map) return read_mapping(item, kinds, endpoint);
-    return item.read(
-        endpoint, [&](std::string_view text) { return parse_endpoint(text, draft.folder, kinds); });
+    return item.read(endpoint, [&](std::string_view text) {
+        return parse_endpoint(text, builder.folder, kinds);
+    });
 }
 
 // What must not be listed twice: names are equal whatever their letter case.
@@ -83,8 +84,8 @@ std::string identity_of(const upstream::EndpointSpec& endpoint) {
     return text;
 }
 
-void read_endpoints(const Value& value, EndpointKinds kinds,
-                    std::vector<upstream::EndpointSpec>& out, Draft& draft) {
+void read_endpoint_list(const Value& value, EndpointKinds kinds,
+                        std::vector<upstream::EndpointSpec>& out, ConfigBuilder& builder) {
     const auto items = value.list();
     if (items.size() > kEndpointsMax) {
         value.problem("more than " + std::to_string(kEndpointsMax) + " endpoints");
@@ -98,7 +99,7 @@ void read_endpoints(const Value& value, EndpointKinds kinds,
     std::set<std::string> seen;
     for (const Value& item : items) {
         upstream::EndpointSpec endpoint;
-        if (!read_endpoint(item, kinds, draft, endpoint)) continue;
+        if (!read_endpoint(item, kinds, builder, endpoint)) continue;
         if (!seen.insert(identity_of(endpoint)).second) {
             item.problem(in_quotes(upstream::source_text(endpoint)) + " is listed twice");
             continue;
@@ -108,70 +109,35 @@ void read_endpoints(const Value& value, EndpointKinds kinds,
                 item.warn(read.error().message,
                           "it is looked at each second, and used as soon as it is there");
         if (endpoint.address)
-            draft.endpoints.push_back({*endpoint.address, item.mark(), item.path()});
+            builder.endpoints.push_back({*endpoint.address, item.mark(), item.path()});
         out.push_back(std::move(endpoint));
     }
 }
 
-void read_negative_ttl(const Map& map, upstream::Options& options) {
+void read_endpoints(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+    EndpointKinds kinds{.resolv_conf = options.kind != upstream::Kind::peer};
+    if (options.transport == upstream::Protocol::tls) kinds.port = upstream::kTlsPort;
+    read_endpoint_list(value, kinds, options.endpoints, builder);
+}
+
+void read_reverse(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+    read_prefixes(value, options.reverse, &builder.reverse);
+}
+
+void read_negative_ttl(const Value& value, upstream::Options& options, ConfigBuilder&) {
     Seconds ttl{0};
-    if (map.read("negative_ttl", ttl, [](std::string_view text) {
-            return parse_seconds(text, Seconds(0), std::chrono::hours(1));
-        }))
+    if (value.read(ttl, seconds_within(Seconds(0), std::chrono::hours(1))))
         options.negative_ttl = ttl;
 }
 
-void read_stale(const Map& map, std::string_view section, upstream::StaleOptions& stale) {
-    const Value* value = map.get("stale");
-    if (value == nullptr) return;
-    if (value->is_left_out()) return;
-    const Map inner(*value, section);
-    inner.read("max_age", stale.max_age, [](std::string_view text) {
-        return parse_seconds(text, Seconds(0), std::chrono::hours(7 * 24));  // RFC 8767 section 4
-    });
-    inner.read("answer_ttl", stale.answer_ttl, [](std::string_view text) {
-        return parse_seconds(text, Seconds(1), std::chrono::hours(1));
-    });
+void read_stale(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+    stale_section(options.kind).read(value, options.stale, builder);
 }
 
-void read_reverse(const Map& map, upstream::Options& options, Draft& draft) {
-    const Value* reverse = map.get("reverse");
-    if (reverse == nullptr || reverse->is_left_out()) return;
-    read_prefixes(*reverse, options.reverse, &draft.reverse);
-}
-
-struct CommonSections {
-    std::string_view tls;
-    std::string_view stale;
-};
-
-// What peers, local and forward have in common. The transport comes first: it decides the port.
-void read_common(const Map& map, const CommonSections& sections, EndpointKinds kinds,
-                 upstream::Options& options, Draft& draft) {
-    map.read("transport", options.transport, parse_transport);
-    if (options.transport == upstream::Protocol::tls) kinds.port = upstream::kTlsPort;
-    if (const Value* endpoints = map.get("endpoints"))
-        read_endpoints(*endpoints, kinds, options.endpoints, draft);
-    else
-        map.missing("endpoints", "at least one address or host name");
-    read_upstream_tls(map, sections.tls, options, draft);
-    read_stale(map, sections.stale, options.stale);
-    map.read("deadline", options.deadline, [](std::string_view text) {
-        return parse_duration(text, kDeadlineMin, kDeadlineMax);
-    });
-    map.read("order", options.order, parse_order);
-    map.read("hedge", options.hedge, parse_switch);
-}
-
-void read_peer_zones(const Map& map, upstream::Options& options, Draft& draft) {
-    const Value* zones = map.get("zones");
-    if (zones == nullptr) {
-        map.missing("zones", "the zones this peer answers, such as [westus.svc.cluster.local]");
-        return;
-    }
-    const auto items = zones->list();
-    if (zones->node().kind == TreeNode::Kind::list && items.empty())
-        zones->problem("the list is empty", "a peer without zones is never asked");
+void read_peer_zones(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+    const auto items = value.list();
+    if (value.node().kind == TreeNode::Kind::list && items.empty())
+        value.problem("the list is empty", "a peer without zones is never asked");
     for (const Value& item : items) {
         dns::Name zone;
         if (!item.read(zone, parse_zone_name)) continue;
@@ -180,11 +146,109 @@ void read_peer_zones(const Map& map, upstream::Options& options, Draft& draft) {
             continue;
         }
         options.zones.push_back(zone);
-        draft.zones.push_back({zone, item.mark(), item.path()});
+        builder.zones.push_back({zone, item.mark(), item.path()});
     }
 }
 
+void read_local_forward(const Value& value, Config& config, ConfigBuilder& builder) {
+    upstream::Options options;
+    options.name = "local";
+    options.kind = upstream::Kind::local;
+    options.zones = {config.cluster_zone};
+    builder.zones.push_back({config.cluster_zone, value.key_mark(), value.path()});
+    upstream_section(options.kind).read(value, options, builder);
+    config.local = std::move(options);
+}
+
+// The keys that peers, local and forward have in common.
+using UpstreamKey = Key<upstream::Options>;
+
+UpstreamKey endpoints_key() {
+    return {.name = "endpoints",
+            .read = read_endpoints,
+            .missing_hint = "at least one address or host name"};
+}
+// It decides the port of the endpoints, and whether there is TLS.
+UpstreamKey transport_key() {
+    return {.name = "transport",
+            .read = field(&upstream::Options::transport, parse_transport),
+            .first = true};
+}
+UpstreamKey tls_key() {
+    return {.name = "tls", .read = read_upstream_tls};
+}
+UpstreamKey reverse_key() {
+    return {.name = "reverse", .read = read_reverse, .may_be_empty = true};
+}
+UpstreamKey deadline_key() {
+    return {
+        .name = "deadline",
+        .read = field(&upstream::Options::deadline, duration_within(kDeadlineMin, kDeadlineMax))};
+}
+UpstreamKey order_key() {
+    return {.name = "order", .read = field(&upstream::Options::order, parse_order)};
+}
+UpstreamKey hedge_key() {
+    return {.name = "hedge", .read = field(&upstream::Options::hedge, parse_switch)};
+}
+UpstreamKey negative_ttl_key() {
+    return {.name = "negative_ttl", .read = read_negative_ttl};
+}
+UpstreamKey stale_key() {
+    return {.name = "stale", .read = read_stale, .may_be_empty = true};
+}
+
+KeyTable<upstream::StaleOptions> stale_table(std::string_view path) {
+    using Stale = upstream::StaleOptions;
+    constexpr auto kMaxAgeMax = std::chrono::hours(7 * 24);  // RFC 8767 section 4
+    return {
+        path,
+        {{.name = "max_age",
+          .read = field(&Stale::max_age, seconds_within(Seconds(0), kMaxAgeMax))},
+         {.name = "answer_ttl",
+          .read = field(&Stale::answer_ttl, seconds_within(Seconds(1), std::chrono::hours(1)))}}};
+}
+
 }  // namespace
+
+const KeyTable<upstream::Options>& upstream_section(upstream::Kind kind) {
+    static const KeyTable<upstream::Options> kPeer(
+        "peers.*",
+        {{.name = "zones",
+          .read = read_peer_zones,
+          .missing_hint = "the zones this peer answers, such as [westus.svc.cluster.local]"},
+         endpoints_key(),
+         transport_key(),
+         tls_key(),
+         reverse_key(),
+         deadline_key(),
+         order_key(),
+         hedge_key(),
+         negative_ttl_key(),
+         stale_key()},
+        {"alias"});
+    static const KeyTable<upstream::Options> kLocal(
+        "local.forward",
+        {endpoints_key(), reverse_key(), transport_key(), tls_key(), deadline_key(), order_key(),
+         hedge_key(), negative_ttl_key(), stale_key()});
+    static const KeyTable<upstream::Options> kForward(
+        "forward.*", {endpoints_key(), transport_key(), tls_key(), deadline_key(), order_key(),
+                      hedge_key(), stale_key()});
+    return of_kind(kind, kPeer, kLocal, kForward);
+}
+
+const KeyTable<upstream::StaleOptions>& stale_section(upstream::Kind kind) {
+    static const KeyTable<upstream::StaleOptions> kPeer = stale_table("peers.*.stale");
+    static const KeyTable<upstream::StaleOptions> kLocal = stale_table("local.forward.stale");
+    static const KeyTable<upstream::StaleOptions> kForward = stale_table("forward.*.stale");
+    return of_kind(kind, kPeer, kLocal, kForward);
+}
+
+const KeyTable<Config>& local_section() {
+    static const KeyTable<Config> kTable("local", {{.name = "forward", .read = read_local_forward}},
+                                         {"kubernetes"});
+    return kTable;
+}
 
 void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
                    std::vector<Placed<IpPrefix>>* placed) {
@@ -206,60 +270,40 @@ void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
     }
 }
 
-void read_bootstrap(const Value& value, Draft& draft) {
-    read_endpoints(value, {.hosts = false, .transport = false}, draft.config.bootstrap, draft);
+void read_bootstrap(const Value& value, Config& config, ConfigBuilder& builder) {
+    read_endpoint_list(value, {.hosts = false, .transport = false}, config.bootstrap, builder);
 }
 
-void read_local(const Value& value, Draft& draft) {
-    const Map map(value, "local");
-    const Value* forward = map.get("forward");
-    if (forward == nullptr) return;
-    const Map inner(*forward, "local.forward");
-    upstream::Options options;
-    options.name = "local";
-    options.kind = upstream::Kind::local;
-    options.zones = {draft.config.cluster_zone};
-    draft.zones.push_back({draft.config.cluster_zone, forward->key_mark(), forward->path()});
-    read_common(inner, {"local.forward.tls", "local.forward.stale"}, {}, options, draft);
-    read_reverse(inner, options, draft);
-    read_negative_ttl(inner, options);
-    draft.config.local = std::move(options);
-}
-
-void read_peers(const Value& value, Draft& draft) {
-    for (const auto& [name, peer] : value.named_entries("peers.*", "a peer", "westus")) {
+void read_peers(const Value& value, Config& config, ConfigBuilder& builder) {
+    const auto& section = upstream_section(upstream::Kind::peer);
+    for (const auto& [name, peer] : value.named_entries(section, "a peer", "westus")) {
         if (const auto identifier = parse_identifier(name); !identifier)
             peer.problem_at_key(identifier.error().message, identifier.error().hint);
         else if (name == "local")
             peer.problem_at_key("'local' means this cluster, not a peer",
                                 "give the peer another name");
-        const Map map(peer, "peers.*");
         upstream::Options options;
         options.name = name;
         options.kind = upstream::Kind::peer;
-        read_peer_zones(map, options, draft);
-        read_common(map, {"peers.*.tls", "peers.*.stale"}, {.hosts = true, .resolv_conf = false},
-                    options, draft);
-        read_reverse(map, options, draft);
-        read_negative_ttl(map, options);
-        draft.config.peers.push_back(std::move(options));
+        section.read(peer, options, builder);
+        config.peers.push_back(std::move(options));
     }
 }
 
-void read_forward(const Value& value, Draft& draft) {
-    for (const auto& [suffix, forward] : value.named_entries("forward.*", "a suffix", "\".\"")) {
-        const Map map(forward, "forward.*");
+void read_forward(const Value& value, Config& config, ConfigBuilder& builder) {
+    const auto& section = upstream_section(upstream::Kind::forward);
+    for (const auto& [suffix, forward] : value.named_entries(section, "a suffix", "\".\"")) {
         upstream::Options options;
         options.kind = upstream::Kind::forward;
         if (const auto zone = parse_zone_name(suffix)) {
             options.name = "forward " + zone->to_text();
             options.zones = {*zone};
-            draft.zones.push_back({*zone, forward.key_mark(), forward.path()});
+            builder.zones.push_back({*zone, forward.key_mark(), forward.path()});
         } else {
             forward.problem_at_key(zone.error().message, zone.error().hint);
         }
-        read_common(map, {"forward.*.tls", "forward.*.stale"}, {}, options, draft);
-        draft.config.forwards.push_back(std::move(options));
+        section.read(forward, options, builder);
+        config.forwards.push_back(std::move(options));
     }
 }
 

@@ -152,7 +152,7 @@ Parsed<std::string> expand_environment(const std::string& text) {
             return Wrong{in_quotes(text) + " holds a '${' that begins no ${NAME}",
                          "write $${ for a literal ${"};
         const char* value =
-            std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+            std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): no thread sets variables
         if (value == nullptr)
             return Wrong{"the environment variable " + name + " is not set",
                          "set it for the process, or write $${ for a literal ${"};

@@ -51,7 +51,7 @@ std::string size_text(std::size_t octets);
 /// A plain number within [min, max].
 Parsed<std::size_t> parse_count(std::string_view text, std::size_t min, std::size_t max);
 
-/// A suffix somebody answers: letters, digits, '-', '_' and '/' (RFC 2317) in its labels; "." is
+/// The suffix of a route: letters, digits, '-', '_' and '/' (RFC 2317) in its labels; "." is
 /// the root. No wildcards.
 Parsed<dns::Name> parse_zone_name(std::string_view text);
 
@@ -77,6 +77,9 @@ Parsed<upstream::EndpointSpec> parse_endpoint(std::string_view text,
                                               EndpointKinds kinds);
 /// "_dns._udp.example.com" (RFC 2782).
 Parsed<upstream::EndpointSpec> parse_srv_endpoint(std::string_view text, EndpointKinds kinds);
+
+/// The path of a file, which must not be empty; see resolve_path().
+Parsed<std::string> parse_file(std::string_view text, const std::filesystem::path& folder);
 
 /// A path of the file, relative to its folder unless absolute.
 std::string resolve_path(std::string_view text, const std::filesystem::path& folder);

@@ -82,7 +82,7 @@ TEST_F(OperationsTest, ReportsPeersAndEndpoints) {
     const auto& upstream = *snapshot->upstreams[0];
     const auto since = std::chrono::system_clock::now();
     upstream.health->enter(upstream::UpstreamState::suspect, Clock::now(), since);
-    upstream.endpoints[0]->note_reply(60ms, upstream::Wire::tcp);
+    upstream.endpoints[0]->note_reply(60ms, upstream::Protocol::tcp);
     for (int i = 0; i < 3; ++i) upstream.endpoints[1]->note_loss(Clock::now());
     upstream::EndpointStats& stats = upstream.endpoints[1]->stats();
     stats.note_question();

@@ -1,4 +1,4 @@
-// Every option: its default, and what it becomes when it is set.
+// What options become when they are set, beyond the one value of each in option_table.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -246,42 +246,6 @@ TEST(Options, Cache) {
     EXPECT_EQ(set.max_ttl, 0s);
     EXPECT_EQ(set.negative_max_ttl, 60s);
     EXPECT_EQ(loaded("cache: {size: 1MiB, max_ttl: 7d}\n").cache.max_ttl, 168h);
-}
-
-TEST(Options, LimitsDefaults) {
-    const Config config = defaults();
-    EXPECT_EQ(config.resolver_limits.in_flight_per_upstream_max, 1024u);
-    EXPECT_EQ(config.resolver_limits.waiters_per_question_max, 256u);
-    EXPECT_EQ(config.resolver_limits.waiters_per_upstream_max, 8192u);
-    EXPECT_EQ(config.server_limits.tcp_connections_max, 1000u);
-    EXPECT_EQ(config.server_limits.tcp_connections_per_client_max, 100u);
-    EXPECT_EQ(config.server_limits.tcp_in_flight_per_connection_max, 64u);
-    EXPECT_EQ(config.server_limits.tcp_idle, 10s);
-    EXPECT_EQ(config.server_limits.tcp_write_stall, 5s);
-    EXPECT_EQ(config.server_limits.tcp_write_queue_bytes_max, 1u << 20);
-}
-
-TEST(Options, LimitsSet) {
-    const Config config = loaded(
-        "limits:\n"
-        "  in_flight_per_upstream_max: 11\n"
-        "  waiters_per_question_max: 12\n"
-        "  waiters_per_upstream_max: 13\n"
-        "  tcp_connections_max: 15\n"
-        "  tcp_connections_per_client_max: 14\n"
-        "  tcp_in_flight_per_connection_max: 16\n"
-        "  tcp_idle: 17s\n"
-        "  tcp_write_stall: 1m\n"
-        "  tcp_write_queue_max: 128KiB\n");
-    EXPECT_EQ(config.resolver_limits.in_flight_per_upstream_max, 11u);
-    EXPECT_EQ(config.resolver_limits.waiters_per_question_max, 12u);
-    EXPECT_EQ(config.resolver_limits.waiters_per_upstream_max, 13u);
-    EXPECT_EQ(config.server_limits.tcp_connections_max, 15u);
-    EXPECT_EQ(config.server_limits.tcp_connections_per_client_max, 14u);
-    EXPECT_EQ(config.server_limits.tcp_in_flight_per_connection_max, 16u);
-    EXPECT_EQ(config.server_limits.tcp_idle, 17s);
-    EXPECT_EQ(config.server_limits.tcp_write_stall, 60s);
-    EXPECT_EQ(config.server_limits.tcp_write_queue_bytes_max, 128u << 10);
 }
 
 TEST(Options, ADefaultGivesWayToTheLimitItIsAShareOf) {

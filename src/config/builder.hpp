@@ -23,8 +23,8 @@ struct Placed {
     std::string path;  ///< "peers.westus.zones[0]"
 };
 
-struct Draft {
-    Draft(Problems& collected, std::filesystem::path base, std::stop_token stopped)
+struct ConfigBuilder {
+    ConfigBuilder(Problems& collected, std::filesystem::path base, std::stop_token stopped)
         : problems(collected), folder(std::move(base)), stop(std::move(stopped)) {}
 
     Config config;
@@ -43,34 +43,28 @@ struct Draft {
         endpoints;  ///< of peers, local, forward and bootstrap: those given by address
 };
 
-// Each reads one top-level key; complaints go to draft.problems.
-void read_cluster(const Value& value, Draft& draft);
-void read_workers(const Value& value, Draft& draft);
-void read_listen(const Value& value, Draft& draft);
-void read_tls(const Value& value, Draft& draft);
-void read_views(const Value& value, Draft& draft);
-void read_cache(const Value& value, Draft& draft);
-void read_limits(const Value& value, Draft& draft);
-void read_log(const Value& value, Draft& draft);
-void read_bootstrap(const Value& value, Draft& draft);
-void read_local(const Value& value, Draft& draft);
-void read_peers(const Value& value, Draft& draft);
-void read_forward(const Value& value, Draft& draft);
-void read_zones(const Value& value, Draft& draft);
+// Readers of top-level keys that are no plain section; `config` is the builder's.
+void read_workers(const Value& value, Config& config, ConfigBuilder& builder);
+void read_bootstrap(const Value& value, Config& config, ConfigBuilder& builder);
+void read_tls(const Value& value, Config& config, ConfigBuilder& builder);
+void read_peers(const Value& value, Config& config, ConfigBuilder& builder);
+void read_zones(const Value& value, Config& config, ConfigBuilder& builder);
+void read_forward(const Value& value, Config& config, ConfigBuilder& builder);
+void read_views(const Value& value, Config& config, ConfigBuilder& builder);
+void read_limits(const Value& value, Config& config, ConfigBuilder& builder);
 
 /// A list of prefixes, each once. `placed`, unless null, gets them with their places.
 void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
                    std::vector<Placed<IpPrefix>>* placed);
 
-/// The `tls` of an upstream, after its transport. `section_path`: "peers.*.tls".
-void read_upstream_tls(const Map& upstream, std::string_view section_path,
-                       upstream::Options& options, Draft& draft);
+/// The `tls` of an upstream, after its transport.
+void read_upstream_tls(const Value& value, upstream::Options& options, ConfigBuilder& builder);
 
-/// The files of `tls`, when somebody listens with them.
-void check_tls(Draft& draft);
+/// The files of `tls`, when listen.tls uses them.
+void check_tls(ConfigBuilder& builder);
 
 /// Contradictions between values that are each right: overlaps of zones, prefixes and addresses,
 /// and loops to ourselves.
-void check(Draft& draft);
+void check(ConfigBuilder& builder);
 
 }  // namespace peerzone::config
