@@ -1,7 +1,6 @@
 // What one worker remembers of what upstreams said: every key that is made for the cache, and the
 // rules of what is fresh, past its TTL but of use, an alias to another owner, or a failure, and of
-// what may be kept (src/README.md, "TTL", "Negative answers", "Partition" and "Refresh"; RFC 2308,
-// 8767, 9520). On the worker's thread; what it finds it copies behind the name in the caller's
+// what may be kept (src/README.md, "Key and flags" and "Refresh"; RFC 2308, 8767, 9520). On the worker's thread; what it finds it copies behind the name in the caller's
 // message. Looking neither allocates nor throws.
 #pragma once
 

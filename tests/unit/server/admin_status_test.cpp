@@ -74,16 +74,17 @@ TEST_F(AdminStatus, TheTableLinesUp) {
         "westus.svc.cluster.local a.test b.test +1\n"
         ".       forward  held (healthy)  -      0/0  0          0      0       0     .\n"
         "\n"
-        "PEER    ENDPOINT         SOURCE                     STATE            SINCE   RTT      VIA "
-        "      QUESTIONS  FAILED  LAST ERROR\n"
-        "westus  10.2.0.10:53     dns-lb.westus.example.com  suspect          1m 30s  61.2 ms  udp "
-        "only  1200       12      1m 1s ago: SERVFAIL: \"<script>alert(1)</script>\" \\ & more\n"
-        "westus  [fd00:2::10]:53  [fd00:2::10]:53            unusable (SERVFAIL)  -   -        tls "
-        "      0          0       -\n"
-        "westus  -                dns-lb.westus.example.com  last good set    10s     -        -   "
-        "      -          -       no reply\n"
-        ".       -                -                          pending          -       -        -   "
-        "      -          -       dns.example.com: not resolved yet\n");
+        "PEER    ENDPOINT         SOURCE                     STATE                SINCE   RTT      "
+        "VIA       QUESTIONS  FAILED  LAST ERROR\n"
+        "westus  10.2.0.10:53     dns-lb.westus.example.com  suspect              1m 30s  61.2 ms  "
+        "udp only  1200       12      1m 1s ago: SERVFAIL: \"<script>alert(1)</script>\" \\ & "
+        "more\n"
+        "westus  [fd00:2::10]:53  [fd00:2::10]:53            unusable (SERVFAIL)  -       -        "
+        "tls       0          0       -\n"
+        "westus  -                dns-lb.westus.example.com  last good set        10s     -        "
+        "-         -          -       no reply\n"
+        ".       -                -                          pending              -       -        "
+        "-         -          -       dns.example.com: not resolved yet\n");
 }
 
 TEST_F(AdminStatus, FailedCountsQuestionsAndPlainCaseIsShown) {
