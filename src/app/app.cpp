@@ -20,15 +20,15 @@
 #include "app/file_stamps.hpp"
 #include "app/operations.hpp"
 #include "app/snapshot_builder.hpp"
+#include "peerzone/admin/admin.hpp"
 #include "peerzone/base/log.hpp"
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/config/config.hpp"
-#include "peerzone/server/admin.hpp"
+#include "peerzone/probe/prober.hpp"
 #include "peerzone/server/query_log.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
 #include "peerzone/upstream/hop_mark.hpp"
-#include "peerzone/upstream/prober.hpp"
 
 namespace peerzone::app {
 namespace {
@@ -98,9 +98,9 @@ private:
     server::QueryLog query_log_;
     std::vector<resolver::ReplyObserver*> observers_;  // one per worker
     std::vector<std::unique_ptr<server::Worker>> workers_;
-    std::unique_ptr<upstream::Prober> prober_;
+    std::unique_ptr<probe::Prober> prober_;
     Operations operations_;
-    std::optional<server::AdminServer> admin_;
+    std::optional<admin::AdminServer> admin_;
     std::thread ender_;  // waits for the workers' end
     SnapshotBuilder builder_{new_node_id(config_.cluster_name)};
     server::TlsFiles tls_files_;
@@ -127,7 +127,7 @@ Result<void> Program::open() {
     upstream::ClientOptions client;
     client.node_id = builder_.node_id();
     client.sockets_max = std::min(client.sockets_max, raise_descriptor_limit() / 2 / (count + 1));
-    prober_ = std::make_unique<upstream::Prober>(io_, client);
+    prober_ = std::make_unique<probe::Prober>(io_, client);
     for (std::size_t i = 0; i < count; ++i)
         workers_.push_back(std::make_unique<server::Worker>(shared_, client));
     for (const auto& worker : workers_)

@@ -6,7 +6,7 @@
 #include "app/file_stamps.hpp"
 #include "app/snapshot_builder.hpp"
 #include "peerzone/base/log.hpp"
-#include "peerzone/upstream/resolv_conf.hpp"
+#include "peerzone/discovery/resolv_conf.hpp"
 
 namespace peerzone::app {
 namespace {
@@ -47,7 +47,7 @@ void Discovery::want(const config::Config& config) {
 
 bool Discovery::read_file(const std::string& path) {
     stamps_[path] = stamp_of(path);  // before: a later change is seen at the next look
-    return sources_.file_read(path, upstream::read_resolv_conf(path), Clock::now());
+    return sources_.file_read(path, discovery::read_resolv_conf(path), Clock::now());
 }
 
 void Discovery::look() {
@@ -96,7 +96,7 @@ void Discovery::ask_due() {
             std::rotate(servers.begin(),
                         servers.begin() + static_cast<long>(due->failures % servers.size()),
                         servers.end());
-        const auto done = [this, question = due->question](const upstream::LookupReply& reply) {
+        const auto done = [this, question = due->question](const discovery::LookupReply& reply) {
             note(sources_.done(question, reply, Clock::now(),
                                static_cast<std::uint32_t>(random_())));
             log_events();
@@ -125,8 +125,8 @@ void Discovery::note(bool changed) {
 }
 
 void Discovery::log_events() {
-    using Kind = SourceEvent::Kind;
-    for (const SourceEvent& event : sources_.take_events()) {
+    using Kind = discovery::SourceEvent::Kind;
+    for (const discovery::SourceEvent& event : sources_.take_events()) {
         switch (event.kind) {
             case Kind::changed:
                 log::info("endpoints changed", {{"source", event.source},
@@ -147,7 +147,7 @@ void Discovery::log_events() {
                 log::warning("too many endpoints",
                              {{"source", event.source},
                               {"found", event.why},
-                              {"used", std::to_string(upstream::kSourceAddressesMax)}});
+                              {"used", std::to_string(discovery::kSourceAddressesMax)}});
                 break;
         }
     }

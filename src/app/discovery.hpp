@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "app/sources.hpp"
 #include "peerzone/config/config.hpp"
-#include "peerzone/upstream/lookup.hpp"
+#include "peerzone/discovery/lookup.hpp"
+#include "peerzone/discovery/sources.hpp"
 
 namespace peerzone::app {
 
@@ -37,7 +37,7 @@ public:
 
     /// Every item of every `endpoints` list and of `bootstrap` that is not an address, as it stands
     /// now.
-    const upstream::SourceTable& sources() const { return sources_.table(); }
+    const discovery::SourceTable& sources() const { return sources_.table(); }
 
 private:
     bool read_file(const std::string& path);
@@ -49,7 +49,7 @@ private:
     void log_events();
 
     std::function<void()> changed_;
-    Sources sources_;
+    discovery::Sources sources_;
     std::vector<upstream::EndpointSpec> bootstrap_;
     std::vector<SocketAddress> servers_;
     std::vector<std::shared_ptr<const upstream::Upstream>> upstreams_;
@@ -58,7 +58,7 @@ private:
     boost::asio::steady_timer due_, look_timer_, tell_;
     Time told_ = kLongAgo;
     bool telling_ = false;
-    upstream::Lookups lookups_;
+    discovery::Lookups lookups_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // handlers of a gone object see it
 };
 

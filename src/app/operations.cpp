@@ -23,7 +23,7 @@ std::string hex(std::uint64_t value) {
 
 /// A sweep through the cache on behalf of a request.
 struct Operations::Flush {
-    server::FlushOrder order;
+    admin::FlushOrder order;
     cache::Selection selection;  // refers to order.name
     cache::Sweep progress;
     std::function<void(std::size_t)> done;
@@ -61,7 +61,7 @@ metrics::Report Operations::report() const {
                     .evicted = stats.evicted_probation + stats.evicted_main};
     report.counters = counters_;
     const Time now = Clock::now();
-    const upstream::SourceTable none;
+    const discovery::SourceTable none;
     for (const auto& upstream : snapshot_->upstreams)
         report.upstreams.push_back(
             report_on(*upstream, sources_ != nullptr ? *sources_ : none, now));
@@ -89,7 +89,7 @@ bool Operations::hold(std::string_view upstream, bool held) {
     return true;
 }
 
-void Operations::flush(const server::FlushOrder& order, std::function<void(std::size_t)> done) {
+void Operations::flush(const admin::FlushOrder& order, std::function<void(std::size_t)> done) {
     auto flush = std::make_shared<Flush>();
     flush->order = order;
     flush->done = std::move(done);

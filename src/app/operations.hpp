@@ -8,15 +8,15 @@
 #include <string_view>
 #include <vector>
 
+#include "peerzone/admin/admin.hpp"
 #include "peerzone/cache/cache.hpp"
+#include "peerzone/discovery/source.hpp"
 #include "peerzone/metrics/counters.hpp"
 #include "peerzone/resolver/snapshot.hpp"
-#include "peerzone/server/admin.hpp"
-#include "peerzone/upstream/source.hpp"
 
 namespace peerzone::app {
 
-class Operations final : public server::AdminHost {
+class Operations final : public admin::AdminHost {
 public:
     enum class Phase : std::uint8_t { starting, serving, draining };
 
@@ -31,7 +31,7 @@ public:
         snapshot_ = std::move(snapshot);
     }
     /// What has become of the endpoints that are followed; outlives this.
-    void show_sources(const upstream::SourceTable& sources) noexcept { sources_ = &sources; }
+    void show_sources(const discovery::SourceTable& sources) noexcept { sources_ = &sources; }
     void config_loaded(const std::string& file, const std::string& cluster);
     /// The file was refused, and the former configuration serves on.
     void config_refused(const std::string& problem);
@@ -44,7 +44,7 @@ public:
     metrics::Report report() const override;
     std::vector<std::string> upstream_names() const override;
     bool hold(std::string_view upstream, bool held) override;
-    void flush(const server::FlushOrder& order, std::function<void(std::size_t)> done) override;
+    void flush(const admin::FlushOrder& order, std::function<void(std::size_t)> done) override;
 
 private:
     struct Flush;
@@ -55,7 +55,7 @@ private:
     cache::Cache& cache_;
     std::vector<const metrics::Counters*> counters_;
     std::shared_ptr<const resolver::Snapshot> snapshot_ = std::make_shared<resolver::Snapshot>();
-    const upstream::SourceTable* sources_ = nullptr;
+    const discovery::SourceTable* sources_ = nullptr;
     Phase phase_ = Phase::starting;
     std::string cluster_;
     std::string config_file_;

@@ -76,7 +76,7 @@ Result<void> SnapshotBuilder::load_files(const config::Config& config) {
 }
 
 Result<void> SnapshotBuilder::take_files(const config::Config& config, ZoneList zones) {
-    std::vector<upstream::TlsOptions> wanted;
+    std::vector<exchange::TlsOptions> wanted;
     each_upstream(config, [&](const upstream::Options& upstream) {
         if (upstream.transport == upstream::Protocol::tls) wanted.push_back(upstream.tls);
     });
@@ -86,7 +86,7 @@ Result<void> SnapshotBuilder::take_files(const config::Config& config, ZoneList 
 }
 
 std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
-    const config::Config& config, const upstream::SourceTable& sources) {
+    const config::Config& config, const discovery::SourceTable& sources) {
     auto snapshot = std::make_shared<resolver::Snapshot>();
     snapshot->limits = config.resolver_limits;
     snapshot->node_id = node_id_;
@@ -177,7 +177,7 @@ void SnapshotBuilder::note_opened(const view::RouteTable& special, const dns::Na
 }
 
 void SnapshotBuilder::add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
-                                   const upstream::SourceTable& sources) {
+                                   const discovery::SourceTable& sources) {
     const auto index = static_cast<std::uint16_t>(snapshot.upstreams.size());
     snapshot.upstreams.push_back(make_upstream(options, sources));
     for (view::View& view : snapshot.views) {
@@ -191,7 +191,7 @@ void SnapshotBuilder::add_upstream(resolver::Snapshot& snapshot, const upstream:
 }
 
 std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(
-    const upstream::Options& options, const upstream::SourceTable& sources) {
+    const upstream::Options& options, const discovery::SourceTable& sources) {
     auto made = std::make_shared<upstream::Upstream>();
     made->label = label_of(options);
     made->id = ids_.emplace(made->label, static_cast<std::uint16_t>(ids_.size())).first->second;
@@ -203,7 +203,7 @@ std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(
 }
 
 void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
-                                    const upstream::SourceTable& sources) {
+                                    const discovery::SourceTable& sources) {
     if (spec.address) return add_address(made, *spec.address, spec);
     const std::string text = upstream::source_text(spec);
     const auto known = sources.find(text);
@@ -247,7 +247,7 @@ void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress&
     }
     made.sources.push_back(upstream::source_text(spec));
     if (made.options.transport != upstream::Protocol::tls) return;
-    const upstream::TlsOptions& tls = made.options.tls;
+    const exchange::TlsOptions& tls = made.options.tls;
     made.tls.push_back(tls_.get(
         tls, {.label = made.label,
               .path = tls_path(made.options),
@@ -259,7 +259,7 @@ std::vector<std::string> SnapshotBuilder::take_notices() {
 }
 
 std::vector<SocketAddress> bootstrap_servers(const std::vector<upstream::EndpointSpec>& bootstrap,
-                                             const upstream::SourceTable& sources) {
+                                             const discovery::SourceTable& sources) {
     std::vector<SocketAddress> servers;
     for (const upstream::EndpointSpec& spec : bootstrap) {
         if (spec.address) servers.push_back(*spec.address);

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "peerzone/config/config.hpp"
+#include "peerzone/discovery/source.hpp"
+#include "peerzone/exchange/tls.hpp"
 #include "peerzone/resolver/snapshot.hpp"
-#include "peerzone/upstream/source.hpp"
-#include "peerzone/upstream/tls.hpp"
 
 namespace peerzone::app {
 
@@ -41,7 +41,7 @@ public:
     /// Zones and certificates are those of the last take_files, which must have been for this
     /// configuration. `sources`: what has become of the endpoints that are followed.
     std::shared_ptr<const resolver::Snapshot> build(const config::Config& config,
-                                                    const upstream::SourceTable& sources);
+                                                    const discovery::SourceTable& sources);
 
     /// What the last build wants the operator to know, each told once over all builds.
     std::vector<std::string> take_notices();
@@ -50,13 +50,13 @@ private:
     using Key = std::pair<std::string, SocketAddress>;
 
     std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options,
-                                                      const upstream::SourceTable& sources);
+                                                      const discovery::SourceTable& sources);
     void add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
-                       const upstream::SourceTable& sources);
+                       const discovery::SourceTable& sources);
     void add_address(upstream::Upstream& made, const SocketAddress& address,
                      const upstream::EndpointSpec& spec);
     void add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
-                      const upstream::SourceTable& sources);
+                      const discovery::SourceTable& sources);
     void add_zones(resolver::Snapshot& snapshot, const config::Config& config);
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
                      const config::Config& config);
@@ -67,7 +67,7 @@ private:
     ZoneList zones_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> kept_;  // those of the build under way
-    upstream::TlsIdentities tls_;
+    exchange::TlsIdentities tls_;
     std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
     std::map<std::string, std::shared_ptr<upstream::UpstreamHealth>> health_;  // by label, as ids_
     std::map<std::string, std::string> owners_;  // folded suffix → whose its names are
@@ -79,7 +79,7 @@ private:
 /// The nameservers that are asked about endpoints: the addresses in `bootstrap`, and those that its
 /// files have in `sources`.
 std::vector<SocketAddress> bootstrap_servers(const std::vector<upstream::EndpointSpec>& bootstrap,
-                                             const upstream::SourceTable& sources);
+                                             const discovery::SourceTable& sources);
 /// Every item of every `endpoints` list and of `bootstrap`.
 std::vector<upstream::EndpointSpec> followed_items(const config::Config& config);
 

@@ -84,7 +84,7 @@ std::string name_of(const Upstream& upstream) {
     return upstream.label;
 }
 
-metrics::UpstreamReport report_on(const Upstream& upstream, const upstream::SourceTable& sources,
+metrics::UpstreamReport report_on(const Upstream& upstream, const discovery::SourceTable& sources,
                                   Time now) {
     const upstream::UpstreamHealth& health = *upstream.health;
     metrics::UpstreamReport report;
@@ -105,7 +105,7 @@ metrics::UpstreamReport report_on(const Upstream& upstream, const upstream::Sour
     for (const upstream::EndpointSpec& spec : upstream.options.endpoints) {
         const auto found = sources.find(upstream::source_text(spec));
         if (found == sources.end()) continue;
-        const upstream::Source& source = found->second;
+        const discovery::Source& source = found->second;
         report.sources.push_back(
             {.source = found->first,
              .addresses = source.addresses.size(),

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "peerzone/base/clock.hpp"
+#include "peerzone/discovery/source.hpp"
 #include "peerzone/metrics/report.hpp"
-#include "peerzone/upstream/source.hpp"
 #include "peerzone/upstream/upstream.hpp"
 
 namespace peerzone::app {
@@ -14,6 +14,6 @@ namespace peerzone::app {
 std::string name_of(const upstream::Upstream& upstream);
 
 metrics::UpstreamReport report_on(const upstream::Upstream& upstream,
-                                  const upstream::SourceTable& sources, Time now);
+                                  const discovery::SourceTable& sources, Time now);
 
 }  // namespace peerzone::app

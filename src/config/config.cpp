@@ -12,7 +12,7 @@
 #include "config/builder.hpp"
 #include "config/sections.hpp"
 #include "config/tree.hpp"
-#include "peerzone/upstream/resolv_conf.hpp"
+#include "peerzone/discovery/resolv_conf.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -64,7 +64,7 @@ void check_default_bootstrap(ConfigBuilder& builder) {
         !std::ranges::any_of(config.forwards, needs_bootstrap) &&
         !(config.local && needs_bootstrap(*config.local)))
         return;
-    const auto read = upstream::read_resolv_conf(config.bootstrap.front().resolv_conf);
+    const auto read = discovery::read_resolv_conf(config.bootstrap.front().resolv_conf);
     if (!read)
         builder.problems.add({}, "bootstrap", read.error().message,
                              "host names of endpoints cannot be resolved without: bootstrap: "

@@ -27,7 +27,7 @@ const KeyTable<upstream::Options>& upstream_section(upstream::Kind kind);
 const KeyTable<upstream::StaleOptions>& stale_section(upstream::Kind kind);
 
 // upstream_tls.cpp
-const KeyTable<upstream::TlsOptions>& upstream_tls_section(upstream::Kind kind);
+const KeyTable<exchange::TlsOptions>& upstream_tls_section(upstream::Kind kind);
 
 // zones.cpp
 struct ZoneText;

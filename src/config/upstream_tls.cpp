@@ -1,6 +1,6 @@
 // tls of peers, local and forward: DNS over TLS towards upstreams. The files are read once, so that
 // their errors are the configuration's errors.
-#include "peerzone/upstream/tls.hpp"
+#include "peerzone/exchange/tls.hpp"
 
 #include <string>
 #include <string_view>
@@ -20,16 +20,16 @@ Parsed<std::string> parse_server_name(std::string_view text) {
     return name->to_text();
 }
 
-auto file_reader(std::string upstream::TlsOptions::*path) {
-    return [path](const Value& value, upstream::TlsOptions& tls, ConfigBuilder& builder) {
+auto file_reader(std::string exchange::TlsOptions::*path) {
+    return [path](const Value& value, exchange::TlsOptions& tls, ConfigBuilder& builder) {
         if (value.read(tls.*path,
                        [&](std::string_view text) { return parse_file(text, builder.folder); }))
             builder.files.push_back(tls.*path);
     };
 }
 
-KeyTable<upstream::TlsOptions> tls_table(std::string_view path) {
-    using Tls = upstream::TlsOptions;
+KeyTable<exchange::TlsOptions> tls_table(std::string_view path) {
+    using Tls = exchange::TlsOptions;
     return {path,
             {{.name = "server_name", .read = field(&Tls::server_name, parse_server_name)},
              {.name = "ca", .read = file_reader(&Tls::ca)},
@@ -38,7 +38,7 @@ KeyTable<upstream::TlsOptions> tls_table(std::string_view path) {
 }
 
 // The files can be looked at: none is given that could not be read as a path.
-bool has_all_paths(const Map& map, const upstream::TlsOptions& tls) {
+bool has_all_paths(const Map& map, const exchange::TlsOptions& tls) {
     const auto is_read = [&map](std::string_view key, const std::string& path) {
         return map.get(key) == nullptr || !path.empty();
     };
@@ -48,15 +48,15 @@ bool has_all_paths(const Map& map, const upstream::TlsOptions& tls) {
 
 }  // namespace
 
-const KeyTable<upstream::TlsOptions>& upstream_tls_section(upstream::Kind kind) {
-    static const KeyTable<upstream::TlsOptions> kPeer = tls_table("peers.*.tls");
-    static const KeyTable<upstream::TlsOptions> kLocal = tls_table("local.forward.tls");
-    static const KeyTable<upstream::TlsOptions> kForward = tls_table("forward.*.tls");
+const KeyTable<exchange::TlsOptions>& upstream_tls_section(upstream::Kind kind) {
+    static const KeyTable<exchange::TlsOptions> kPeer = tls_table("peers.*.tls");
+    static const KeyTable<exchange::TlsOptions> kLocal = tls_table("local.forward.tls");
+    static const KeyTable<exchange::TlsOptions> kForward = tls_table("forward.*.tls");
     return of_kind(kind, kPeer, kLocal, kForward);
 }
 
 void read_upstream_tls(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
-    const upstream::TlsOptions& tls = options.tls;
+    const exchange::TlsOptions& tls = options.tls;
     const Map map = upstream_tls_section(options.kind).read(value, options.tls, builder);
     if (options.transport != upstream::Protocol::tls) {
         value.problem_at_key("without 'transport: tls' this has no effect",
@@ -70,7 +70,7 @@ void read_upstream_tls(const Value& value, upstream::Options& options, ConfigBui
         return;
     }
     if (!has_all_paths(map, tls)) return;
-    for (const upstream::TlsProblem& problem : upstream::check_tls(tls))
+    for (const exchange::TlsProblem& problem : exchange::check_tls(tls))
         if (const Value* place = map.get(problem.key)) {
             const std::string path = resolve_path(place->text().value_or(""), builder.folder);
             place->problem(problem.message, "", kind_of_trouble(path));

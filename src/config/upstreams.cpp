@@ -5,7 +5,7 @@
 
 #include "config/choice.hpp"
 #include "config/sections.hpp"
-#include "peerzone/upstream/resolv_conf.hpp"
+#include "peerzone/discovery/resolv_conf.hpp"
 
 namespace peerzone::config {
 namespace {
@@ -105,7 +105,7 @@ void read_endpoint_list(const Value& value, EndpointKinds kinds,
             continue;
         }
         if (!endpoint.resolv_conf.empty())
-            if (const auto read = upstream::read_resolv_conf(endpoint.resolv_conf); !read)
+            if (const auto read = discovery::read_resolv_conf(endpoint.resolv_conf); !read)
                 item.warn(read.error().message,
                           "it is looked at each second, and used as soon as it is there");
         if (endpoint.address)

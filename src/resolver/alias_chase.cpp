@@ -11,7 +11,7 @@ namespace peerzone::resolver {
 namespace {
 
 using dns::Rcode;
-using upstream::ChainFault;
+using exchange::ChainFault;
 
 /// An RRSIG of a CNAME or DNAME (RFC 4034 3.1.1: the type covered comes first).
 bool signs_alias(const dns::ResourceRecord& record) noexcept {
@@ -93,7 +93,7 @@ Time AliasChase::deadline(const upstream::Upstream& owner, Time now) noexcept {
 const upstream::Upstream* AliasChase::next(Time now) {
     while (!over_) {
         const bool loops = comes_back();
-        if (loops || at_.links > upstream::kLinksMax) {
+        if (loops || at_.links > exchange::kLinksMax) {
             fail_chain(loops ? ChainFault::loop : ChainFault::too_long, at_.name);
             break;
         }

@@ -125,16 +125,16 @@ private:
     void end_without_owner();
 
     // alias_chase_reply.cpp
-    bool goes_on(const OtherOwners& others, const upstream::CheckedReply& checked) const;
+    bool goes_on(const OtherOwners& others, const exchange::CheckedReply& checked) const;
     void take_failure(const upstream::Upstream& owner, const upstream::Asked& asked, Time now);
-    void take_chain(const upstream::Upstream& owner, const upstream::CheckedReply& checked,
+    void take_chain(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                     const dns::BodyWriter& writer, Time now);
-    void take_end(const upstream::Upstream& owner, const upstream::CheckedReply& checked,
+    void take_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                   const dns::BodyWriter& writer, Seconds negative_max, Time now);
-    void pass_on_error(const upstream::Upstream& owner, const upstream::CheckedReply& checked);
+    void pass_on_error(const upstream::Upstream& owner, const exchange::CheckedReply& checked);
     void fail(std::uint16_t code, std::string text);
     void fail_away(const upstream::Upstream& owner);
-    void fail_chain(upstream::ChainFault fault, const dns::Name& at);
+    void fail_chain(exchange::ChainFault fault, const dns::Name& at);
     void pass(const dns::BodyInfo& info, bool answers_only);
     void assemble();
 

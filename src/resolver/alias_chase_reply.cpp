@@ -9,10 +9,10 @@ namespace peerzone::resolver {
 namespace {
 
 using dns::Rcode;
+using exchange::ReplyKind;
 using metrics::Count;
-using upstream::ReplyKind;
 
-const char* denial_text(const upstream::CheckedReply& checked) noexcept {
+const char* denial_text(const exchange::CheckedReply& checked) noexcept {
     return checked.kind == ReplyKind::nxdomain ? "NXDOMAIN" : "no data";
 }
 
@@ -20,16 +20,16 @@ const char* denial_text(const upstream::CheckedReply& checked) noexcept {
 
 void AliasChase::on_reply(const upstream::Upstream& owner, const upstream::Asked& asked, Time now) {
     if (!asked.ok) return take_failure(owner, asked, now);
-    const upstream::CheckedReply& checked = asked.checked;
+    const exchange::CheckedReply& checked = asked.checked;
     const bool on = goes_on(OtherOwners(view(), snapshot(), owner), checked);
     const Seconds negative_max = context_.memory.negative_max(here(), checked, owner, now);
-    const upstream::TtlCaps caps{
+    const exchange::TtlCaps caps{
         .positive = static_cast<std::uint32_t>(context_.memory.positive_max().count()),
         .negative = static_cast<std::uint32_t>(negative_max.count())};
     dns::BodyWriter writer(context_.scratch, context_.scratch.size(), at_.name.wire());
     // Of a bare denial without SOA there is nothing to write, and its message may be gone.
-    if (!upstream::is_doubtful(checked) &&
-        !upstream::write_kept(*asked.index, at_.name.wire(), type(), checked, caps, !on, writer))
+    if (!exchange::is_doubtful(checked) &&
+        !exchange::write_kept(*asked.index, at_.name.wire(), type(), checked, caps, !on, writer))
         return fail(dns::ede::invalid_data, owner.label + " reply too large to be kept");
     at_.links += checked.links;
     if (checked.links != 0 || checked.kind == ReplyKind::data)
@@ -53,7 +53,7 @@ bool AliasChase::on_refused(const upstream::Upstream& owner, const std::string& 
 
 // Whether the chain of a reply goes on at its end: where that has another owner, and where the
 // reply does not show that the end has nothing.
-bool AliasChase::goes_on(const OtherOwners& others, const upstream::CheckedReply& checked) const {
+bool AliasChase::goes_on(const OtherOwners& others, const exchange::CheckedReply& checked) const {
     if (checked.kind == ReplyKind::data || checked.links == 0) return false;
     if (checked.leads_away) return true;
     // A name of the peer's own cluster: ours has one of the same name, which is another one.
@@ -82,7 +82,7 @@ void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::A
 }
 
 // An alias whose end has another owner.
-void AliasChase::take_chain(const upstream::Upstream& owner, const upstream::CheckedReply& checked,
+void AliasChase::take_chain(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                             const dns::BodyWriter& writer, Time now) {
     context_.memory.keep_chain(here(),
                                {.body = writer.body(),
@@ -98,7 +98,7 @@ void AliasChase::take_chain(const upstream::Upstream& owner, const upstream::Che
 
 // Why the upstream denies a name, or that its own answer is old: it said so with its reply.
 void AliasChase::pass_on_error(const upstream::Upstream& owner,
-                               const upstream::CheckedReply& checked) {
+                               const exchange::CheckedReply& checked) {
     if (!checked.error.present || !answer_.error_text.empty()) return;
     std::string via = owner.label;
     if (checked.rcode != Rcode::noerror) via.append(" ").append(dns::rcode_text(checked.rcode));
@@ -106,7 +106,7 @@ void AliasChase::pass_on_error(const upstream::Upstream& owner,
     answer_.error_text = upstream::pass_error(via, checked.error.text);
 }
 
-void AliasChase::take_end(const upstream::Upstream& owner, const upstream::CheckedReply& checked,
+void AliasChase::take_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                           const dns::BodyWriter& writer, Seconds negative_max, Time now) {
     const bool negative = checked.kind != ReplyKind::data;
     over_ = true;
@@ -169,9 +169,9 @@ void AliasChase::fail_away(const upstream::Upstream& owner) {
     owner.health->stats().note_failed_at_once();
 }
 
-void AliasChase::fail_chain(upstream::ChainFault fault, const dns::Name& at) {
+void AliasChase::fail_chain(exchange::ChainFault fault, const dns::Name& at) {
     context_.counters.add(Count::chain_too_long);
-    fail(dns::ede::other, upstream::chain_text(fault, at));
+    fail(dns::ede::other, exchange::chain_text(fault, at));
 }
 
 // Copies records of the current stop out of the scratch, before a wait or before the parts are put
@@ -205,8 +205,8 @@ void AliasChase::assemble() {
     const auto aliases = std::ranges::count_if(passed_, [](const PassedRecord& p) {
         return p.section == dns::Section::answer && p.record.type == dns::type::cname;
     });
-    if (aliases > static_cast<std::ptrdiff_t>(upstream::kLinksMax) && !answer_.failed)
-        return fail_chain(upstream::ChainFault::too_long, at_.name);
+    if (aliases > static_cast<std::ptrdiff_t>(exchange::kLinksMax) && !answer_.failed)
+        return fail_chain(exchange::ChainFault::too_long, at_.name);
     dns::BodyWriter writer(context_.scratch, context_.scratch.size(), request().query.name());
     for (const auto& [section, record] : passed_)
         writer.add(section, record.owner.wire(), record.type, record.ttl, record.rdata);

@@ -65,7 +65,7 @@ ZoneWalk::End ZoneWalk::run(std::uint16_t type, unsigned links_before, std::uint
         if (found.outcome != zone::Outcome::delegation || links_ != 0) authoritative_ = true;
         if (const dns::Rcode rcode = rcode_of(found.outcome); rcode != dns::Rcode::noerror)
             rcode_ = rcode;
-        if (found.outcome == zone::Outcome::broken || links_before + links_ > upstream::kLinksMax)
+        if (found.outcome == zone::Outcome::broken || links_before + links_ > exchange::kLinksMax)
             return End::broken;
         if (found.outcome != zone::Outcome::chain) return End::answered;
         name_ = found.target.folded();

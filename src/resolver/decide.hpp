@@ -6,8 +6,8 @@
 #include "peerzone/base/ip.hpp"
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/name.hpp"
+#include "peerzone/exchange/reply_check.hpp"
 #include "peerzone/resolver/snapshot.hpp"
-#include "peerzone/upstream/reply_check.hpp"
 #include "peerzone/view/view.hpp"
 
 namespace peerzone::resolver {
@@ -51,7 +51,7 @@ public:
              const dns::Name& name) noexcept
         : snapshot_(snapshot), view_(view), route_(&route), name_(name) {}
 
-    /// Once. Records go to `writer`; `links_before` were followed already, of upstream::kLinksMax.
+    /// Once. Records go to `writer`; `links_before` were followed already, of exchange::kLinksMax.
     /// `rotation` counts on with each zone.
     End run(std::uint16_t type, unsigned links_before, std::uint32_t& rotation,
             dns::BodyWriter& writer) noexcept;
@@ -77,7 +77,7 @@ private:
 /// The names that have an owner of their own in a view, as seen from one of its upstreams: another
 /// peer, a zone of ours, the local cluster, a forward other than ".". View, snapshot and upstream
 /// must outlive it. No state of its own.
-class OtherOwners final : public upstream::OtherOwners {
+class OtherOwners final : public exchange::OtherOwners {
 public:
     OtherOwners(const view::View& view, const Snapshot& snapshot,
                 const upstream::Upstream& replier) noexcept

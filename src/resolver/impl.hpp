@@ -7,8 +7,8 @@
 #include <string>
 
 #include "peerzone/base/log.hpp"
+#include "peerzone/base/task.hpp"
 #include "peerzone/resolver/resolver.hpp"
-#include "peerzone/upstream/task.hpp"
 #include "resolver/admission.hpp"
 #include "resolver/alias_chase.hpp"
 #include "resolver/memory.hpp"
@@ -56,7 +56,7 @@ struct Resolver::Impl {
     void admit(const Request& request, const ReplyTo& to, Time now);
     bool cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
     void start(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
-    upstream::Detached run(PendingQuery& pending, Time now);
+    Detached run(PendingQuery& pending, Time now);
     bool enter_share(PendingQuery& pending, AliasChase& chase, const upstream::Upstream& owner,
                      Time now);
     void send_canaries(AliasChase& chase, Time now);

@@ -9,10 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "peerzone/base/timer_node.hpp"
 #include "peerzone/resolver/limits.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/resolver/snapshot.hpp"
-#include "peerzone/upstream/timer_node.hpp"
 #include "resolver/client_guard.hpp"
 
 namespace peerzone::resolver {
@@ -31,9 +31,9 @@ struct Waiter {
 struct PendingQuery;
 
 /// Fires when a flight takes longer than its upstream usually does. The Resolver sets and arms it.
-struct OverdueTimer : upstream::TimerNode {
+struct OverdueTimer : TimerNode {
     OverdueTimer() noexcept : TimerNode(&OverdueTimer::fire) {}
-    static void fire(upstream::TimerNode& node);
+    static void fire(TimerNode& node);
 
     Resolver::Impl* owner = nullptr;
     PendingQuery* pending = nullptr;

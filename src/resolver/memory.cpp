@@ -212,10 +212,10 @@ Seconds Memory::negative_cap(const upstream::Upstream& upstream) const noexcept 
     return resolver::negative_cap(upstream, cache_);
 }
 
-Seconds Memory::negative_max(const Subject& subject, const upstream::CheckedReply& checked,
+Seconds Memory::negative_max(const Subject& subject, const exchange::CheckedReply& checked,
                              const upstream::Upstream& upstream, Time now) const noexcept {
     const Seconds cap = negative_cap(upstream);
-    const bool is_hot = checked.kind == upstream::ReplyKind::nodata && checked.has_soa &&
+    const bool is_hot = checked.kind == exchange::ReplyKind::nodata && checked.has_soa &&
                         other_types(subject, kUsualTypes, upstream, now) == cache::Held::fresh;
     return is_hot ? std::max(cap, std::min(kHotNodata, cache_.negative_max_ttl())) : cap;
 }
@@ -229,10 +229,10 @@ void Memory::keep_chain(const Subject& subject, const cache::Value& chain, Time 
 
 // An NXDOMAIN stands for the whole name, unless data of another type is known: some servers deny
 // the name for the family that it does not have.
-void Memory::keep_end(const Subject& subject, const upstream::CheckedReply& checked,
+void Memory::keep_end(const Subject& subject, const exchange::CheckedReply& checked,
                       const cache::Value& end, const upstream::Upstream& upstream,
                       bool may_have_chain, Time now) {
-    const bool of_name = checked.kind == upstream::ReplyKind::nxdomain && checked.links == 0 &&
+    const bool of_name = checked.kind == exchange::ReplyKind::nxdomain && checked.links == 0 &&
                          other_types(subject, kAddressTypes, upstream, now) == cache::Held::nothing;
     const cache::Key answer = key_of(subject, cache::Kind::answer);
     const cache::Key nxdomain = key_of(subject, cache::Kind::nxdomain);

@@ -1,7 +1,8 @@
 // What one worker remembers of what upstreams said: every key that is made for the cache, and the
 // rules of what is fresh, past its TTL but of use, an alias to another owner, or a failure, and of
-// what may be kept (src/README.md, "Key and flags" and "Refresh"; RFC 2308, 8767, 9520). On the worker's thread; what it finds it copies behind the name in the caller's
-// message. Looking neither allocates nor throws.
+// what may be kept (src/README.md, "Key and flags" and "Refresh"; RFC 2308, 8767, 9520). On the
+// worker's thread; what it finds it copies behind the name in the caller's message. Looking neither
+// allocates nor throws.
 #pragma once
 
 #include <array>
@@ -78,13 +79,13 @@ public:
     Seconds negative_cap(const upstream::Upstream& upstream) const noexcept;
     /// How long a denial is kept at most; longer for "no such type" of a name that is in use, so
     /// that a pod's AAAA is not asked for each second.
-    Seconds negative_max(const Subject& subject, const upstream::CheckedReply& checked,
+    Seconds negative_max(const Subject& subject, const exchange::CheckedReply& checked,
                          const upstream::Upstream& upstream, Time now) const noexcept;
     /// An alias to a name of another owner.
     void keep_chain(const Subject& subject, const cache::Value& chain, Time now);
     /// The end of a chain that is the upstream's own. `may_have_chain`: the name may have been an
     /// alias before.
-    void keep_end(const Subject& subject, const upstream::CheckedReply& checked,
+    void keep_end(const Subject& subject, const exchange::CheckedReply& checked,
                   const cache::Value& end, const upstream::Upstream& upstream, bool may_have_chain,
                   Time now);
     /// What was put together over several owners, under the first name.

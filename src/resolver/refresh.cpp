@@ -43,7 +43,7 @@ Request RefreshQueue::pop() noexcept {
     return request;
 }
 
-void RefreshTimer::fire(upstream::TimerNode& node) {
+void RefreshTimer::fire(TimerNode& node) {
     static_cast<RefreshTimer&>(node).owner.start_refreshes(Clock::now());
 }
 

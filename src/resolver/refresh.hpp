@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "peerzone/base/timer_node.hpp"
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/resolver/resolver.hpp"
-#include "peerzone/upstream/timer_node.hpp"
 
 namespace peerzone::resolver {
 
@@ -47,10 +47,10 @@ private:
 };
 
 /// Fires when the queue's next questions are to be asked.
-struct RefreshTimer : upstream::TimerNode {
+struct RefreshTimer : TimerNode {
     explicit RefreshTimer(Resolver::Impl& resolver) noexcept
         : TimerNode(&RefreshTimer::fire), owner(resolver) {}
-    static void fire(upstream::TimerNode& node);
+    static void fire(TimerNode& node);
 
     Resolver::Impl& owner;
 };

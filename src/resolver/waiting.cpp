@@ -77,7 +77,7 @@ void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstr
 }
 
 // One question over its aliases, from owner to owner.
-upstream::Detached Resolver::Impl::run(PendingQuery& pending, Time now) {
+Detached Resolver::Impl::run(PendingQuery& pending, Time now) {
     AliasChase chase(chase_context(), pending, now);
     while (const upstream::Upstream* owner = chase.next(now)) {
         send_canaries(chase, now);
@@ -86,7 +86,7 @@ upstream::Detached Resolver::Impl::run(PendingQuery& pending, Time now) {
         const upstream::Question question = chase.question();
         const OtherOwners others(chase.view(), *pending.snapshot, *owner);
         const upstream::AskScope scope{.others = &others, .until = chase.deadline(*owner, now)};
-        upstream::Task<upstream::Asked> asking = client.ask(*owner, question, now, scope);
+        Task<upstream::Asked> asking = client.ask(*owner, question, now, scope);
         const upstream::Asked asked = co_await asking;
         now = asked.ended_at;
         chase.on_reply(*owner, asked, now);
@@ -196,7 +196,7 @@ void Resolver::Impl::arm_response_timer(PendingQuery& pending, const upstream::U
     client.call_at(pending.timer, now, now + usual_wait(upstream));
 }
 
-void OverdueTimer::fire(upstream::TimerNode& node) {
+void OverdueTimer::fire(TimerNode& node) {
     auto& timer = static_cast<OverdueTimer&>(node);
     timer.owner->on_overdue(*timer.pending, *timer.upstream, Clock::now());
 }

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "upstream/failure.hpp"
+#include "peerzone/upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
 
 constexpr Duration kBandSlack = Millis(2);
-constexpr Duration kStreamTimeoutMin = Millis(400);  // a connection costs a round trip more
 constexpr Duration kHedgeSlack = Millis(1);
 constexpr Duration kRemainingMin = Millis(5);  // with less left it is not worth asking
 
@@ -18,29 +17,7 @@ Duration late_after(Duration whole) {
     return whole * 3 / 5;
 }
 
-/// Round trips until a reply over this protocol may be there: TCP and TLS 1.3 shake hands first.
-int round_trips(Protocol protocol) {
-    switch (protocol) {
-        case Protocol::udp: return 1;
-        case Protocol::tcp: return 2;
-        case Protocol::tls: return 3;
-    }
-    return 1;
-}
-
 }  // namespace
-
-Protocol usual_protocol(std::optional<Protocol> transport, const Endpoint& endpoint,
-                        Time now) noexcept {
-    if (transport) return *transport;
-    return endpoint.datagrams_work(now) ? Protocol::udp : Protocol::tcp;
-}
-
-Duration initial_timeout(const Endpoint& endpoint, Protocol protocol) noexcept {
-    const Duration own = endpoint.attempt_timeout();
-    return protocol == Protocol::udp ? own
-                                     : std::max(round_trips(protocol) * own, kStreamTimeoutMin);
-}
 
 void AttemptPlan::State::set_tries(Protocol protocol, unsigned n) noexcept {
     const auto capped = static_cast<std::uint8_t>(std::min(n, kTriesMax) & 3u);
@@ -181,7 +158,8 @@ std::size_t AttemptPlan::pick_unasked(Time now, std::uint32_t random) const noex
 }
 
 /// A denial without SOA is worth one more question, if it is the first denial of the name.
-bool AttemptPlan::ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept {
+bool AttemptPlan::ask_another(const Step& step, const exchange::CheckedReply& checked,
+                              Time now) noexcept {
     const bool first = !doubt_ && severity_ != Severity::lame;
     if (!is_doubtful(checked) || !first) return false;
     states_[step.endpoint].done = true;

@@ -27,25 +27,11 @@
 #include <string>
 
 #include "peerzone/base/clock.hpp"
-#include "peerzone/upstream/reply_check.hpp"
+#include "peerzone/exchange/reply_check.hpp"
+#include "peerzone/upstream/case_doubt.hpp"
 #include "peerzone/upstream/upstream.hpp"
-#include "upstream/case_doubt.hpp"
 
 namespace peerzone::upstream {
-
-/// Of an attempt that ended without a reply.
-const char* failure_text(FailureReason reason) noexcept;
-/// Each port that was refused has been counted by itself (Endpoint::note_refused_port): the attempt
-/// as a whole is no further loss.
-constexpr bool is_counted_by_port(Protocol protocol, FailureReason reason) noexcept {
-    return protocol == Protocol::udp && reason == FailureReason::refused;
-}
-
-/// What an endpoint is asked over when nothing is known about the question.
-Protocol usual_protocol(std::optional<Protocol> transport, const Endpoint& endpoint,
-                        Time now) noexcept;
-/// How long a first question over this protocol is waited for: longer where hands are shaken first.
-Duration initial_timeout(const Endpoint& endpoint, Protocol protocol) noexcept;
 
 struct Step {
     static constexpr std::size_t kNone = ~std::size_t{0};
@@ -95,7 +81,7 @@ public:
 
     // What came of a step, of next() or hedge(); at any time until the question ends.
     /// True when this reply is the answer (data, nodata or nxdomain).
-    bool on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now);
+    bool on_reply(const Step& step, const exchange::CheckedReply& checked, Duration rtt, Time now);
     void on_case_differs(const Step& step, Time now) noexcept;
     /// True when the endpoint became suspect by it. A time-out is no loss yet, see on_silence().
     /// `why`: the words of FailureReason::untrusted.
@@ -159,7 +145,7 @@ private:
     Choice choose_plain(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     Choice choose_automatic(const State& state, const Endpoint& endpoint, Time now) const noexcept;
     std::size_t pick_unasked(Time now, std::uint32_t random) const noexcept;
-    bool ask_another(const Step& step, const CheckedReply& checked, Time now) noexcept;
+    bool ask_another(const Step& step, const exchange::CheckedReply& checked, Time now) noexcept;
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
     Duration hedge_after(Time now) const noexcept;
@@ -170,9 +156,10 @@ private:
     bool is_pointless(std::size_t endpoint) const noexcept;
     void force(std::size_t endpoint) noexcept;
     void find_copy(Time now) noexcept;
-    bool doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept;
-    void learn_from_clients(Endpoint& endpoint, const CheckedReply& checked) const noexcept;
-    void judge_failure(const Step& step, const CheckedReply& checked);
+    bool doubts_case(const Step& step, const exchange::CheckedReply& checked, Time now) noexcept;
+    void learn_from_clients(Endpoint& endpoint,
+                            const exchange::CheckedReply& checked) const noexcept;
+    void judge_failure(const Step& step, const exchange::CheckedReply& checked);
     void note_heard(const Step& step, Time now) const noexcept;
     bool raise(Severity severity, const Step& step) noexcept;
     std::string place(bool with_protocol) const;
@@ -194,7 +181,7 @@ private:
     FailureReason reason_ = FailureReason::timeout;
     bool reason_known_ = false;  // truncated: the stream failed too
     dns::Rcode rcode_ = dns::Rcode::noerror;
-    Extended explained_;  // the endpoint's words; lame, chain: ours
+    exchange::Extended explained_;  // the endpoint's words; lame, chain: ours
     std::optional<dns::Rcode> doubt_;
     bool doubt_asked_ = false;  // another endpoint was asked for it
     std::string untrusted_;

@@ -1,6 +1,7 @@
 // What a plan that gave up has to say.
 #include <algorithm>
 
+#include "peerzone/upstream/failure.hpp"
 #include "peerzone/upstream/passed_error.hpp"
 #include "upstream/attempt_plan.hpp"
 
@@ -12,18 +13,6 @@ std::string millis_text(Duration d) {
 }
 
 }  // namespace
-
-const char* failure_text(FailureReason reason) noexcept {
-    switch (reason) {
-        case FailureReason::timeout: return "timeout";
-        case FailureReason::refused: return "connection refused";
-        case FailureReason::unreachable: return "network unreachable";
-        case FailureReason::closed: return "connection closed";
-        case FailureReason::dropped: return "connection closed each time";
-        case FailureReason::busy: return "no socket free";
-        default: return "failed";
-    }
-}
 
 std::string AttemptPlan::place(bool with_protocol) const {
     std::string text = upstream_.endpoints[told_.endpoint]->address().to_text();

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "peerzone/upstream/failure.hpp"
 #include "upstream/attempt_plan.hpp"
-#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 
@@ -15,7 +15,7 @@ bool AttemptPlan::raise(Severity severity, const Step& step) noexcept {
     return true;
 }
 
-void AttemptPlan::judge_failure(const Step& step, const CheckedReply& checked) {
+void AttemptPlan::judge_failure(const Step& step, const exchange::CheckedReply& checked) {
     if (!raise(checked.error.present ? Severity::explained : Severity::rcode, step)) return;
     rcode_ = checked.rcode;
     explained_ = checked.error;
@@ -39,7 +39,8 @@ void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
 
 /// Whether the reply may be one to the letter case: then the same is asked once more in plain case.
 /// Otherwise what it says about that is learned.
-bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Time now) noexcept {
+bool AttemptPlan::doubts_case(const Step& step, const exchange::CheckedReply& checked,
+                              Time now) noexcept {
     if (step.came_back) return false;
     LetterCase& letter_case = upstream_.endpoints[step.endpoint]->letter_case();
     State& state = states_[step.endpoint];
@@ -50,7 +51,7 @@ bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Tim
         return false;
     }
     if (doubt == CaseDoubt::none) {
-        const bool found = checked.kind == ReplyKind::data || checked.links != 0;
+        const bool found = checked.kind == exchange::ReplyKind::data || checked.links != 0;
         if (found) letter_case.note_taken();
         return false;
     }
@@ -65,52 +66,54 @@ bool AttemptPlan::doubts_case(const Step& step, const CheckedReply& checked, Tim
 /// Health follows the questions of clients: their names count, whatever it says to probes. So does
 /// a denial by a server that has the zone.
 void AttemptPlan::learn_from_clients(Endpoint& endpoint,
-                                     const CheckedReply& checked) const noexcept {
+                                     const exchange::CheckedReply& checked) const noexcept {
     switch (checked.kind) {
-        case ReplyKind::data: endpoint.note_client_answer(); break;
-        case ReplyKind::nodata:
-        case ReplyKind::nxdomain: {
+        case exchange::ReplyKind::data: endpoint.note_client_answer(); break;
+        case exchange::ReplyKind::nodata:
+        case exchange::ReplyKind::nxdomain: {
             const bool peer = upstream_.options.kind == Kind::peer;
             if (!peer || (checked.has_soa && !checked.soa_owner.is_root()))
                 endpoint.note_client_answer();
             break;
         }
-        case ReplyKind::failure:
-        case ReplyKind::lame:
-        case ReplyKind::invalid: endpoint.note_client_failure(); break;
-        case ReplyKind::truncated:
-        case ReplyKind::no_edns: break;
+        case exchange::ReplyKind::failure:
+        case exchange::ReplyKind::lame:
+        case exchange::ReplyKind::invalid: endpoint.note_client_failure(); break;
+        case exchange::ReplyKind::truncated:
+        case exchange::ReplyKind::no_edns: break;
     }
 }
 
-bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Duration rtt, Time now) {
+bool AttemptPlan::on_reply(const Step& step, const exchange::CheckedReply& checked, Duration rtt,
+                           Time now) {
     Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
     State& state = states_[step.endpoint];
     heard_ = true;
     state.heard = true;
     if (doubts_case(step, checked, now)) {
-        if (checked.kind == ReplyKind::failure) judge_failure(step, checked);
-        if (checked.kind == ReplyKind::lame && raise(Severity::lame, step))
+        if (checked.kind == exchange::ReplyKind::failure) judge_failure(step, checked);
+        if (checked.kind == exchange::ReplyKind::lame && raise(Severity::lame, step))
             explained_.text = lame_text(checked);
         endpoint.note_reply(rtt, step.protocol);
         return false;
     }
     learn_from_clients(endpoint, checked);
     switch (checked.kind) {
-        case ReplyKind::data:
-        case ReplyKind::nodata:
-        case ReplyKind::nxdomain:
+        case exchange::ReplyKind::data:
+        case exchange::ReplyKind::nodata:
+        case exchange::ReplyKind::nxdomain:
             note_heard(step, now);
             endpoint.note_reply(rtt, step.protocol);
             endpoint.note_usable(now);
             endpoint.stats().note_reply();
             note_zone(endpoint, checked);
-            if (checked.chain_fault == ChainFault::none) return !ask_another(step, checked, now);
+            if (checked.chain_fault == exchange::ChainFault::none)
+                return !ask_another(step, checked, now);
             state.done = true;
             if (raise(Severity::chain, step))
                 explained_.text = chain_text(checked.chain_fault, checked.target);
             return false;
-        case ReplyKind::truncated:
+        case exchange::ReplyKind::truncated:
             if (step.protocol == Protocol::udp) {
                 state.truncated = true;
                 reason_known_ = false;
@@ -121,7 +124,7 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
             state.done = true;  // cut on a stream means nothing
             raise(Severity::invalid, step);
             break;
-        case ReplyKind::no_edns:
+        case exchange::ReplyKind::no_edns:
             if (step.hop_mark) {
                 state.mark_refused = true;
                 state.set_tries(step.protocol, state.tries(step.protocol) - 1);
@@ -135,16 +138,16 @@ bool AttemptPlan::on_reply(const Step& step, const CheckedReply& checked, Durati
                 break;
             }
             [[fallthrough]];
-        case ReplyKind::failure:
+        case exchange::ReplyKind::failure:
             state.done = true;
             judge_failure(step, checked);
             break;
-        case ReplyKind::lame:
+        case exchange::ReplyKind::lame:
             state.done = true;
             note_zone(endpoint, checked);
             if (raise(Severity::lame, step)) explained_.text = lame_text(checked);
             break;
-        case ReplyKind::invalid:
+        case exchange::ReplyKind::invalid:
             state.done = true;
             // What came whole says more than that it was cut before.
             if (state.truncated && severity_ == Severity::truncated) severity_ = Severity::nothing;

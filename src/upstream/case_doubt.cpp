@@ -1,40 +1,42 @@
-#include "upstream/case_doubt.hpp"
+#include "peerzone/upstream/case_doubt.hpp"
 
 #include "peerzone/base/log.hpp"
 
 namespace peerzone::upstream {
 
-CaseDoubt doubt_of(const CheckedReply& mixed) noexcept {
+CaseDoubt doubt_of(const exchange::CheckedReply& mixed) noexcept {
     if (mixed.links != 0) return CaseDoubt::none;
     switch (mixed.kind) {
-        case ReplyKind::nodata: return CaseDoubt::empty;
-        case ReplyKind::nxdomain: return CaseDoubt::denied;
-        case ReplyKind::lame:
-        case ReplyKind::no_edns:
-        case ReplyKind::failure:
+        case exchange::ReplyKind::nodata: return CaseDoubt::empty;
+        case exchange::ReplyKind::nxdomain: return CaseDoubt::denied;
+        case exchange::ReplyKind::lame:
+        case exchange::ReplyKind::no_edns:
+        case exchange::ReplyKind::failure:
             return mixed.rcode == dns::Rcode::servfail ? CaseDoubt::failed : CaseDoubt::refused;
-        case ReplyKind::data:
-        case ReplyKind::truncated:
-        case ReplyKind::invalid: break;
+        case exchange::ReplyKind::data:
+        case exchange::ReplyKind::truncated:
+        case exchange::ReplyKind::invalid: break;
     }
     return CaseDoubt::none;
 }
 
-bool confirms(CaseDoubt doubt, const CheckedReply& plain) noexcept {
+bool confirms(CaseDoubt doubt, const exchange::CheckedReply& plain) noexcept {
     switch (doubt) {
         case CaseDoubt::none: return false;
-        case CaseDoubt::empty: return plain.kind == ReplyKind::data;
+        case CaseDoubt::empty: return plain.kind == exchange::ReplyKind::data;
         case CaseDoubt::denied:
-            return plain.kind == ReplyKind::data || plain.kind == ReplyKind::nodata;
+            return plain.kind == exchange::ReplyKind::data ||
+                   plain.kind == exchange::ReplyKind::nodata;
         case CaseDoubt::failed:
         case CaseDoubt::refused:
-            return plain.kind == ReplyKind::data || plain.kind == ReplyKind::nodata ||
-                   plain.kind == ReplyKind::nxdomain;
+            return plain.kind == exchange::ReplyKind::data ||
+                   plain.kind == exchange::ReplyKind::nodata ||
+                   plain.kind == exchange::ReplyKind::nxdomain;
     }
     return false;
 }
 
-bool learn_case(LetterCase& letter_case, CaseDoubt doubt, const CheckedReply& plain,
+bool learn_case(LetterCase& letter_case, CaseDoubt doubt, const exchange::CheckedReply& plain,
                 Time now) noexcept {
     // Where mixed case has been taken, a SERVFAIL that is gone the next time was none of its doing.
     const bool passing = doubt == CaseDoubt::failed && letter_case.is_taken();

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "peerzone/upstream/failure.hpp"
 #include "peerzone/upstream/hop_mark.hpp"
 #include "upstream/client_impl.hpp"
-#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -17,8 +17,9 @@ using metrics::Count;
 constexpr std::uint8_t kQuestionFlowsMax = 16;
 constexpr Duration kParkedLook = Millis(50);
 
-bool is_answer(ReplyKind kind) {
-    return kind == ReplyKind::data || kind == ReplyKind::nodata || kind == ReplyKind::nxdomain;
+bool is_answer(exchange::ReplyKind kind) {
+    return kind == exchange::ReplyKind::data || kind == exchange::ReplyKind::nodata ||
+           kind == exchange::ReplyKind::nxdomain;
 }
 
 /// Counted as waiting for the upstream while it lives.
@@ -61,7 +62,7 @@ private:
 
 }  // namespace
 
-void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question& question,
+void Client::Impl::prepare(exchange::Attempt& attempt, Endpoint& endpoint, const Question& question,
                            const Step& step) {
     attempt.to = endpoint.address();
     attempt.type = question.type;
@@ -71,12 +72,12 @@ void Client::Impl::prepare(Attempt& attempt, Endpoint& endpoint, const Question&
     attempt.hops = step.hop_mark ? question.hops : std::uint8_t{0};
     attempt.node = mark_for(step.kind, node_id);
     attempt.timeout = step.timeout;
-    attempt.endpoint = &endpoint;
+    attempt.server = &endpoint;
     endpoint.stats().note_question();
     attempt.set_name(question.name.wire(), step.mix_case ? &random : nullptr);
 }
 
-void Client::Impl::start(Attempt& attempt, Protocol protocol, Time now) {
+void Client::Impl::start(exchange::Attempt& attempt, Protocol protocol, Time now) {
     if (attempt.case_is_mixed()) sent->note(attempt.name(), now);
     if (protocol == Protocol::udp) {
         udp.start(attempt, now);
@@ -103,16 +104,17 @@ void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Protocol 
 /// Nobody waits for this one: its reply says that the endpoint is back.
 Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint,
                             std::shared_ptr<UpstreamHealth> health,
-                            std::shared_ptr<TlsIdentity> tls, Question question, Step step,
-                            Time now) {
-    Attempt attempt;
+                            std::shared_ptr<exchange::TlsIdentity> tls, Question question,
+                            Step step, Time now) {
+    exchange::Attempt attempt;
     prepare(attempt, *endpoint, question, step);
     attempt.tls = tls.get();
-    attempt.health = health.get();
+    attempt.waker = health.get();
     start(attempt, step.protocol, now);
     co_await attempt;
     note_alone(*endpoint, *health, attempt, step.protocol);
-    const bool over = attempt.outcome == Outcome::shut_down || attempt.outcome == Outcome::busy;
+    const bool over = attempt.outcome == exchange::Outcome::shut_down ||
+                      attempt.outcome == exchange::Outcome::busy;
     if (over || attempt.has_reply()) co_return;
     fail_attempt(*endpoint, attempt, step.protocol);
     if (!is_counted_by_port(step.protocol, failure_of(attempt.outcome)))
@@ -120,35 +122,37 @@ Detached Client::Impl::copy(std::shared_ptr<Endpoint> endpoint,
 }
 
 /// Judges a reply, with what is known of the endpoint that it came from.
-CheckedReply Client::Impl::check(const Attempt& attempt, const Endpoint& endpoint,
-                                 const OtherOwners* others) {
-    const Replier replier{.has_root = endpoint.role().has_root, .others = others};
-    CheckedReply checked =
+exchange::CheckedReply Client::Impl::check(const exchange::Attempt& attempt,
+                                           const Endpoint& endpoint,
+                                           const exchange::OtherOwners* others) {
+    const exchange::Replier replier{.has_root = endpoint.role().has_root, .others = others};
+    exchange::CheckedReply checked =
         check_reply(attempt.reply, attempt.name(), attempt.type, attempt.edns, index, replier);
     const bool believed = endpoint.role().forwarder || checked.authoritative || endpoint.has_zone();
-    if (is_doubtful(checked) && !believed) checked.kind = ReplyKind::lame;
+    if (is_doubtful(checked) && !believed) checked.kind = exchange::ReplyKind::lame;
     return checked;
 }
 
 /// How an attempt ended that no question waits for, or none any more.
 void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
-                              const Attempt& attempt, Protocol protocol) {
+                              const exchange::Attempt& attempt, Protocol protocol) {
     const Time now = attempt.ended_at;
-    if (attempt.outcome == Outcome::reply) {
-        const CheckedReply checked = check(attempt, endpoint, nullptr);
+    if (attempt.outcome == exchange::Outcome::reply) {
+        const exchange::CheckedReply checked = check(attempt, endpoint, nullptr);
         endpoint.note_reply(now - attempt.sent_at, protocol);
         const bool answered = is_answer(checked.kind);
         if (answered) {
             endpoint.stats().note_reply();
             endpoint.note_usable(now);
             note_zone(endpoint, checked);
-            if (checked.kind == ReplyKind::data) endpoint.note_client_answer();
-        } else if (checked.kind != ReplyKind::truncated && checked.kind != ReplyKind::no_edns) {
+            if (checked.kind == exchange::ReplyKind::data) endpoint.note_client_answer();
+        } else if (checked.kind != exchange::ReplyKind::truncated &&
+                   checked.kind != exchange::ReplyKind::no_edns) {
             endpoint.note_client_failure();
             note_failure(endpoint, checked, now);
         }
         if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.wake();
-    } else if (attempt.outcome == Outcome::case_differs) {
+    } else if (attempt.outcome == exchange::Outcome::case_differs) {
         endpoint.note_case_changed(now);
     } else {
         count_silence(endpoint, attempt);
@@ -156,9 +160,9 @@ void Client::Impl::note_alone(Endpoint& endpoint, const UpstreamHealth& health,
 }
 
 /// An attempt counts as failed when nothing has come until its end: a late reply is a reply.
-void Client::Impl::count_silence(Endpoint& endpoint, const Attempt& attempt) {
+void Client::Impl::count_silence(Endpoint& endpoint, const exchange::Attempt& attempt) {
     // One that was refused at too many ports was counted then.
-    if (attempt.outcome == Outcome::timeout && !attempt.is_refused())
+    if (attempt.outcome == exchange::Outcome::timeout && !attempt.is_refused())
         endpoint.stats().note_failure(FailureReason::timeout);
 }
 
@@ -168,8 +172,9 @@ void Client::Impl::note_loss(bool became_suspect, const UpstreamHealth& health) 
     health.wake();
 }
 
-void Client::Impl::fail_attempt(Endpoint& endpoint, const Attempt& attempt, Protocol protocol) {
-    const bool timeout = attempt.outcome == Outcome::timeout;
+void Client::Impl::fail_attempt(Endpoint& endpoint, const exchange::Attempt& attempt,
+                                Protocol protocol) {
+    const bool timeout = attempt.outcome == exchange::Outcome::timeout;
     counters.add(timeout ? Count::upstream_timeout : Count::upstream_error);
     const FailureReason reason = failure_of(attempt.outcome);
     if (!timeout) endpoint.stats().note_failure(reason);
@@ -177,42 +182,43 @@ void Client::Impl::fail_attempt(Endpoint& endpoint, const Attempt& attempt, Prot
                  attempt.ended_at);
 }
 
-void Client::Impl::count_oddities(const CheckedReply& checked) {
-    if (checked.kind == ReplyKind::truncated) counters.add(Count::upstream_truncated);
-    if (checked.kind == ReplyKind::invalid) counters.add(Count::upstream_invalid);
-    if (checked.chain_fault != ChainFault::none) counters.add(Count::chain_too_long);
-    if (checked.kind == ReplyKind::lame) counters.add(Count::upstream_lame);
+void Client::Impl::count_oddities(const exchange::CheckedReply& checked) {
+    if (checked.kind == exchange::ReplyKind::truncated) counters.add(Count::upstream_truncated);
+    if (checked.kind == exchange::ReplyKind::invalid) counters.add(Count::upstream_invalid);
+    if (checked.chain_fault != exchange::ChainFault::none) counters.add(Count::chain_too_long);
+    if (checked.kind == exchange::ReplyKind::lame) counters.add(Count::upstream_lame);
     if (checked.unrelated) counters.add(Count::upstream_unrelated);
     if (checked.ttl_invalid) counters.add(Count::upstream_ttl_invalid);
     if (is_doubtful(checked)) counters.add(Count::upstream_no_soa);
 }
 
 /// Tells the plan what came of an attempt; true when `asked` holds the answer.
-bool Client::Impl::judge(Asking& asking, const Step& step, const Attempt& attempt) {
+bool Client::Impl::judge(Asking& asking, const Step& step, const exchange::Attempt& attempt) {
     const Time now = attempt.ended_at;
     AttemptPlan& plan = asking.plan;
     Asked& asked = asking.asked;
     Endpoint& endpoint = *asking.upstream.endpoints[step.endpoint];
     UpstreamHealth& health = *asking.upstream.health;
     const CaseWatch letter_case(endpoint, asking.upstream.label, counters, now);
-    if (attempt.outcome == Outcome::case_differs) {
+    if (attempt.outcome == exchange::Outcome::case_differs) {
         plan.on_case_differs(step, now);
         return false;
     }
-    if (attempt.outcome != Outcome::reply) {
+    if (attempt.outcome != exchange::Outcome::reply) {
         fail_attempt(endpoint, attempt, step.protocol);
         note_loss(plan.on_failure(step, failure_of(attempt.outcome), now, attempt.why.get()),
                   health);
         return false;
     }
-    const CheckedReply& checked = asked.checked = check(attempt, endpoint, asking.others);
+    const exchange::CheckedReply& checked = asked.checked = check(attempt, endpoint, asking.others);
     count_oddities(checked);
-    if (checked.kind == ReplyKind::invalid || checked.kind == ReplyKind::failure ||
-        checked.kind == ReplyKind::lame)
+    if (checked.kind == exchange::ReplyKind::invalid ||
+        checked.kind == exchange::ReplyKind::failure || checked.kind == exchange::ReplyKind::lame)
         note_failure(endpoint, checked, now);
     const Duration rtt = now - attempt.sent_at;
     Step told = step;
-    if (step.mix_case && checked.kind != ReplyKind::data && sent->came_back(attempt.name(), now))
+    if (step.mix_case && checked.kind != exchange::ReplyKind::data &&
+        sent->came_back(attempt.name(), now))
         told.came_back = true;
     const bool answered = plan.on_reply(told, checked, rtt, now);
     if (answered ? health.waits_for_answer() : health.waits_for_reply()) health.wake();
@@ -233,7 +239,8 @@ Asked Client::Impl::given_up(const Asking& asking, Time now) const {
     asked.ended_at = now;
     asked.index = &index;
     asked.checked.rcode = *doubt;
-    asked.checked.kind = *doubt == dns::Rcode::nxdomain ? ReplyKind::nxdomain : ReplyKind::nodata;
+    asked.checked.kind = *doubt == dns::Rcode::nxdomain ? exchange::ReplyKind::nxdomain
+                                                        : exchange::ReplyKind::nodata;
     asked.checked.target = asking.question.name;
     return asked;
 }
@@ -287,8 +294,8 @@ Client::~Client() {
 void Client::shut_down() {
     impl_->udp.shut_down();
     impl_->stream.shut_down();
-    while (Attempt* attempt = impl_->parked.first())
-        attempt->finish(Outcome::shut_down, Clock::now());
+    while (exchange::Attempt* attempt = impl_->parked.first())
+        attempt->finish(exchange::Outcome::shut_down, Clock::now());
     impl_->timers.stop();
 }
 
@@ -311,7 +318,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
     watch_time_out(asking);
     if (step.hedge_after != Duration::max()) {
         attempt.late_after = step.hedge_after;
-        attempt.on_late = [](Attempt& a) {
+        attempt.on_late = [](exchange::Attempt& a) {
             auto& question = static_cast<QuestionAttempt&>(a);
             question.impl->unusually_late(*question.asking);
         };
@@ -326,7 +333,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
 /// When the attempt times out for the plan.
 void Client::Impl::watch_time_out(Asking& asking) {
     asking.attempt.late_after = asking.step.timeout;
-    asking.attempt.on_late = [](Attempt& a) {
+    asking.attempt.on_late = [](exchange::Attempt& a) {
         auto& question = static_cast<QuestionAttempt&>(a);
         question.impl->time_out(*question.asking);
     };
@@ -341,11 +348,11 @@ bool Client::Impl::may_wait(const Asking& asking, Time now) const {
 
 /// Nothing is left to ask. In short steps: meanwhile the upstream may be found partitioned.
 void Client::Impl::park(Asking& asking, Time now) {
-    Attempt& attempt = asking.attempt;
+    exchange::Attempt& attempt = asking.attempt;
     attempt.timeout = std::min<Duration>(kParkedLook, asking.plan.deadline() - now);
     attempt.on_late = nullptr;
     attempt.begin(now);
-    attempt.on_timeout = [](Attempt& a) { a.finish(Outcome::timeout, Clock::now()); };
+    attempt.exchange = &no_exchange;
     parked.add(attempt);
     timers.add(attempt, now, attempt.wakes_at());
     asking.is_parked = true;
@@ -360,7 +367,7 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
     Impl::Asking asking(upstream, question, scope, now);
     asking.attempt.impl = &impl;
     asking.attempt.asking = &asking;
-    asking.attempt.health = upstream.health.get();
+    asking.attempt.waker = upstream.health.get();
     asking.attempt.flows_max = kQuestionFlowsMax;
     asking.attempt.is_persistent = true;
     for (;;) {
@@ -375,9 +382,9 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
         co_await asking.attempt;
         now = asking.attempt.ended_at;
         const bool was_parked = std::exchange(asking.is_parked, false);
-        const Outcome outcome = asking.attempt.outcome;
-        if (outcome == Outcome::shut_down) co_return impl.shutting_down(upstream, now);
-        if (outcome == Outcome::beaten ||
+        const exchange::Outcome outcome = asking.attempt.outcome;
+        if (outcome == exchange::Outcome::shut_down) co_return impl.shutting_down(upstream, now);
+        if (outcome == exchange::Outcome::beaten ||
             (!was_parked && impl.judge(asking, asking.step, asking.attempt)))
             co_return std::move(asking.asked);
         // Meanwhile it is sure that nobody is there: asking again would only make clients wait.

@@ -6,14 +6,14 @@
 #include <array>
 #include <memory>
 
+#include "peerzone/base/random.hpp"
+#include "peerzone/base/timers.hpp"
+#include "peerzone/exchange/attempt.hpp"
+#include "peerzone/exchange/reply_index.hpp"
+#include "peerzone/exchange/stream_exchange.hpp"
+#include "peerzone/exchange/udp_exchange.hpp"
 #include "peerzone/upstream/client.hpp"
-#include "upstream/attempt.hpp"
 #include "upstream/attempt_plan.hpp"
-#include "upstream/random.hpp"
-#include "upstream/reply_index.hpp"
-#include "upstream/stream_exchange.hpp"
-#include "upstream/timers.hpp"
-#include "upstream/udp_exchange.hpp"
 
 namespace peerzone::upstream {
 
@@ -28,7 +28,7 @@ struct Client::Impl {
           stream(io, cork, timers, random, c, options) {}
 
     struct Asking;
-    struct QuestionAttempt : Attempt {
+    struct QuestionAttempt : exchange::Attempt {
         Impl* impl = nullptr;
         Asking* asking = nullptr;
     };
@@ -39,9 +39,18 @@ struct Client::Impl {
     };
     /// An attempt beside the one that the question waits for, in the frame of a coroutine of its
     /// own.
-    struct SideAttempt : Attempt {
+    /// Where a question waits that has nothing left to ask.
+    struct NoExchange final : exchange::Exchange {
+        void on_timeout(exchange::Attempt& attempt) override {
+            attempt.finish(exchange::Outcome::timeout, Clock::now());
+        }
+        void on_resend(exchange::Attempt& /*attempt*/) override {}
+    };
+    struct SideAttempt : exchange::Attempt {
         Impl* impl = nullptr;
         Asking* asking = nullptr;  // null: the question has ended meanwhile
+        Endpoint* endpoint = nullptr;
+        const UpstreamHealth* health = nullptr;
         Step step;
         Role role = Role::late;
 
@@ -68,7 +77,7 @@ struct Client::Impl {
 
         const Upstream& upstream;
         const Question& question;
-        const OtherOwners* others;
+        const exchange::OtherOwners* others;
         AttemptPlan plan;
         Step step;
         QuestionAttempt attempt;
@@ -78,12 +87,14 @@ struct Client::Impl {
         Asked asked;
     };
 
-    void prepare(Attempt& attempt, Endpoint& endpoint, const Question& question, const Step& step);
-    void start(Attempt& attempt, Protocol protocol, Time now);
+    void prepare(exchange::Attempt& attempt, Endpoint& endpoint, const Question& question,
+                 const Step& step);
+    void start(exchange::Attempt& attempt, Protocol protocol, Time now);
     void send_copy(const Upstream& upstream, std::size_t to, Protocol protocol,
                    const Question& question, Time now);
     Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<UpstreamHealth> health,
-                  std::shared_ptr<TlsIdentity> tls, Question question, Step step, Time now);
+                  std::shared_ptr<exchange::TlsIdentity> tls, Question question, Step step,
+                  Time now);
     void ask_next(Asking& asking, Time now);
     void watch_time_out(Asking& asking);
     void unusually_late(Asking& asking);
@@ -98,13 +109,14 @@ struct Client::Impl {
     void silent(SideAttempt& side);
     void beat(Asking& asking, Time now);
     void note_loss(bool became_suspect, const UpstreamHealth& health);
-    void note_alone(Endpoint& endpoint, const UpstreamHealth& health, const Attempt& attempt,
-                    Protocol protocol);
-    bool judge(Asking& asking, const Step& step, const Attempt& attempt);
-    void fail_attempt(Endpoint& endpoint, const Attempt& attempt, Protocol protocol);
-    static void count_silence(Endpoint& endpoint, const Attempt& attempt);
-    void count_oddities(const CheckedReply& checked);
-    CheckedReply check(const Attempt& attempt, const Endpoint& endpoint, const OtherOwners* others);
+    void note_alone(Endpoint& endpoint, const UpstreamHealth& health,
+                    const exchange::Attempt& attempt, Protocol protocol);
+    bool judge(Asking& asking, const Step& step, const exchange::Attempt& attempt);
+    void fail_attempt(Endpoint& endpoint, const exchange::Attempt& attempt, Protocol protocol);
+    static void count_silence(Endpoint& endpoint, const exchange::Attempt& attempt);
+    void count_oddities(const exchange::CheckedReply& checked);
+    exchange::CheckedReply check(const exchange::Attempt& attempt, const Endpoint& endpoint,
+                                 const exchange::OtherOwners* others);
     Asked given_up(const Asking& asking, Time now) const;
     Asked failed(const AttemptPlan& plan, Time now) const;
     Asked away(const AttemptPlan& plan, Time now) const;
@@ -115,10 +127,11 @@ struct Client::Impl {
     std::shared_ptr<SentNames> sent;
     Random random;
     Timers timers;
-    UdpExchange udp;
-    StreamExchange stream;
-    AttemptList parked;
-    ReplyIndex index;  // of the reply that was judged last
+    exchange::UdpExchange udp;
+    exchange::StreamExchange stream;
+    NoExchange no_exchange;
+    exchange::AttemptList parked;
+    exchange::ReplyIndex index;  // of the reply that was judged last
 };
 
 }  // namespace peerzone::upstream

@@ -2,8 +2,8 @@
 // time; one that was beaten listens for the endpoint's round trip alone.
 #include <algorithm>
 
+#include "peerzone/upstream/failure.hpp"
 #include "upstream/client_impl.hpp"
-#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 
@@ -13,7 +13,7 @@ using metrics::Count;
 /// as well, and the first usable reply is taken.
 void Client::Impl::unusually_late(Asking& asking) {
     const Time now = Clock::now();
-    Attempt& attempt = asking.attempt;
+    exchange::Attempt& attempt = asking.attempt;
     watch_time_out(asking);
     const bool hedges = !attempt.is_refused() && asking.upstream.health->hedges().take();
     const Step step = hedges ? asking.plan.hedge(now, random.u32()) : Step{};
@@ -29,11 +29,12 @@ void Client::Impl::unusually_late(Asking& asking) {
 /// The plan has waited long enough. The attempt listens on at the question's side.
 void Client::Impl::time_out(Asking& asking) {
     const Time now = Clock::now();
-    Outcome outcome = asking.attempt.is_refused() ? asking.attempt.ending : Outcome::timeout;
+    exchange::Outcome outcome =
+        asking.attempt.is_refused() ? asking.attempt.ending : exchange::Outcome::timeout;
     if (asking.step.protocol == Protocol::udp) {
         udp.note_late(asking.attempt);
     } else if (stream.note_late(asking.attempt)) {
-        outcome = Outcome::busy;
+        outcome = exchange::Outcome::busy;
     }
     beside(asking, asking.step, Role::late, now);
     asking.attempt.finish(outcome, now);
@@ -43,7 +44,7 @@ Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
     // The question may end first, and its snapshot with it.
     const std::shared_ptr<Endpoint> endpoint = asking.upstream.endpoints[step.endpoint];
     const std::shared_ptr<UpstreamHealth> health = asking.upstream.health;
-    const std::shared_ptr<TlsIdentity> tls =
+    const std::shared_ptr<exchange::TlsIdentity> tls =
         step.protocol == Protocol::tls ? asking.upstream.tls[step.endpoint] : nullptr;
     SideAttempt side;
     side.impl = this;
@@ -64,7 +65,9 @@ Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
         side.take_place_of(asking.attempt);
     }
     side.tls = tls.get();
+    side.endpoint = endpoint.get();
     side.health = health.get();
+    side.waker = health.get();
     begin_beside(side, now);
     co_await side;
     end_beside(side, *endpoint, *health);
@@ -79,12 +82,12 @@ void Client::Impl::make_room(Asking& asking, Time now) {
     SideAttempt* const gone = std::exchange(*oldest, nullptr);
     if (gone == nullptr) return;
     gone->leave_question();
-    gone->finish(Outcome::timeout, now);
+    gone->finish(exchange::Outcome::timeout, now);
 }
 
 void Client::Impl::begin_beside(SideAttempt& side, Time now) {
     side.late_after = side.endpoint->silent_after();
-    side.on_late = [](Attempt& a) {
+    side.on_late = [](exchange::Attempt& a) {
         auto& attempt = static_cast<SideAttempt&>(a);
         attempt.impl->silent(attempt);
     };
@@ -111,7 +114,7 @@ void Client::Impl::silent(SideAttempt& side) {
 void Client::Impl::end_beside(SideAttempt& side, Endpoint& endpoint, const UpstreamHealth& health) {
     Asking* const asking = side.asking;
     if (asking != nullptr) *std::find(asking->sides.begin(), asking->sides.end(), &side) = nullptr;
-    if (side.outcome == Outcome::shut_down) return;
+    if (side.outcome == exchange::Outcome::shut_down) return;
     if (asking == nullptr) {
         note_alone(endpoint, health, side, side.step.protocol);
         return;
@@ -133,13 +136,13 @@ void Client::Impl::end_beside(SideAttempt& side, Endpoint& endpoint, const Upstr
 
 /// An attempt at the side has ended: is there still something to wait for?
 void Client::Impl::wake(Asking& asking, bool hedged, Time now) {
-    Attempt& attempt = asking.attempt;
+    exchange::Attempt& attempt = asking.attempt;
     if (asking.is_parked) {
-        attempt.finish(Outcome::timeout, now);
+        attempt.finish(exchange::Outcome::timeout, now);
     } else if (attempt.is_armed() && !asking.plan.may_wait_for(asking.step, now)) {
         beside(asking, asking.step, Role::beaten, now);  // the same question, the same "no"
         asking.is_parked = true;                         // it has not timed out
-        attempt.finish(Outcome::timeout, now);
+        attempt.finish(exchange::Outcome::timeout, now);
     } else if (hedged && attempt.on_late != nullptr && attempt.is_armed()) {  // it is alone again
         attempt.late_after = asking.step.timeout;
         timers.add(attempt, now, attempt.wakes_at());
@@ -148,9 +151,9 @@ void Client::Impl::wake(Asking& asking, bool hedged, Time now) {
 
 /// The question has its answer. The reply of the first endpoint still says how long that takes.
 void Client::Impl::beat(Asking& asking, Time now) {
-    if (!asking.is_parked && asking.attempt.outcome == Outcome::waiting)
+    if (!asking.is_parked && asking.attempt.outcome == exchange::Outcome::waiting)
         beside(asking, asking.step, Role::beaten, now);
-    asking.attempt.finish(Outcome::beaten, now);
+    asking.attempt.finish(exchange::Outcome::beaten, now);
 }
 
 }  // namespace peerzone::upstream

@@ -41,6 +41,18 @@ bool is_enough(std::atomic<std::uint8_t>& silent, const std::atomic<bool>& heard
     return enough;
 }
 
+constexpr Duration kStreamTimeoutMin = Millis(400);  // a connection costs a round trip more
+
+/// Round trips until a reply over this protocol may be there: TCP and TLS 1.3 shake hands first.
+int round_trips(Protocol protocol) {
+    switch (protocol) {
+        case Protocol::udp: return 1;
+        case Protocol::tcp: return 2;
+        case Protocol::tls: return 3;
+    }
+    return 1;
+}
+
 }  // namespace
 
 const char* protocol_text(Protocol protocol) noexcept {
@@ -233,6 +245,18 @@ void Endpoint::note_no_datagrams(Time now) noexcept {
 void Endpoint::note_datagrams() noexcept {
     silent_datagrams_.store(0, kRelaxed);
     no_datagrams_until_.store(Duration::min().count(), kRelaxed);
+}
+
+Protocol usual_protocol(std::optional<Protocol> transport, const Endpoint& endpoint,
+                        Time now) noexcept {
+    if (transport) return *transport;
+    return endpoint.datagrams_work(now) ? Protocol::udp : Protocol::tcp;
+}
+
+Duration initial_timeout(const Endpoint& endpoint, Protocol protocol) noexcept {
+    const Duration own = endpoint.attempt_timeout();
+    return protocol == Protocol::udp ? own
+                                     : std::max(round_trips(protocol) * own, kStreamTimeoutMin);
 }
 
 }  // namespace peerzone::upstream

@@ -18,11 +18,11 @@ LAYER = re.compile(r'layer\((\w+)([^)]*)\)')
 
 # header prefix -> files (below src/ or include/peerzone/) that may include it
 CONFINED = {
-    'ares': [r'upstream/lookup'],
+    'ares': [r'discovery/lookup'],
     'ldns/': [r'dns/record\.', r'zone/'],
     'yaml-cpp/': [r'config/'],
-    'boost/beast': [r'kube/', r'server/admin', r'cli/admin_client'],
-    'boost/json': [r'kube/', r'server/admin', r'cli/check'],
+    'boost/beast': [r'kube/', r'admin/', r'cli/admin_client'],
+    'boost/json': [r'kube/', r'admin/', r'cli/check'],
     'openssl/': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/ssl': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/impl': [r'base/asio\.cpp'],

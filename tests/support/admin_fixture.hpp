@@ -11,7 +11,7 @@
 #include <string>
 #include <thread>
 
-#include "peerzone/server/admin.hpp"
+#include "peerzone/admin/admin.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "support/admin_client.hpp"
 #include "support/admin_host.hpp"
@@ -26,7 +26,7 @@ public:
     AdminFixture& operator=(const AdminFixture&) = delete;
 
     FakeAdminHost host;
-    server::AdminLimits limits;
+    admin::AdminLimits limits;
 
     void start() {
         Fd socket = server::open_admin({IpAddress::v4(0x7f000001), 0, 0}).value();
@@ -62,7 +62,7 @@ public:
 private:
     boost::asio::io_context io_{1};
     metrics::Counters counters_;
-    std::optional<server::AdminServer> server_;
+    std::optional<admin::AdminServer> server_;
     std::thread thread_;
     SocketAddress address_;
 };

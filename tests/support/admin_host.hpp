@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "peerzone/server/admin.hpp"
+#include "peerzone/admin/admin.hpp"
 #include "unit/metrics/report_support.hpp"
 
 namespace peerzone::testing {
 
-class FakeAdminHost final : public server::AdminHost {
+class FakeAdminHost final : public admin::AdminHost {
 public:
     bool is_ready = true;
     std::vector<std::string> names = {"westus", "local", "."};
@@ -34,7 +34,7 @@ public:
         told.push_back((held ? "hold " : "release ") + std::string(upstream));
         return told.size() < 2 || told[told.size() - 2] != told.back();
     }
-    void flush(const server::FlushOrder& order, std::function<void(std::size_t)> done) override {
+    void flush(const admin::FlushOrder& order, std::function<void(std::size_t)> done) override {
         if (order.name)
             told.push_back((order.below ? "flush zone " : "flush name ") + order.name->to_text());
         else

@@ -16,9 +16,9 @@
 
 #include "app/snapshot_builder.hpp"
 #include "peerzone/config/config.hpp"
+#include "peerzone/probe/prober.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
-#include "peerzone/upstream/prober.hpp"
 #include "support/integration_client.hpp"
 
 namespace peerzone::itest {
@@ -56,7 +56,7 @@ private:
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{
         io_.get_executor()};
-    upstream::Prober prober_{io_, upstream::ClientOptions{}};
+    probe::Prober prober_{io_, upstream::ClientOptions{}};
     std::thread thread_;
 };
 

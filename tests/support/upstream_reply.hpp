@@ -5,14 +5,14 @@
 #include <string_view>
 #include <vector>
 
-#include "peerzone/upstream/reply_check.hpp"
+#include "peerzone/exchange/reply_check.hpp"
+#include "peerzone/exchange/reply_index.hpp"
 #include "support/upstream_message.hpp"
-#include "upstream/reply_index.hpp"
 
 namespace peerzone::test {
 
-using upstream::CheckedReply;
-using upstream::TtlCaps;
+using exchange::CheckedReply;
+using exchange::TtlCaps;
 
 inline constexpr unsigned kReply = 0x8180;  // QR, RD, RA
 inline constexpr unsigned kAuthoritative = 0x8400;
@@ -27,8 +27,8 @@ inline MessageBuilder reply(std::string_view name, unsigned type, unsigned flags
 
 inline CheckedReply check(const MessageBuilder& message, std::string_view name, unsigned type,
                           bool sent_edns = true) {
-    upstream::ReplyIndex index;
-    return upstream::check_reply(message.octets(), wire(name), static_cast<std::uint16_t>(type),
+    exchange::ReplyIndex index;
+    return exchange::check_reply(message.octets(), wire(name), static_cast<std::uint16_t>(type),
                                  sent_edns, index);
 }
 
@@ -40,13 +40,13 @@ inline std::string data_text(const dns::Record& record, Bytes data) {
 }
 
 // What is kept, one line per record: "owner ttl type data", a '+' in front of those in authority.
-inline std::vector<std::string> kept_of(const upstream::ReplyIndex& index,
+inline std::vector<std::string> kept_of(const exchange::ReplyIndex& index,
                                         const CheckedReply& checked, const Octets& asked,
                                         std::uint16_t number, const TtlCaps& caps = {},
                                         bool with_soa = true) {
     Octets out(65535);
     dns::BodyWriter writer(out, out.size(), asked);
-    if (!upstream::write_kept(index, asked, number, checked, caps, with_soa, writer))
+    if (!exchange::write_kept(index, asked, number, checked, caps, with_soa, writer))
         return {"did not fit"};
     std::vector<std::string> lines;
     const std::size_t start = dns::kHeaderSize + asked.size() + 4;
@@ -72,9 +72,9 @@ inline std::vector<std::string> kept(const MessageBuilder& message, std::string_
                                      bool with_soa = true) {
     const Octets asked = wire(name);
     const auto number = static_cast<std::uint16_t>(type);
-    upstream::ReplyIndex index;
+    exchange::ReplyIndex index;
     const CheckedReply checked =
-        upstream::check_reply(message.octets(), asked, number, true, index);
+        exchange::check_reply(message.octets(), asked, number, true, index);
     return kept_of(index, checked, asked, number, caps, with_soa);
 }
 

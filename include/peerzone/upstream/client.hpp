@@ -9,12 +9,13 @@
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/cork.hpp"
+#include "peerzone/base/task.hpp"
+#include "peerzone/base/timer_node.hpp"
 #include "peerzone/dns/name.hpp"
+#include "peerzone/exchange/options.hpp"
+#include "peerzone/exchange/reply_check.hpp"
 #include "peerzone/metrics/counters.hpp"
-#include "peerzone/upstream/reply_check.hpp"
 #include "peerzone/upstream/sent_names.hpp"
-#include "peerzone/upstream/task.hpp"
-#include "peerzone/upstream/timer_node.hpp"
 #include "peerzone/upstream/upstream.hpp"
 
 namespace peerzone::upstream {
@@ -34,27 +35,20 @@ struct Asked {
     Time ended_at{};
     Bytes message;  ///< ok only; stands in the Client's buffers until the awaiting coroutine next
                     ///< waits
-    CheckedReply checked;               ///< ok only
-    const ReplyIndex* index = nullptr;  ///< ok only: of `message`, and for as long
-    std::uint16_t error_code = 0;       ///< else: RFC 8914 code …
+    exchange::CheckedReply checked;               ///< ok only
+    const exchange::ReplyIndex* index = nullptr;  ///< ok only: of `message`, and for as long
+    std::uint16_t error_code = 0;                 ///< else: RFC 8914 code …
     bool cacheable = true;   ///< the failure is the upstream's, not ours (such as shutting down)
     std::string error_text;  ///< … and "peer=westus 10.2.0.10:53 udp timeout 200ms"
 };
 
 /// What bounds a question that is one of several, asked along a chain of aliases.
 struct AskScope {
-    const OtherOwners* others = nullptr;  ///< see Replier::others; must outlive the task
-    Time until = Time::max();             ///< the deadline of them all together
+    const exchange::OtherOwners* others = nullptr;  ///< see Replier::others; must outlive the task
+    Time until = Time::max();                       ///< the deadline of them all together
 };
 
-struct ClientOptions {
-    std::uint16_t sockets_per_endpoint_max = 64;  ///< UDP sockets, each on a port of its own
-    std::size_t sockets_max = 1024;               ///< over all endpoints of this worker
-    std::uint32_t questions_per_socket = 1000;    ///< then it is retired
-    Seconds socket_age_max{10};
-    Seconds stream_idle{10};      ///< an unused upstream connection is closed
-    Seconds stream_age_max{300};  ///< even a busy one takes no more questions after this
-    std::uint16_t stream_pipelined_max = 128;  ///< questions in flight on one upstream connection
+struct ClientOptions : exchange::Options {
     std::uint64_t node_id =
         0;  ///< who we are in hop marks (make_node_id); the same for all workers
     std::shared_ptr<SentNames> sent = std::make_shared<SentNames>();  ///< the same for all workers

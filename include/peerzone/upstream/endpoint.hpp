@@ -12,6 +12,7 @@
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/ip.hpp"
+#include "peerzone/exchange/attempt.hpp"
 #include "peerzone/upstream/endpoint_stats.hpp"
 #include "peerzone/upstream/letter_case.hpp"
 #include "peerzone/upstream/quantile.hpp"
@@ -44,7 +45,7 @@ struct EndpointRole {
     bool has_root = false;   ///< of the upstream of ".": the root's SOA proves
 };
 
-class Endpoint {
+class Endpoint final : public exchange::ServerRecord {
 public:
     explicit Endpoint(const SocketAddress& address, EndpointRole role = {}) noexcept
         : address_(address), role_(role) {}
@@ -80,10 +81,11 @@ public:
     /// A port that it was asked from got an error in place of a reply. Eight of them in a row are
     /// one loss: fewer speak of their flows (a Service one of whose pods has just ended). True when
     /// the endpoint became suspect by it.
-    bool note_refused_port(Time now) noexcept;
+    bool note_refused_port(Time now) noexcept override;
+    void note_mismatch() noexcept override { stats_.note_failure(FailureReason::mismatch); }
 
     /// No client's question waits for a suspect endpoint while another is there.
-    bool is_suspect() const noexcept { return suspect_.load(std::memory_order_relaxed); }
+    bool is_suspect() const noexcept override { return suspect_.load(std::memory_order_relaxed); }
     /// When it became suspect; nothing when it is not.
     std::optional<Time> suspect_since() const noexcept;
     /// True for one caller when a suspect endpoint is due for another try by a copy of a question:
@@ -188,5 +190,11 @@ private:
     std::atomic<Ticks> no_datagrams_until_{Duration::min().count()};
     alignas(64) EndpointStats stats_;
 };
+
+/// What an endpoint is asked over when nothing is known about the question.
+Protocol usual_protocol(std::optional<Protocol> transport, const Endpoint& endpoint,
+                        Time now) noexcept;
+/// How long a first question over this protocol is waited for: longer where hands are shaken first.
+Duration initial_timeout(const Endpoint& endpoint, Protocol protocol) noexcept;
 
 }  // namespace peerzone::upstream

@@ -11,8 +11,9 @@
 #include <utility>
 
 #include "peerzone/base/clock.hpp"
+#include "peerzone/base/wakeup.hpp"
+#include "peerzone/exchange/attempt.hpp"
 #include "peerzone/upstream/hedge_budget.hpp"
-#include "peerzone/upstream/wakeup.hpp"
 
 namespace peerzone::upstream {
 
@@ -68,7 +69,7 @@ private:
     std::atomic<std::uint64_t> in_flight_{0};
 };
 
-class UpstreamHealth {
+class UpstreamHealth final : public exchange::Waker {
 public:
     using WallTime = std::chrono::system_clock::time_point;
 
@@ -94,7 +95,7 @@ public:
         return now != UpstreamState::healthy && now != UpstreamState::recovering;
     }
     /// Wakes control: an endpoint became suspect, or one has replied that nobody expected to.
-    void wake() const noexcept {
+    void wake() const noexcept override {
         if (wakeup_ != nullptr) wakeup_->wake();
     }
     /// Somebody asked for a name of this upstream. For 10 s from then on it is probed often when it

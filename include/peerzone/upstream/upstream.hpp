@@ -11,9 +11,9 @@
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/ip.hpp"
 #include "peerzone/dns/name.hpp"
+#include "peerzone/exchange/tls.hpp"
 #include "peerzone/upstream/endpoint.hpp"
 #include "peerzone/upstream/health.hpp"
-#include "peerzone/upstream/tls.hpp"
 
 namespace peerzone::upstream {
 
@@ -52,7 +52,7 @@ struct Options {
     std::vector<EndpointSpec> endpoints;
     std::optional<Protocol> transport;  ///< none: auto, UDP, then TCP when truncated or silent.
                                         ///< udp: TCP only when truncated; tcp, tls: nothing else
-    TlsOptions tls;                     ///< transport tls only
+    exchange::TlsOptions tls;           ///< transport tls only
     Order order = Order::fastest;  ///< listed: servers that are not equal; the next one only when
                                    ///< those before it fail (Upstream::places)
     bool hedge = true;      ///< a second endpoint is asked as well when the first takes longer than
@@ -81,7 +81,7 @@ struct Upstream {
     std::vector<std::uint8_t> places;
     std::shared_ptr<UpstreamHealth> health = std::make_shared<UpstreamHealth>();
     /// With transport tls: of each endpoint, at the same place. Otherwise empty.
-    std::vector<std::shared_ptr<TlsIdentity>> tls;
+    std::vector<std::shared_ptr<exchange::TlsIdentity>> tls;
     /// Why there may be no endpoints yet: "dns.example.com:53: not resolved yet".
     std::string pending;
 };

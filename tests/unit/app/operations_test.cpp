@@ -55,7 +55,7 @@ struct OperationsTest : ::testing::Test {
                              .kind = cache::Kind::answer};
         ASSERT_TRUE(cache.store(key, value, Clock::now()));
     }
-    std::size_t flush(const server::FlushOrder& order) {
+    std::size_t flush(const admin::FlushOrder& order) {
         std::size_t dropped = 1000;
         operations.flush(order, [&](std::size_t count) { dropped = count; });
         io.restart();

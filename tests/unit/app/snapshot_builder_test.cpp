@@ -36,7 +36,7 @@ forward: {'.': {endpoints: [192.0.2.53]}, example.com: {endpoints: [192.0.2.54]}
 
 struct Building : ::testing::Test {
     SnapshotBuilder builder;
-    upstream::SourceTable sources;
+    discovery::SourceTable sources;
     fs::path folder = fs::temp_directory_path() / ("peerzone-build-" + std::to_string(::getpid()));
     Building() { fs::create_directories(folder); }
     ~Building() override { fs::remove_all(folder); }

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "app/snapshot_builder.hpp"
+#include "exchange/tls_identity.hpp"
 #include "support/upstream_tls_files.hpp"
-#include "upstream/tls_identity.hpp"
 
 namespace peerzone::app {
 namespace {
@@ -18,7 +18,7 @@ struct TlsUpstreams : testing::Test {
     test::TempFolder folder;
     test::Authority authority;
     SnapshotBuilder builder;
-    upstream::SourceTable sources;
+    discovery::SourceTable sources;
 
     TlsUpstreams() { folder.write("ca.crt", authority.pem()); }
 

@@ -217,18 +217,18 @@ std::vector<Option> route_options() {
 using Find = const upstream::Options& (*)(const Config&);
 
 void add_upstream_tls(std::vector<Option>& options, const std::string& section, Find find) {
-    const auto file = [find](std::string upstream::TlsOptions::*path, const char* when_empty) {
+    const auto file = [find](std::string exchange::TlsOptions::*path, const char* when_empty) {
         return [=](const Config& c) { return file_text(find(c).tls.*path, when_empty); };
     };
     options.insert(
         options.end(),
         {{section, "server_name", "dns.example",
-          file(&upstream::TlsOptions::server_name, "the endpoint's host name")},
+          file(&exchange::TlsOptions::server_name, "the endpoint's host name")},
          {section, "ca", "example-tls/ca.crt",
-          file(&upstream::TlsOptions::ca, "the system's store")},
+          file(&exchange::TlsOptions::ca, "the system's store")},
          {section, "certificate", "example-tls/client.crt",
-          file(&upstream::TlsOptions::certificate, "none"), "", "key: example-tls/client.key"},
-         {section, "key", "example-tls/client.key", file(&upstream::TlsOptions::key, "none"), "",
+          file(&exchange::TlsOptions::certificate, "none"), "", "key: example-tls/client.key"},
+         {section, "key", "example-tls/client.key", file(&exchange::TlsOptions::key, "none"), "",
           "certificate: example-tls/client.crt"}});
 }
 

@@ -54,9 +54,9 @@ struct PlanTest : testing::Test {
         now += Millis(1);
         plan->on_failure(step, what, now);
     }
-    bool reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror, const std::string& text = "",
-               std::uint16_t code = 0) {
-        CheckedReply checked;
+    bool reply(exchange::ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror,
+               const std::string& text = "", std::uint16_t code = 0) {
+        exchange::CheckedReply checked;
         checked.kind = kind;
         checked.rcode = rcode;
         checked.error = {!text.empty(), code, text};
@@ -93,7 +93,8 @@ TEST_F(PlanTest, AsksOverUdpWithEdnsAndMixedCaseFirst) {
 }
 
 TEST_F(PlanTest, DataNodataAndNxdomainAreAnswers) {
-    for (const ReplyKind kind : {ReplyKind::data, ReplyKind::nodata, ReplyKind::nxdomain}) {
+    for (const exchange::ReplyKind kind :
+         {exchange::ReplyKind::data, exchange::ReplyKind::nodata, exchange::ReplyKind::nxdomain}) {
         upstream.endpoints.clear();
         endpoints({0});
         begin();
@@ -147,7 +148,7 @@ TEST_F(PlanTest, ATimeoutMovesOnToTheNextEndpoint) {
     EXPECT_EQ(step.timeout, at(0).attempt_timeout());
     time_out();
     EXPECT_EQ(next().endpoint, 1u);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
 }
 
 TEST_F(PlanTest, RepeatedTriesDoubleTheTimeoutUpTo400) {
@@ -181,8 +182,8 @@ TEST_F(PlanTest, AfterThreeTimeOutsTheRepliesAreWaitedForUntilTheDeadline) {
     time_out();
     EXPECT_TRUE(next().give_up);
     EXPECT_TRUE(plan->may_wait_for(first, now)) << "a forwarder may be slow over one name";
-    CheckedReply late;
-    late.kind = ReplyKind::data;
+    exchange::CheckedReply late;
+    late.kind = exchange::ReplyKind::data;
     now = start + Millis(1790);
     EXPECT_TRUE(plan->on_reply(first, late, now - start, now));
     EXPECT_FALSE(plan->may_wait_for(first, start + Millis(1800)));
@@ -216,8 +217,8 @@ TEST_F(PlanTest, ALateFailureEndsTheWaitForThatEndpoint) {
     time_out();
     next();
     time_out();
-    CheckedReply late;
-    late.kind = ReplyKind::failure;
+    exchange::CheckedReply late;
+    late.kind = exchange::ReplyKind::failure;
     late.rcode = dns::Rcode::servfail;
     EXPECT_FALSE(plan->on_reply(first, late, Millis(500), now));
     EXPECT_FALSE(plan->may_wait_for(step, now));
@@ -229,7 +230,7 @@ TEST_F(PlanTest, WhereOneSaysNoASuspectOneIsNotWaitedFor) {
     endpoints({10, 10});
     make_suspect(1);
     EXPECT_EQ(next().endpoint, 0u);
-    reply(ReplyKind::failure, dns::Rcode::refused);
+    reply(exchange::ReplyKind::failure, dns::Rcode::refused);
     EXPECT_EQ(failure(), "20 peer=westus 10.2.0.10:53 REFUSED");
 }
 
@@ -242,7 +243,7 @@ TEST_F(PlanTest, NorIsOneThatBecomesSuspectMeanwhile) {
     EXPECT_TRUE(time_out()) << "the third loss in a row";
     EXPECT_EQ(next().endpoint, 1u);
     EXPECT_TRUE(plan->may_wait_for(first, now)) << "nobody has said no yet";
-    reply(ReplyKind::failure, dns::Rcode::refused);
+    reply(exchange::ReplyKind::failure, dns::Rcode::refused);
     EXPECT_TRUE(next().give_up);
     EXPECT_FALSE(plan->may_wait_for(first, now));
 }
@@ -353,12 +354,12 @@ TEST_F(PlanTest, ACutReplyIsAskedAgainOverTcpAtOnce) {
         endpoints({10, 10});
         begin();
         const std::size_t first = next(1).endpoint;
-        EXPECT_FALSE(reply(ReplyKind::truncated));
+        EXPECT_FALSE(reply(exchange::ReplyKind::truncated));
         EXPECT_EQ(next(0).endpoint, first);
         EXPECT_EQ(step.protocol, Protocol::tcp);
         EXPECT_FALSE(step.mix_case);
         EXPECT_GE(step.timeout, Millis(400));
-        EXPECT_TRUE(reply(ReplyKind::data));
+        EXPECT_TRUE(reply(exchange::ReplyKind::data));
         EXPECT_TRUE(at(first).datagrams_work(now)) << "UDP did answer";
     }
 }
@@ -366,7 +367,7 @@ TEST_F(PlanTest, ACutReplyIsAskedAgainOverTcpAtOnce) {
 TEST_F(PlanTest, WhenTcpCannotBeHadForACutReplyTheTextSaysSo) {
     endpoints({10});
     next();
-    reply(ReplyKind::truncated);
+    reply(exchange::ReplyKind::truncated);
     next();
     fault(FailureReason::refused);
     EXPECT_FALSE(at(0).stream_works(now));
@@ -377,18 +378,18 @@ TEST_F(PlanTest, WhenTcpCannotBeHadForACutReplyTheTextSaysSo) {
 TEST_F(PlanTest, ACutReplyWithoutTcpFallsBackToAnotherEndpoint) {
     endpoints({10, 100});
     next();
-    reply(ReplyKind::truncated);
+    reply(exchange::ReplyKind::truncated);
     next();
     fault(FailureReason::closed);
     EXPECT_EQ(next().endpoint, 1u);
     EXPECT_EQ(step.protocol, Protocol::udp);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
 }
 
 TEST_F(PlanTest, ATimeoutElsewhereDoesNotChangeWhatIsToldOfTheCutReply) {
     endpoints({10, 100});
     next();
-    reply(ReplyKind::truncated);
+    reply(exchange::ReplyKind::truncated);
     next();
     fault(FailureReason::refused);
     while (!next().give_up)
@@ -401,7 +402,7 @@ TEST_F(PlanTest, ARefusedStreamIsRememberedForTheNextQuestion) {
     endpoints({10, 100});
     at(0).note_no_stream(now);
     next();
-    reply(ReplyKind::truncated);
+    reply(exchange::ReplyKind::truncated);
     EXPECT_EQ(next().endpoint, 1u) << "another endpoint is the better bet";
     fault(FailureReason::refused);
     // With nobody else left, TCP is tried all the same.
@@ -417,19 +418,19 @@ TEST_F(PlanTest, ACutReplyOnAStreamIsInvalid) {
     upstream.options.transport = Protocol::tcp;
     endpoints({10});
     EXPECT_EQ(next().protocol, Protocol::tcp);
-    reply(ReplyKind::truncated);
+    reply(exchange::ReplyKind::truncated);
     EXPECT_EQ(failure(), "24 peer=westus 10.2.0.10:53 tcp invalid reply");
 }
 
 TEST_F(PlanTest, AsksAgainWithoutEdnsAndRemembersWhenThatHelps) {
     endpoints({10, 10});
     const std::size_t first = next(1).endpoint;
-    reply(ReplyKind::no_edns, dns::Rcode::formerr);
+    reply(exchange::ReplyKind::no_edns, dns::Rcode::formerr);
     EXPECT_TRUE(at(first).edns_works(now)) << "not yet known to be EDNS's fault";
     EXPECT_EQ(next(0).endpoint, first);
     EXPECT_EQ(step.protocol, Protocol::udp);
     EXPECT_FALSE(step.edns);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
     EXPECT_FALSE(at(first).edns_works(now));
     begin();
     while (next(1).endpoint != first) time_out();
@@ -439,9 +440,9 @@ TEST_F(PlanTest, AsksAgainWithoutEdnsAndRemembersWhenThatHelps) {
 TEST_F(PlanTest, FormerrWithoutEdnsIsAFailureAndBlamesNobody) {
     endpoints({10});
     next();
-    reply(ReplyKind::no_edns, dns::Rcode::formerr);
+    reply(exchange::ReplyKind::no_edns, dns::Rcode::formerr);
     next();
-    reply(ReplyKind::failure, dns::Rcode::formerr);
+    reply(exchange::ReplyKind::failure, dns::Rcode::formerr);
     EXPECT_EQ(failure(), "0 peer=westus 10.2.0.10:53 FORMERR");
     EXPECT_TRUE(at(0).edns_works(now));
 }
@@ -452,7 +453,7 @@ TEST_F(PlanTest, ChangedCaseIsAskedAgainOverTcpAtOnce) {
     plan->on_case_differs(step, now);
     EXPECT_EQ(next(0).endpoint, first);
     EXPECT_EQ(step.protocol, Protocol::tcp);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
     EXPECT_TRUE(at(first).datagrams_work(now));
 }
 
@@ -464,7 +465,7 @@ TEST_F(PlanTest, ChangedCaseWithoutTcpIsAskedInPlainCase) {
     fault(FailureReason::refused);
     EXPECT_EQ(next().protocol, Protocol::udp);
     EXPECT_FALSE(step.mix_case);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
 }
 
 TEST_F(PlanTest, ThreeChangedCasesSwitchMixingOff) {
@@ -491,9 +492,9 @@ TEST_F(PlanTest, TransportUdpAsksChangedCaseOverUdp) {
 TEST_F(PlanTest, AFailureMovesOnAndIsNotAskedAgain) {
     endpoints({10, 100});
     EXPECT_EQ(next().endpoint, 0u);
-    EXPECT_FALSE(reply(ReplyKind::failure, dns::Rcode::servfail));
+    EXPECT_FALSE(reply(exchange::ReplyKind::failure, dns::Rcode::servfail));
     EXPECT_EQ(next().endpoint, 1u);
-    EXPECT_FALSE(reply(ReplyKind::failure, dns::Rcode::servfail));
+    EXPECT_FALSE(reply(exchange::ReplyKind::failure, dns::Rcode::servfail));
     EXPECT_EQ(failure(), "0 peer=westus 10.2.0.11:53 SERVFAIL");
     EXPECT_FALSE(at(0).is_suspect());
 }
@@ -501,27 +502,27 @@ TEST_F(PlanTest, AFailureMovesOnAndIsNotAskedAgain) {
 TEST_F(PlanTest, TheUpstreamsOwnReasonIsPassedOn) {
     endpoints({10, 100});
     next();
-    reply(ReplyKind::failure, dns::Rcode::refused, "not for you", 18);
+    reply(exchange::ReplyKind::failure, dns::Rcode::refused, "not for you", 18);
     next();
-    reply(ReplyKind::failure, dns::Rcode::servfail);
+    reply(exchange::ReplyKind::failure, dns::Rcode::servfail);
     EXPECT_EQ(failure(), "18 peer=westus 10.2.0.10:53 REFUSED: not for you");
 }
 
 TEST_F(PlanTest, RefusedAndLameRepliesAreOfTheWrongZone) {
     endpoints({10});
     next();
-    reply(ReplyKind::failure, dns::Rcode::refused);
+    reply(exchange::ReplyKind::failure, dns::Rcode::refused);
     EXPECT_EQ(failure(), "20 peer=westus 10.2.0.10:53 REFUSED");
     begin();
     next();
-    reply(ReplyKind::lame, dns::Rcode::noerror);
+    reply(exchange::ReplyKind::lame, dns::Rcode::noerror);
     EXPECT_EQ(failure(), "20 peer=westus 10.2.0.10:53 lame reply: no data without SOA or AA");
 }
 
 TEST_F(PlanTest, AnInvalidReplyIsTold) {
     endpoints({10, 100});
     next();
-    reply(ReplyKind::invalid);
+    reply(exchange::ReplyKind::invalid);
     EXPECT_EQ(next().endpoint, 1u);
     while (!next().give_up) time_out();
     EXPECT_EQ(failure(), "24 peer=westus 10.2.0.10:53 udp invalid reply");
@@ -530,7 +531,7 @@ TEST_F(PlanTest, AnInvalidReplyIsTold) {
 TEST_F(PlanTest, AServersWordSaysMoreThanASilence) {
     endpoints({10, 100});
     next();
-    reply(ReplyKind::failure, dns::Rcode::servfail);
+    reply(exchange::ReplyKind::failure, dns::Rcode::servfail);
     silence();
     EXPECT_EQ(failure(), "0 peer=westus 10.2.0.10:53 SERVFAIL");
 }
@@ -586,7 +587,7 @@ TEST_F(PlanTest, AutoTriesTcpWhenUdpIsSilentAndLearnsWhenItAnswers) {
     EXPECT_EQ(next().protocol, Protocol::udp);
     time_out();
     EXPECT_EQ(next().protocol, Protocol::tcp);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
     EXPECT_FALSE(at(0).datagrams_work(now));
     begin();
     EXPECT_EQ(next().protocol, Protocol::tcp);
@@ -610,7 +611,7 @@ TEST_F(PlanTest, LearnedTcpFallsBackToUdpWhenItIsRefused) {
     EXPECT_EQ(next().protocol, Protocol::tcp);
     fault(FailureReason::refused);
     EXPECT_EQ(next().protocol, Protocol::udp);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
 }
 
 TEST_F(PlanTest, TransportTcpNeverUsesUdp) {
@@ -649,9 +650,9 @@ TEST_F(PlanTest, EverySequenceOfEventsEnds) {
             case 2: fault(FailureReason::unreachable); break;
             case 3: fault(FailureReason::closed); break;
             case 4: fault(FailureReason::busy); break;
-            case 5: reply(ReplyKind::truncated); break;
-            case 6: reply(ReplyKind::no_edns, dns::Rcode::formerr); break;
-            case 7: reply(ReplyKind::failure, dns::Rcode::servfail); break;
+            case 5: reply(exchange::ReplyKind::truncated); break;
+            case 6: reply(exchange::ReplyKind::no_edns, dns::Rcode::formerr); break;
+            case 7: reply(exchange::ReplyKind::failure, dns::Rcode::servfail); break;
             default: plan->on_case_differs(step, now); break;
         }
     };

@@ -13,7 +13,7 @@ TEST_F(ClientTest, AnAnswerComesBackChecked) {
     FakeServer& server = serve(answering);
     const Answer answer = ask();
     ASSERT_TRUE(answer.asked.ok) << answer.asked.error_text;
-    EXPECT_EQ(answer.asked.checked.kind, ReplyKind::data);
+    EXPECT_EQ(answer.asked.checked.kind, exchange::ReplyKind::data);
     EXPECT_EQ(answer.asked.checked.least_ttl, 60u);
     EXPECT_EQ(answer.message, server.udp.at(0).answer());
     EXPECT_GT(endpoint().smoothed_rtt(), Duration::zero());

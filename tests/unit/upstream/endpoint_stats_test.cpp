@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "peerzone/upstream/failure.hpp"
 #include "peerzone/upstream/health.hpp"
-#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -24,8 +24,8 @@ struct EndpointStatsTest : testing::Test {
         note_failure(endpoint, reason, protocol, Millis(200), why, now);
         return last_error();
     }
-    std::string after(ReplyKind kind, dns::Rcode rcode, const std::string& text = "") {
-        CheckedReply checked;
+    std::string after(exchange::ReplyKind kind, dns::Rcode rcode, const std::string& text = "") {
+        exchange::CheckedReply checked;
         checked.kind = kind;
         checked.rcode = rcode;
         checked.error = {!text.empty(), 0, text};
@@ -49,10 +49,10 @@ TEST_F(EndpointStatsTest, FailuresAreCountedByReasonWithWordsForPeople) {
     EXPECT_EQ(after(FailureReason::timeout), "udp timeout 200ms");
     EXPECT_EQ(after(FailureReason::refused, Protocol::tcp), "tcp connection refused");
     EXPECT_EQ(after(FailureReason::untrusted, Protocol::tls, &why), "tls: " + why);
-    EXPECT_EQ(after(ReplyKind::failure, dns::Rcode::servfail, "no upstream"),
+    EXPECT_EQ(after(exchange::ReplyKind::failure, dns::Rcode::servfail, "no upstream"),
               "SERVFAIL: no upstream");
-    EXPECT_EQ(after(ReplyKind::failure, dns::Rcode::refused), "REFUSED");
-    EXPECT_EQ(after(ReplyKind::invalid, dns::Rcode::noerror), "invalid reply");
+    EXPECT_EQ(after(exchange::ReplyKind::failure, dns::Rcode::refused), "REFUSED");
+    EXPECT_EQ(after(exchange::ReplyKind::invalid, dns::Rcode::noerror), "invalid reply");
     EXPECT_EQ(failures(FailureReason::timeout), 1u);
     EXPECT_EQ(failures(FailureReason::refused), 1u);
     EXPECT_EQ(failures(FailureReason::untrusted), 1u);

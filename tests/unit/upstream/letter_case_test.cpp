@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "upstream/case_doubt.hpp"
+#include "peerzone/upstream/case_doubt.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -11,18 +11,19 @@ namespace {
 using std::chrono::minutes;
 constexpr Time kNow{Seconds(9000)};
 
-CheckedReply reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror, unsigned links = 0) {
-    CheckedReply checked;
+exchange::CheckedReply reply(exchange::ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror,
+                             unsigned links = 0) {
+    exchange::CheckedReply checked;
     checked.kind = kind;
     checked.rcode = rcode;
     checked.links = links;
     return checked;
 }
-const CheckedReply kData = reply(ReplyKind::data);
-const CheckedReply kEmpty = reply(ReplyKind::nodata);
-const CheckedReply kNoName = reply(ReplyKind::nxdomain, dns::Rcode::nxdomain);
-const CheckedReply kServfail = reply(ReplyKind::failure, dns::Rcode::servfail);
-const CheckedReply kRefused = reply(ReplyKind::failure, dns::Rcode::refused);
+const exchange::CheckedReply kData = reply(exchange::ReplyKind::data);
+const exchange::CheckedReply kEmpty = reply(exchange::ReplyKind::nodata);
+const exchange::CheckedReply kNoName = reply(exchange::ReplyKind::nxdomain, dns::Rcode::nxdomain);
+const exchange::CheckedReply kServfail = reply(exchange::ReplyKind::failure, dns::Rcode::servfail);
+const exchange::CheckedReply kRefused = reply(exchange::ReplyKind::failure, dns::Rcode::refused);
 
 TEST(LetterCaseTest, UntilMixedCaseWasTakenEachDenialIsDoubted) {
     LetterCase letters;
@@ -88,10 +89,12 @@ TEST(CaseDoubtTest, WhateverIsNoDataMayBeForTheCase) {
     EXPECT_EQ(doubt_of(kNoName), CaseDoubt::denied);
     EXPECT_EQ(doubt_of(kServfail), CaseDoubt::failed);
     EXPECT_EQ(doubt_of(kRefused), CaseDoubt::refused);
-    EXPECT_EQ(doubt_of(reply(ReplyKind::no_edns, dns::Rcode::formerr)), CaseDoubt::refused);
-    EXPECT_EQ(doubt_of(reply(ReplyKind::truncated)), CaseDoubt::none);
-    EXPECT_EQ(doubt_of(reply(ReplyKind::invalid)), CaseDoubt::none);
-    EXPECT_EQ(doubt_of(reply(ReplyKind::nxdomain, dns::Rcode::nxdomain, 1)), CaseDoubt::none)
+    EXPECT_EQ(doubt_of(reply(exchange::ReplyKind::no_edns, dns::Rcode::formerr)),
+              CaseDoubt::refused);
+    EXPECT_EQ(doubt_of(reply(exchange::ReplyKind::truncated)), CaseDoubt::none);
+    EXPECT_EQ(doubt_of(reply(exchange::ReplyKind::invalid)), CaseDoubt::none);
+    EXPECT_EQ(doubt_of(reply(exchange::ReplyKind::nxdomain, dns::Rcode::nxdomain, 1)),
+              CaseDoubt::none)
         << "the alias was found";
 }
 

@@ -33,16 +33,16 @@ struct PlanCaseTest : testing::Test {
         plan = std::make_unique<AttemptPlan>(upstream, now, marks_hops);
         return next();
     }
-    bool reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
-        CheckedReply checked;
+    bool reply(exchange::ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
+        exchange::CheckedReply checked;
         checked.kind = kind;
         checked.rcode = rcode;
         now += Millis(1);
         return plan->on_reply(step, checked, Millis(1), now);
     }
-    bool denied() { return reply(ReplyKind::nxdomain, dns::Rcode::nxdomain); }
-    bool refused() { return reply(ReplyKind::failure, dns::Rcode::refused); }
-    bool data() { return reply(ReplyKind::data); }
+    bool denied() { return reply(exchange::ReplyKind::nxdomain, dns::Rcode::nxdomain); }
+    bool refused() { return reply(exchange::ReplyKind::failure, dns::Rcode::refused); }
+    bool data() { return reply(exchange::ReplyKind::data); }
 };
 
 TEST_F(PlanCaseTest, ADenialInMixedCaseIsAskedOnceMoreInPlainCase) {
@@ -72,7 +72,7 @@ TEST_F(PlanCaseTest, PlainCaseGoesOverTcpWhereThatIsKnownToWork) {
 TEST_F(PlanCaseTest, WhatWentRoundInACircleIsNotAskedInPlainCase) {
     begin();
     step.came_back = true;
-    EXPECT_FALSE(reply(ReplyKind::failure, dns::Rcode::servfail));
+    EXPECT_FALSE(reply(exchange::ReplyKind::failure, dns::Rcode::servfail));
     EXPECT_TRUE(next().give_up) << "in plain case the loop could not be recognised";
 }
 
@@ -86,13 +86,13 @@ TEST_F(PlanCaseTest, TransportUdpStaysUdp) {
 }
 
 TEST_F(PlanCaseTest, WhateverItSaysToMixedCase) {
-    using Said = std::pair<ReplyKind, dns::Rcode>;
-    for (const auto& [kind, rcode] :
-         {Said{ReplyKind::nxdomain, dns::Rcode::nxdomain}, Said{ReplyKind::nodata, {}},
-          Said{ReplyKind::failure, dns::Rcode::refused},
-          Said{ReplyKind::failure, dns::Rcode::servfail},
-          Said{ReplyKind::no_edns, dns::Rcode::formerr},
-          Said{ReplyKind::no_edns, dns::Rcode::notimp}}) {
+    using Said = std::pair<exchange::ReplyKind, dns::Rcode>;
+    for (const auto& [kind, rcode] : {Said{exchange::ReplyKind::nxdomain, dns::Rcode::nxdomain},
+                                      Said{exchange::ReplyKind::nodata, {}},
+                                      Said{exchange::ReplyKind::failure, dns::Rcode::refused},
+                                      Said{exchange::ReplyKind::failure, dns::Rcode::servfail},
+                                      Said{exchange::ReplyKind::no_edns, dns::Rcode::formerr},
+                                      Said{exchange::ReplyKind::no_edns, dns::Rcode::notimp}}) {
         upstream.endpoints.clear();
         add();
         for (int i = 0; i < 3; ++i) {
@@ -144,7 +144,7 @@ TEST_F(PlanCaseTest, ARefusalIsToldWhenPlainCaseIsRefusedToo) {
 
 TEST_F(PlanCaseTest, WithoutEdnsIsTriedAfterPlainCase) {
     begin(true);
-    const auto formerr = [&] { return reply(ReplyKind::no_edns, dns::Rcode::formerr); };
+    const auto formerr = [&] { return reply(exchange::ReplyKind::no_edns, dns::Rcode::formerr); };
     EXPECT_FALSE(formerr());
     EXPECT_TRUE(next().hop_mark);
     EXPECT_FALSE(formerr());

@@ -5,8 +5,8 @@
 #include <functional>
 #include <memory>
 
+#include "peerzone/upstream/failure.hpp"
 #include "upstream/attempt_plan.hpp"
-#include "upstream/failure.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -28,30 +28,31 @@ struct PlanDenial : testing::Test {
         step = plan->next(now, 0);
     }
     void next() { step = plan->next(now, 0); }
-    bool reply(const CheckedReply& checked) {
+    bool reply(const exchange::CheckedReply& checked) {
         now += Millis(1);
         return plan->on_reply(step, checked, Millis(1), now);
     }
-    static CheckedReply bare(dns::Rcode rcode = dns::Rcode::nxdomain) {
-        CheckedReply checked;
-        checked.kind = rcode == dns::Rcode::nxdomain ? ReplyKind::nxdomain : ReplyKind::nodata;
+    static exchange::CheckedReply bare(dns::Rcode rcode = dns::Rcode::nxdomain) {
+        exchange::CheckedReply checked;
+        checked.kind = rcode == dns::Rcode::nxdomain ? exchange::ReplyKind::nxdomain
+                                                     : exchange::ReplyKind::nodata;
         checked.rcode = rcode;
         return checked;
     }
-    static CheckedReply proven() {
-        CheckedReply checked = bare();
+    static exchange::CheckedReply proven() {
+        exchange::CheckedReply checked = bare();
         checked.has_soa = true;
         return checked;
     }
-    static CheckedReply lame() {
-        CheckedReply checked = bare();
-        checked.kind = ReplyKind::lame;
+    static exchange::CheckedReply lame() {
+        exchange::CheckedReply checked = bare();
+        checked.kind = exchange::ReplyKind::lame;
         checked.foreign_soa = true;
         return checked;
     }
-    static CheckedReply data() {
-        CheckedReply checked;
-        checked.kind = ReplyKind::data;
+    static exchange::CheckedReply data() {
+        exchange::CheckedReply checked;
+        checked.kind = exchange::ReplyKind::data;
         return checked;
     }
     std::string failure() const {
@@ -96,7 +97,7 @@ TEST_F(PlanDenial, ADenialWithoutSoaIsAskedOnceElsewhere) {
 }
 
 TEST_F(PlanDenial, WhatTheOtherEndpointSaysWins) {
-    for (const CheckedReply& better : {data(), proven()}) {
+    for (const exchange::CheckedReply& better : {data(), proven()}) {
         upstream.endpoints.clear();
         endpoints(2);
         EXPECT_FALSE(reply(bare()));
@@ -111,8 +112,8 @@ TEST_F(PlanDenial, WhereTheOtherEndpointIsOfNoHelpTheDenialStands) {
         plan->on_failure(step, FailureReason::timeout, now);
     };
     const auto servfail = [this] {
-        CheckedReply checked;
-        checked.kind = ReplyKind::failure;
+        exchange::CheckedReply checked;
+        checked.kind = exchange::ReplyKind::failure;
         checked.rcode = dns::Rcode::servfail;
         EXPECT_FALSE(reply(checked));
     };
@@ -144,8 +145,8 @@ TEST_F(PlanDenial, ACutReplyOfTheOtherEndpointIsAskedOverAStream) {
     EXPECT_FALSE(reply(bare()));
     next();
     const std::size_t other = step.endpoint;
-    CheckedReply cut;
-    cut.kind = ReplyKind::truncated;
+    exchange::CheckedReply cut;
+    cut.kind = exchange::ReplyKind::truncated;
     EXPECT_FALSE(reply(cut));
     next();
     ASSERT_FALSE(step.give_up);
@@ -167,7 +168,7 @@ TEST_F(PlanDenial, DataShowThatAnEndpointHasTheZoneUntilItIsAwayOrLame) {
     EXPECT_FALSE(endpoint.has_zone());
     EXPECT_TRUE(reply(proven()));
     EXPECT_FALSE(endpoint.has_zone()) << "anybody can deny";
-    CheckedReply alias = bare(dns::Rcode::noerror);
+    exchange::CheckedReply alias = bare(dns::Rcode::noerror);
     alias.links = 1;
     note_zone(endpoint, alias);
     EXPECT_TRUE(endpoint.has_zone());

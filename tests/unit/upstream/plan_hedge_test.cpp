@@ -37,8 +37,9 @@ struct HedgeTest : testing::Test {
         now += Millis(20);
         return plan->hedge(now, random);
     }
-    static CheckedReply checked(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
-        CheckedReply reply;
+    static exchange::CheckedReply checked(exchange::ReplyKind kind,
+                                          dns::Rcode rcode = dns::Rcode::noerror) {
+        exchange::CheckedReply reply;
         reply.kind = kind;
         reply.rcode = rcode;
         return reply;
@@ -176,7 +177,7 @@ TEST_F(HedgeTest, ItsReplyIsTheAnswer) {
     add(20);
     begin();
     const Step second = hedge();
-    EXPECT_TRUE(plan->on_reply(second, checked(ReplyKind::data), Millis(21), now));
+    EXPECT_TRUE(plan->on_reply(second, checked(exchange::ReplyKind::data), Millis(21), now));
     EXPECT_EQ(at(second.endpoint).stats().replies(), 1u);
     EXPECT_EQ(at(step.endpoint).stats().replies(), 0u);
 }
@@ -186,8 +187,8 @@ TEST_F(HedgeTest, AFailureThereIsToldWhenTheFirstOneSaysNothing) {
     add(20);
     begin();
     const Step second = hedge();
-    EXPECT_FALSE(
-        plan->on_reply(second, checked(ReplyKind::failure, dns::Rcode::servfail), Millis(20), now));
+    EXPECT_FALSE(plan->on_reply(second, checked(exchange::ReplyKind::failure, dns::Rcode::servfail),
+                                Millis(20), now));
     plan->on_failure(step, FailureReason::refused, now);
     for (Step next = plan->next(now, 0); !next.give_up; next = plan->next(now, 0)) {
         EXPECT_NE(next.endpoint, second.endpoint) << "its answer was no use";
@@ -207,7 +208,7 @@ TEST_F(HedgeTest, ALossThereCountsOncePerQuestion) {
         plan->on_failure(second, FailureReason::timeout, now + second.timeout);
         EXPECT_EQ(plan->on_silence(second, now + second.timeout), question == 2);
         EXPECT_FALSE(plan->on_silence(second, now + second.timeout)) << "once";
-        plan->on_reply(step, checked(ReplyKind::data), Millis(20), now);
+        plan->on_reply(step, checked(exchange::ReplyKind::data), Millis(20), now);
     }
     EXPECT_TRUE(at(1).is_suspect());
     EXPECT_FALSE(at(0).is_suspect());
@@ -218,7 +219,7 @@ TEST_F(HedgeTest, ACutReplySendsTheNextAttemptThereOverTcp) {
     add(20);
     begin();
     const Step second = hedge();
-    EXPECT_FALSE(plan->on_reply(second, checked(ReplyKind::truncated), Millis(20), now));
+    EXPECT_FALSE(plan->on_reply(second, checked(exchange::ReplyKind::truncated), Millis(20), now));
     plan->on_failure(step, FailureReason::timeout, now);
     const Step third = plan->next(now, 0);
     EXPECT_EQ(third.endpoint, second.endpoint);

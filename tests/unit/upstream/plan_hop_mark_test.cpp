@@ -30,8 +30,8 @@ struct HopMarkTest : testing::Test {
         plan->on_failure(step, FailureReason::timeout, now);
         next();
     }
-    void reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
-        CheckedReply checked;
+    void reply(exchange::ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
+        exchange::CheckedReply checked;
         checked.kind = kind;
         checked.rcode = rcode;
         now += Millis(1);
@@ -55,21 +55,21 @@ TEST_F(HopMarkTest, NeedsEdns) {
 
 TEST_F(HopMarkTest, IsLeftOutFirstAndEdnsNext) {
     begin();
-    reply(ReplyKind::no_edns, dns::Rcode::formerr);
+    reply(exchange::ReplyKind::no_edns, dns::Rcode::formerr);
     EXPECT_FALSE(step.hop_mark);
     EXPECT_TRUE(step.edns);
-    reply(ReplyKind::no_edns, dns::Rcode::formerr);
+    reply(exchange::ReplyKind::no_edns, dns::Rcode::formerr);
     EXPECT_FALSE(step.edns);
-    reply(ReplyKind::data);
+    reply(exchange::ReplyKind::data);
     EXPECT_FALSE(endpoint().edns_works(now));
     EXPECT_TRUE(works()) << "it was EDNS that did not work";
 }
 
 TEST_F(HopMarkTest, WhoRefusesItGetsNoneForTenMinutes) {
     begin();
-    reply(ReplyKind::no_edns, dns::Rcode::badvers);
+    reply(exchange::ReplyKind::no_edns, dns::Rcode::badvers);
     EXPECT_TRUE(works()) << "not before the other way has helped";
-    reply(ReplyKind::data);
+    reply(exchange::ReplyKind::data);
     EXPECT_FALSE(works());
     begin();
     EXPECT_FALSE(step.hop_mark);
@@ -82,16 +82,16 @@ TEST_F(HopMarkTest, WhoSaysNothingToItGetsNoneEither) {
     begin();
     time_out();
     EXPECT_FALSE(step.hop_mark);
-    reply(ReplyKind::nodata);
+    reply(exchange::ReplyKind::nodata);
     EXPECT_FALSE(works());
 }
 
 TEST_F(HopMarkTest, WhoHasAnsweredItBeforeJustLostOne) {
     begin();
-    reply(ReplyKind::data);
+    reply(exchange::ReplyKind::data);
     begin();
     time_out();
-    reply(ReplyKind::data);
+    reply(exchange::ReplyKind::data);
     EXPECT_TRUE(works());
 }
 

@@ -35,8 +35,8 @@ struct ListedOrder : testing::Test {
         step = plan->next(now, random);
         return step.endpoint;
     }
-    bool reply(ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
-        CheckedReply checked;
+    bool reply(exchange::ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
+        exchange::CheckedReply checked;
         checked.kind = kind;
         checked.rcode = rcode;
         return plan->on_reply(step, checked, Millis(1), now);
@@ -45,17 +45,17 @@ struct ListedOrder : testing::Test {
 
 TEST_F(ListedOrder, TheFirstIsAskedThoughOthersAreFaster) {
     for (std::uint32_t random = 0; random < 12; ++random) EXPECT_EQ(first(random), 0u);
-    EXPECT_TRUE(reply(ReplyKind::nxdomain, dns::Rcode::nxdomain))
+    EXPECT_TRUE(reply(exchange::ReplyKind::nxdomain, dns::Rcode::nxdomain))
         << "that is its answer, also without SOA";
 }
 
 TEST_F(ListedOrder, TheNextOneComesWhenItFails) {
     EXPECT_EQ(first(), 0u);
-    EXPECT_FALSE(reply(ReplyKind::failure, dns::Rcode::servfail));
+    EXPECT_FALSE(reply(exchange::ReplyKind::failure, dns::Rcode::servfail));
     EXPECT_EQ(next(), 1u);
-    EXPECT_FALSE(reply(ReplyKind::failure, dns::Rcode::refused));
+    EXPECT_FALSE(reply(exchange::ReplyKind::failure, dns::Rcode::refused));
     EXPECT_EQ(next(), 2u);
-    EXPECT_TRUE(reply(ReplyKind::data));
+    EXPECT_TRUE(reply(exchange::ReplyKind::data));
 }
 
 TEST_F(ListedOrder, SilenceIsFollowedDownTheListAndThenFromItsTop) {

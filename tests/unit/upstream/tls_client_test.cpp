@@ -6,9 +6,9 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "client_fixture.hpp"
-#include "peerzone/upstream/tls.hpp"
+#include "exchange/tls_identity.hpp"
+#include "peerzone/exchange/tls.hpp"
 #include "support/upstream_tls_server.hpp"
-#include "upstream/tls_identity.hpp"
 
 namespace peerzone::upstream {
 namespace {
@@ -24,7 +24,7 @@ constexpr const char* kNames = "DNS:dns.westus.example";
 struct TlsClientTest : ClientTest {
     test::TempFolder folder;
     Authority authority;
-    TlsIdentities identities;
+    exchange::TlsIdentities identities;
     std::vector<std::unique_ptr<FakeTlsServer>> tls_servers;
 
     TlsClientTest() {
@@ -179,7 +179,8 @@ TEST_F(TlsClientTest, WhatWasRefusedIsNotTriedForASecond) {
     EXPECT_EQ(count(Count::upstream_tls_failed), 1u);
     const Time start = Clock::now();
     EXPECT_NE(upstream.tls[0]->held(endpoint().address(), start), nullptr);
-    EXPECT_EQ(upstream.tls[0]->held(endpoint().address(), start + TlsIdentity::kHold), nullptr);
+    EXPECT_EQ(upstream.tls[0]->held(endpoint().address(), start + exchange::TlsIdentity::kHold),
+              nullptr);
 }
 
 TEST_F(TlsClientTest, AnotherEndpointIsAskedInstead) {

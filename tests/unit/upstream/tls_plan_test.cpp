@@ -106,8 +106,8 @@ TEST_F(TlsPlanTest, ItTellsMoreThanATimeoutOfAnotherEndpoint) {
 TEST_F(TlsPlanTest, ACutReplyOverTlsMeansNothing) {
     endpoints(1);
     next();
-    CheckedReply cut;
-    cut.kind = ReplyKind::truncated;
+    exchange::CheckedReply cut;
+    cut.kind = exchange::ReplyKind::truncated;
     EXPECT_FALSE(plan->on_reply(step, cut, Millis(1), now));
     EXPECT_EQ(failure(), "24 peer=westus 10.2.0.10:853 tls invalid reply");
 }

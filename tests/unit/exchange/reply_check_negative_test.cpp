@@ -1,0 +1,414 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "support/upstream_reply.hpp"
+
+namespace peerzone::exchange {
+namespace {
+
+using namespace peerzone::test;
+using dns::Rcode;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// Negative answers.
+
+TEST(CheckReply, TakesNxdomainWithItsSoa) {
+    const auto message =
+        reply("x.example", A, kReply | 3).authority("example", SOA, 300, soa("example", 20));
+    const CheckedReply checked = check(message, "x.example", A);
+    EXPECT_EQ(checked.kind, ReplyKind::nxdomain);
+    EXPECT_EQ(checked.rcode, Rcode::nxdomain);
+    EXPECT_TRUE(checked.has_soa);
+    EXPECT_EQ(checked.soa_owner.to_text(), "example");
+    EXPECT_EQ(checked.soa_ttl, 20u) << "the lesser of TTL and MINIMUM";
+    EXPECT_EQ(checked.least_ttl, 20u);
+    EXPECT_THAT(kept(message, "x.example", A), ElementsAre("+example 20 SOA 52"));
+    EXPECT_THAT(kept(message, "x.example", A, {.positive = 100, .negative = 5}),
+                ElementsAre("+example 5 SOA 52"));
+    EXPECT_THAT(kept(message, "x.example", A, {}, false), IsEmpty());
+}
+
+TEST(CheckReply, TakesNodataWithItsSoa) {
+    const auto message = reply("a.example", AAAA, kAuthoritative)
+                             .authority("example", SOA, 7, soa("example", 20))
+                             .authority("example", NS, 300, wire("ns.example"));
+    const CheckedReply checked = check(message, "a.example", AAAA);
+    EXPECT_EQ(checked.kind, ReplyKind::nodata);
+    EXPECT_EQ(checked.soa_ttl, 7u);
+    EXPECT_THAT(kept(message, "a.example", AAAA), ElementsAre("+example 7 SOA 52"));
+}
+
+TEST(CheckReply, BelievesNoSoaThatDoesNotCoverTheTarget) {
+    for (const unsigned rcode : {0u, 3u}) {
+        const auto foreign =
+            reply("x.example", A, kReply | rcode).authority("test", SOA, 300, soa("test", 20));
+        const CheckedReply checked = check(foreign, "x.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::lame);
+        EXPECT_FALSE(checked.has_soa);
+        EXPECT_EQ(checked.least_ttl, 0u);
+        EXPECT_EQ(lame_text(checked),
+                  (rcode == 3 ? "NXDOMAIN" : "no data") + std::string(" with the SOA of test"));
+        EXPECT_THAT(kept(foreign, "x.example", A), IsEmpty());
+        const auto below = reply("x.example", A, kReply | rcode)
+                               .authority("y.x.example", SOA, 300, soa("test", 20));
+        EXPECT_EQ(check(below, "x.example", A).kind, ReplyKind::lame);
+    }
+    const auto in_answer =
+        reply("x.example", A, kReply | 3).answer("example", SOA, 300, soa("example", 20));
+    EXPECT_TRUE(is_doubtful(check(in_answer, "x.example", A)));
+    const auto two = reply("x.a.example", A, kReply | 3)
+                         .authority(".", SOA, 9, soa("test", 9))
+                         .authority("a.example", SOA, 300, soa("test", 20));
+    EXPECT_EQ(check(two, "x.a.example", A).soa_owner.to_text(), "a.example");
+}
+
+CheckedReply check_of_root(const MessageBuilder& message, std::string_view name, unsigned type,
+                           bool has_root) {
+    ReplyIndex index;
+    return check_reply(message.octets(), wire(name), static_cast<std::uint16_t>(type), true, index,
+                       {.has_root = has_root});
+}
+
+TEST(CheckReply, TheRootsSoaProvesForTheUpstreamOfTheRootOnly) {
+    const auto denial = [](std::string_view name, unsigned type) {
+        return reply(name, type, kReply | 3).authority(".", SOA, 300, soa(".", 20));
+    };
+    const auto message = denial("db.westus.svc.cluster.local", A);
+    const CheckedReply lame = check_of_root(message, "db.westus.svc.cluster.local", A, false);
+    EXPECT_EQ(lame.kind, ReplyKind::lame);
+    EXPECT_EQ(lame_text(lame), "NXDOMAIN with the SOA of .");
+    const CheckedReply proven = check_of_root(message, "db.westus.svc.cluster.local", A, true);
+    EXPECT_EQ(proven.kind, ReplyKind::nxdomain);
+    EXPECT_TRUE(proven.has_soa);
+    // The DS of a top-level name is the root's to deny, and of no other.
+    const unsigned ds = 43;
+    EXPECT_TRUE(check_of_root(denial("lan", ds), "lan", ds, false).has_soa);
+    EXPECT_EQ(check_of_root(denial("lan", A), "lan", A, false).kind, ReplyKind::lame);
+    EXPECT_EQ(check_of_root(denial("a.lan", ds), "a.lan", ds, false).kind, ReplyKind::lame);
+}
+
+TEST(CheckReply, AnySoaAtOrAboveTheNameProves) {
+    for (const char* owner : {"x.west.example", "west.example", "EXAMPLE"}) {
+        const auto message =
+            reply("x.west.example", A, kReply | 3).authority(owner, SOA, 300, soa("a.test", 20));
+        EXPECT_EQ(check(message, "x.west.example", A).kind, ReplyKind::nxdomain) << owner;
+        EXPECT_TRUE(check(message, "x.west.example", A).has_soa) << owner;
+    }
+    const auto sibling =
+        reply("x.west.example", A, kReply | 3).authority("t.example", SOA, 300, soa("a.test", 20));
+    EXPECT_EQ(check(sibling, "x.west.example", A).kind, ReplyKind::lame);
+    const auto both = reply("x.example", A, kReply | 3)
+                          .authority("test", SOA, 9, soa("test", 9))
+                          .authority("example", SOA, 300, soa("example", 20));
+    EXPECT_EQ(check(both, "x.example", A).kind, ReplyKind::nxdomain);
+    EXPECT_THAT(kept(both, "x.example", A), ElementsAre("+example 20 SOA 52"));
+}
+
+TEST(CheckReply, DoubtsABareDenialWithoutSoa) {
+    const CheckedReply bare = check(reply("x.example", A, kReply | 3), "x.example", A);
+    EXPECT_TRUE(is_doubtful(bare));
+    EXPECT_FALSE(bare.authoritative);
+    EXPECT_EQ(lame_text(bare), "NXDOMAIN without SOA or AA");
+    const CheckedReply empty = check(reply("x.example", A, kAuthoritative), "x.example", A);
+    EXPECT_TRUE(is_doubtful(empty));
+    EXPECT_TRUE(empty.authoritative);
+    // An alias of the zone shows that the server has it, whatever it says of the end.
+    const CheckedReply end = check(reply("www.example", A, kReply | 3)
+                                       .answer("www.example", CNAME, 60, wire("gone.test"))
+                                       .authority("example", SOA, 300, soa("example", 20)),
+                                   "www.example", A);
+    EXPECT_EQ(end.kind, ReplyKind::nxdomain);
+    EXPECT_FALSE(end.has_soa);
+    EXPECT_FALSE(is_doubtful(end));
+}
+
+TEST(CheckReply, AppliesNxdomainToTheEndOfTheChain) {
+    const auto message = reply("www.example", A, kReply | 3)
+                             .answer("www.example", CNAME, 60, wire("gone.test"))
+                             .authority("example", SOA, 300, soa("example", 20))
+                             .authority("test", SOA, 300, soa("test", 10));
+    const CheckedReply checked = check(message, "www.example", A);
+    EXPECT_EQ(checked.kind, ReplyKind::nxdomain);
+    EXPECT_EQ(checked.links, 1u);
+    EXPECT_EQ(checked.target.to_text(), "gone.test");
+    EXPECT_EQ(checked.soa_owner.to_text(), "test");
+    EXPECT_EQ(checked.soa_ttl, 10u);
+    EXPECT_EQ(checked.least_ttl, 60u);
+    EXPECT_THAT(kept(message, "www.example", A),
+                ElementsAre("www.example 60 CNAME gone.test", "+test 10 SOA 46"));
+    EXPECT_THAT(kept(message, "www.example", A, {}, false),
+                ElementsAre("www.example 60 CNAME gone.test"));
+}
+
+TEST(CheckReply, RejectsNxdomainWithDataOfThatName) {
+    EXPECT_EQ(
+        check(reply("a.example", A, kReply | 3).answer("a.example", A, 9, address("10.0.0.1")),
+              "a.example", A)
+            .kind,
+        ReplyKind::invalid);
+}
+
+TEST(CheckReply, KeepsTheProofOfANegativeAnswer) {
+    const auto message = reply("x.example", A, kReply | 3)
+                             .authority("example", SOA, 300, soa("example", 20))
+                             .authority("example", RRSIG, 300, rrsig(SOA, "example"))
+                             .authority("a.example", NSEC, 10, wire("z.example"))
+                             .authority("a.example", RRSIG, 10, rrsig(NSEC, "example"))
+                             .authority("a.example", RRSIG, 10, rrsig(A, "example"))
+                             .authority("a.test", NSEC, 10, wire("z.test"))
+                             .authority("example", NS, 300, wire("ns.example"));
+    EXPECT_THAT(kept(message, "x.example", A),
+                ElementsAre("+example 20 SOA 52", "+example 20 RRSIG SOA", "+a.example 10 NSEC 11",
+                            "+a.example 10 RRSIG NSEC"));
+}
+
+TEST(CheckReply, TellsALameReferralFromAnEmptyAnswer) {
+    const auto referral = [](unsigned flags) {
+        return reply("a.example", A, flags).authority("example", NS, 300, wire("ns.example"));
+    };
+    EXPECT_EQ(check(referral(kNotRecursive), "a.example", A).kind, ReplyKind::lame);
+    EXPECT_EQ(check(referral(kReply), "a.example", A).kind, ReplyKind::nodata);
+    EXPECT_EQ(check(referral(kAuthoritative), "a.example", A).kind, ReplyKind::nodata);
+    EXPECT_EQ(check(reply("a.example", A, kNotRecursive), "a.example", A).kind, ReplyKind::nodata);
+    EXPECT_EQ(check(referral(kNotRecursive).authority("example", SOA, 9, soa("example", 9)),
+                    "a.example", A)
+                  .kind,
+              ReplyKind::nodata);
+    EXPECT_EQ(
+        check(referral(kNotRecursive).answer("a.example", CNAME, 9, wire("b.test")), "a.example", A)
+            .kind,
+        ReplyKind::nodata)
+        << "the chain itself is an answer";
+}
+
+// Errors, EDNS and extended errors.
+
+TEST(CheckReply, SaysTruncatedEvenWhenTheCutIsWithinARecord) {
+    EXPECT_EQ(check(reply("a.example", A, kReply | 0x200), "a.example", A).kind,
+              ReplyKind::truncated);
+    EXPECT_EQ(
+        check(reply("a.example", A, kReply | 0x200).count(1).raw({1, 'a'}), "a.example", A).kind,
+        ReplyKind::truncated);
+}
+
+TEST(CheckReply, AsksForAQuestionWithoutEdns) {
+    EXPECT_EQ(check(reply("a.example", A, kReply | 1), "a.example", A).kind, ReplyKind::no_edns);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 4), "a.example", A).kind, ReplyKind::no_edns);
+    EXPECT_EQ(check(MessageBuilder(77, kReply | 1), "a.example", A).kind, ReplyKind::no_edns);
+    EXPECT_EQ(check(MessageBuilder(77, kReply | 1).count(0).count(3), "a.example", A).kind,
+              ReplyKind::no_edns)
+        << "a header that counts what is not there";
+    const CheckedReply badvers = check(reply("a.example", A).opt(1), "a.example", A);
+    EXPECT_EQ(badvers.kind, ReplyKind::no_edns);
+    EXPECT_EQ(badvers.rcode, Rcode::badvers);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 1), "a.example", A, false).kind,
+              ReplyKind::failure);
+    EXPECT_EQ(check(reply("a.example", A).opt(1), "a.example", A, false).kind, ReplyKind::failure);
+}
+
+TEST(CheckReply, ReportsFailuresWithTheirRcode) {
+    EXPECT_EQ(check(reply("a.example", A, kReply | 2), "a.example", A).kind, ReplyKind::failure);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 2), "a.example", A).rcode, Rcode::servfail);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 5), "a.example", A).rcode, Rcode::refused);
+    EXPECT_EQ(check(reply("a.example", A, kReply | 6), "a.example", A).kind, ReplyKind::failure)
+        << "YXDOMAIN";
+    EXPECT_EQ(check(reply("a.example", A, kReply | 7).opt(1), "a.example", A).kind,
+              ReplyKind::failure)
+        << "BADCOOKIE";
+    EXPECT_EQ(check(reply("a.example", A, kReply | 3).opt(255), "a.example", A).kind,
+              ReplyKind::failure);
+}
+
+TEST(CheckReply, HandsOverTheExtendedError) {
+    Octets options = edns_option(3, {'n', 's'});
+    append(options, extended_error(22,
+                                   "no\x01 \xc2\x85"
+                                   "peer \xff"
+                                   "d\xc3\xb6"
+                                   "wn\n"));
+    append(options, extended_error(3, "second"));
+    const CheckedReply checked =
+        check(reply("a.example", A, kReply | 2).opt(0, options), "a.example", A);
+    EXPECT_EQ(checked.kind, ReplyKind::failure);
+    EXPECT_TRUE(checked.error.present);
+    EXPECT_EQ(checked.error.code, 22u);
+    EXPECT_EQ(checked.error.text, "no   peer ?d\xc3\xb6wn");
+}
+
+TEST(CheckReply, KeepsExtendedErrorsShortAndWhole) {
+    const auto text = [](const std::string& sent) {
+        return check(reply("a.example", A, kReply | 2).opt(0, extended_error(0, sent)), "a.example",
+                     A)
+            .error.text;
+    };
+    EXPECT_EQ(text(std::string(500, 'x')), std::string(240, 'x'));
+    EXPECT_EQ(text(std::string(239, 'x') + "\xc3\xb6"), std::string(239, 'x'))
+        << "no half a character";
+    EXPECT_EQ(text(""), "");
+    EXPECT_EQ(text(std::string("nul\0", 4)), "nul");
+    EXPECT_EQ(text("\xe2\x82"), "??") << "a character that is cut";
+    EXPECT_EQ(text("\xed\xa0\x80"), "???") << "a surrogate";
+}
+
+// What does not parse.
+
+TEST(CheckReply, RejectsWhatIsNotThisReply) {
+    ReplyIndex index;
+    EXPECT_EQ(check_reply({}, wire("a.example"), A, true, index).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(reply("a.example", A, 0), "a.example", A).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(reply("b.example", A), "a.example", A).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(reply("a.example", AAAA), "a.example", A).kind, ReplyKind::invalid);
+    EXPECT_EQ(check(MessageBuilder(77, kReply), "a.example", A).kind, ReplyKind::invalid);
+}
+
+TEST(CheckReply, JudgesCountsOnlyWhereTheAnswerRestsOnThem) {
+    const auto good = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    ASSERT_EQ(check(good, "a.example", A).kind, ReplyKind::data);
+    const auto with_one_more = [&](std::size_t section) {
+        return check(MessageBuilder(good).count(section), "a.example", A).kind;
+    };
+    EXPECT_EQ(with_one_more(1), ReplyKind::invalid) << "perhaps an address of the set is missing";
+    EXPECT_EQ(with_one_more(2), ReplyKind::data);
+    EXPECT_EQ(with_one_more(3), ReplyKind::data);
+}
+
+TEST(CheckReply, TakesWhatIsCutBehindTheAnswers) {
+    ReplyIndex index;
+    const auto answers = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    const std::size_t end = answers.octets().size();
+    const Octets whole =
+        MessageBuilder(answers).authority("example", NS, 60, wire("ns.example")).opt().octets();
+    for (std::size_t size = 0; size <= whole.size(); ++size)
+        EXPECT_EQ(check_reply(Bytes(whole).first(size), wire("a.example"), A, true, index).kind,
+                  size < end ? ReplyKind::invalid : ReplyKind::data)
+            << size;
+}
+
+TEST(CheckReply, ADenialRestsOnAWholeAuthoritySection) {
+    ReplyIndex index;
+    const auto denial =
+        reply("a.example", A, kReply | 3).authority("example", SOA, 60, soa("example", 20));
+    const std::size_t end = denial.octets().size();
+    const Octets whole = MessageBuilder(denial).opt().octets();
+    for (std::size_t size = 0; size <= whole.size(); ++size)
+        EXPECT_EQ(check_reply(Bytes(whole).first(size), wire("a.example"), A, true, index).kind,
+                  size < end ? ReplyKind::invalid : ReplyKind::nxdomain)
+            << size;
+    EXPECT_EQ(check(MessageBuilder(denial).count(2), "a.example", A).kind, ReplyKind::invalid);
+}
+
+TEST(CheckReply, DoesNotMindOctetsBehindTheReply) {
+    const std::vector<Octets> rests = {
+        {0}, {0xc0, 12}, Octets(500, 0xff), {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0}};  // an OPT
+    for (const Octets& rest : rests) {
+        const auto data = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+        EXPECT_EQ(check(MessageBuilder(data).raw(rest), "a.example", A).kind, ReplyKind::data);
+        EXPECT_THAT(kept(MessageBuilder(data).raw(rest), "a.example", A),
+                    ElementsAre("a.example 60 A 10.0.0.1"));
+        const auto denial =
+            reply("a.example", A, kReply | 3).authority("example", SOA, 60, soa("example", 20));
+        const CheckedReply checked = check(MessageBuilder(denial).raw(rest), "a.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::nxdomain);
+        EXPECT_TRUE(checked.has_soa);
+    }
+}
+
+TEST(CheckReply, DoesNotMindABrokenAdditionalRecord) {
+    const std::vector<Octets> broken = {{10, 0, 0}, {}, address("fd00::1")};
+    for (const Octets& data : broken) {
+        const auto message = reply("a.example", A)
+                                 .answer("a.example", A, 60, address("10.0.0.1"))
+                                 .additional("ns.example", A, 60, data)
+                                 .opt(0, extended_error(3, "kept for long"));
+        const CheckedReply checked = check(message, "a.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::data);
+        EXPECT_EQ(checked.error.text, "kept for long") << "what stands behind it is read";
+    }
+    for (const Octets& owner : std::vector<Octets>{{0xc0, 0xff}, {0x80}, {63, 'a'}}) {
+        const auto message = reply("a.example", A)
+                                 .answer("a.example", A, 60, address("10.0.0.1"))
+                                 .record(3, owner, A, 1, 60, address("10.0.0.2"));
+        EXPECT_EQ(check(message, "a.example", A).kind, ReplyKind::data);
+    }
+}
+
+TEST(CheckReply, RejectsDataThatDoesNotFitItsType) {
+    const auto kind = [](unsigned type, const Octets& data) {
+        return check(reply("a.example", A).answer("b.example", type, 60, data), "a.example", A)
+            .kind;
+    };
+    EXPECT_EQ(kind(A, {10, 0, 0}), ReplyKind::invalid);
+    EXPECT_EQ(kind(A, {}), ReplyKind::invalid);
+    EXPECT_EQ(kind(AAAA, address("10.0.0.1")), ReplyKind::invalid);
+    EXPECT_EQ(kind(CNAME, {}), ReplyKind::invalid);
+    EXPECT_EQ(kind(CNAME, {1, 'a', 0, 0}), ReplyKind::invalid) << "more than the name";
+    EXPECT_EQ(kind(CNAME, {1, 'a'}), ReplyKind::invalid) << "a name without its end";
+    EXPECT_EQ(kind(DNAME, {0xc0, 0xff}), ReplyKind::invalid) << "a pointer forwards";
+    EXPECT_EQ(kind(SRV, {0, 1, 0, 1, 0}), ReplyKind::invalid);
+    EXPECT_EQ(kind(SOA, wire("ns.example")), ReplyKind::invalid);
+    EXPECT_EQ(kind(RRSIG, {0, 1, 2}), ReplyKind::invalid);
+    EXPECT_EQ(kind(TXT, {2, 'h', 'i'}), ReplyKind::nodata);
+    EXPECT_EQ(kind(65280, {}), ReplyKind::nodata);
+}
+
+// No answer rests on it.
+TEST(CheckReply, TakesOfBrokenEdnsWhatIsWhole) {
+    const auto check_data = [](const MessageBuilder& more) {
+        const CheckedReply checked = check(more, "a.example", A);
+        EXPECT_EQ(checked.kind, ReplyKind::data);
+        EXPECT_THAT(kept(more, "a.example", A), ElementsAre("a.example 60 A 10.0.0.1"));
+        return checked.error.text;
+    };
+    const auto data = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    const auto with = [&](const Octets& options) { return MessageBuilder(data).opt(0, options); };
+    EXPECT_EQ(check_data(with({}).opt(0, extended_error(3, "two"))), "");
+    EXPECT_EQ(check_data(MessageBuilder(data)
+                             .additional("a.example", 41, 0, {})
+                             .opt(0, extended_error(3, "the root's"))),
+              "the root's");
+    EXPECT_EQ(check_data(with({0, 15, 0})), "") << "half an option";
+    EXPECT_EQ(check_data(with({0, 15, 0, 9, 0, 1})), "") << "longer than its record";
+    EXPECT_EQ(check_data(with(edns_option(15, {1}))), "") << "EDE without a code";
+    Octets options = extended_error(3, "first");
+    append(options, {0, 99, 0, 200, 1});
+    EXPECT_EQ(check_data(with(options)), "first") << "damage behind it";
+}
+
+// As a home router's DNS proxy was seen to send it, and as servers do that count it where it is.
+TEST(CheckReply, AnOptAmongTheAnswersIsNoAnswer) {
+    const Octets root{0};
+    const auto not_counted = reply("a.example", A)
+                                 .record(1, root, 41, 1232, 0, {})
+                                 .record(3, {0xc0, 12}, A, 1, 60, address("10.0.0.1"));
+    const auto counted = reply("a.example", A)
+                             .answer("a.example", A, 60, address("10.0.0.1"))
+                             .record(1, root, 41, 1232, 0, {});
+    const auto in_authority = reply("a.example", A)
+                                  .answer("a.example", A, 60, address("10.0.0.1"))
+                                  .record(2, root, 41, 1232, 0, {});
+    for (const auto& message : {not_counted, counted, in_authority}) {
+        EXPECT_EQ(check(message, "a.example", A).kind, ReplyKind::data);
+        EXPECT_THAT(kept(message, "a.example", A), ElementsAre("a.example 60 A 10.0.0.1"));
+    }
+    const auto alone = reply("a.example", A).record(1, root, 41, 1232, 0, {});
+    EXPECT_EQ(check(alone, "a.example", A).kind, ReplyKind::nodata);
+}
+
+TEST(WriteKept, SaysWhenItDoesNotFit) {
+    const auto message = reply("a.example", A).answer("a.example", A, 60, address("10.0.0.1"));
+    const Octets name = wire("a.example");
+    ReplyIndex index;
+    const CheckedReply checked = check_reply(message.octets(), name, A, true, index);
+    Octets out(512);
+    const std::size_t needed = dns::kHeaderSize + name.size() + 4 + 16;
+    dns::BodyWriter enough(out, needed, name);
+    EXPECT_TRUE(write_kept(index, name, A, checked, {}, true, enough));
+    dns::BodyWriter small(out, needed - 1, name);
+    EXPECT_FALSE(write_kept(index, name, A, checked, {}, true, small));
+}
+
+}  // namespace
+}  // namespace peerzone::exchange
