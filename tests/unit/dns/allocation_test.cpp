@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "peerzone/dns/renaming.hpp"
 #include "support/count_allocations.hpp"
 #include "support/dns_reply.hpp"
 
@@ -84,6 +85,19 @@ TEST(Allocations, NoneForWhatIsRefused) {
     const std::size_t during = allocations - before;
     EXPECT_EQ(during, 0u);
     EXPECT_EQ(answered, 4u);
+}
+
+TEST(Allocations, NoneToRenameNamesAndData) {
+    const Renaming renaming(name("westus.internal"), name("cluster.local"),
+                            {name("westus.svc.cluster.local")});
+    const Name owner = name("db.svc.cluster.local");
+    const Octets rdata = Wire().raw({0, 1, 0, 2, 0, 3}).raw(owner.wire()).octets();
+    Octets out(kRdataMax);
+    const std::size_t before = allocations;
+    bool ok = renaming.to_client(owner).has_value() && renaming.to_owner(owner).has_value();
+    ok = ok && renaming.rdata_to_client(type::srv, rdata, out).error == RenameError::none;
+    EXPECT_EQ(allocations, before);
+    EXPECT_TRUE(ok);
 }
 
 }  // namespace
