@@ -14,17 +14,6 @@ std::vector<IpPrefix> default_clients() {
     return prefixes;
 }
 
-void ClientTable::add(const IpPrefix& prefix, ViewId view) {
-    const auto shorter = [&](const auto& entry) { return entry.first.length < prefix.length; };
-    entries_.insert(std::find_if(entries_.begin(), entries_.end(), shorter), {prefix, view});
-}
-
-std::optional<ViewId> ClientTable::find(const IpAddress& client) const noexcept {
-    for (const auto& [prefix, view] : entries_)
-        if (prefix.contains(client)) return view;
-    return std::nullopt;
-}
-
 namespace {
 
 constexpr std::uint64_t kRootHash = 0x9e3779b97f4a7c15;

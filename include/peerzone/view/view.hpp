@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "peerzone/base/ip.hpp"
@@ -25,15 +24,54 @@ std::vector<IpPrefix> default_clients();
 
 using ViewId = std::uint16_t;
 
-/// Client address → view, by the longest prefix.
+/// A listening address that has views of its own, numbered by the control plane from 1; 0 stands
+/// for every other one.
+using ListenerId = std::uint16_t;
+
+/// Who asks, and at which listening address → view. Of the views that a listening address has for
+/// itself, the one with the longest prefix around the client; where none of them has the client,
+/// the same among the views of every listening address. Built by the control plane, then read by
+/// all workers. An IPv4 client is in IPv4 prefixes only, also in its mapped form: ::/0 is all of
+/// IPv6.
+///
+/// A listening address with views of its own has a table of its own, in which all prefixes are
+/// resolved to disjoint ranges: a lookup is one binary search, whatever is nested.
 class ClientTable {
 public:
-    void add(const IpPrefix& prefix, ViewId view);
-    /// No view: the client is refused.
-    std::optional<ViewId> find(const IpAddress& client) const noexcept;
+    ClientTable() : tables_(1) {}
+    /// Of one prefix the first view stays. Costs a pass over the table.
+    void add(const IpPrefix& prefix, ViewId view) { add(0, prefix, view); }
+    void add(ListenerId listener, const IpPrefix& prefix, ViewId view);
+    /// No view: the client is refused. Allocates nothing.
+    std::optional<ViewId> find(const IpAddress& client) const noexcept { return find(0, client); }
+    std::optional<ViewId> find(ListenerId listener, const IpAddress& client) const noexcept;
 
 private:
-    std::vector<std::pair<IpPrefix, ViewId>> entries_;  // longest prefix first
+    /// Addresses as numbers, cut where a prefix begins or ends. Range i goes from starts[i] to
+    /// before starts[i + 1], the last one to the end; empty: no prefix was added.
+    template <class Number>
+    struct Ranges {
+        struct Value {
+            ViewId view = 0;
+            std::uint16_t rank = 0;  ///< 0: no view; else the longer prefix has the higher one
+        };
+        std::vector<Number> starts;
+        std::vector<Value> values;
+
+        void add(Number first, Number last, Value value);
+        std::optional<ViewId> find(Number address) const noexcept;
+
+    private:
+        std::size_t cut(Number at);
+    };
+    __extension__ using Wide = unsigned __int128;
+    struct Table {
+        Ranges<std::uint32_t> v4;
+        Ranges<Wide> v6;
+        void add(const IpPrefix& prefix, ViewId view, std::uint16_t rank);
+    };
+
+    std::vector<Table> tables_;  // by ListenerId
 };
 
 /// Who answers the names under a suffix. The index is into the snapshot's zones or upstreams.
@@ -68,8 +106,8 @@ private:
 
     std::vector<Route> routes_;
     std::vector<dns::Name> folded_;  // their suffixes
-    std::vector<Slot> slots_;     // open addressing; a power of two, at most half full
-    std::vector<bool> at_depth_;  // whether a suffix of so many labels is there
+    std::vector<Slot> slots_;        // open addressing; a power of two, at most half full
+    std::vector<bool> at_depth_;     // whether a suffix of so many labels is there
 };
 
 struct View {

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "peerzone/view/view.hpp"
+#include "support/count_allocations.hpp"
 
 namespace peerzone::view {
 namespace {
@@ -64,6 +66,152 @@ TEST(ClientTable, NeighboursOfABlockAreOutside) {
     EXPECT_EQ(table.find(ip("192.168.255.255")), 0);
     EXPECT_EQ(table.find(ip("192.167.255.255")), std::nullopt);
     EXPECT_EQ(table.find(ip("192.169.0.0")), std::nullopt);
+}
+
+TEST(ClientTable, OfOnePrefixTheFirstViewStays) {
+    const ClientTable table = table_of({{"10.0.0.0/8", 1}, {"10.0.0.0/8", 2}});
+    EXPECT_EQ(table.find(ip("10.0.0.1")), 1);
+}
+
+TEST(ClientTable, TheEndsOfTheAddressSpaceBelongToIt) {
+    const ClientTable table = table_of({{"0.0.0.0", 1},
+                                        {"255.255.255.255", 2},
+                                        {"128.0.0.0/1", 3},
+                                        {"::", 4},
+                                        {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 5},
+                                        {"8000::/1", 6}});
+    EXPECT_EQ(table.find(ip("0.0.0.0")), 1);
+    EXPECT_EQ(table.find(ip("0.0.0.1")), std::nullopt);
+    EXPECT_EQ(table.find(ip("127.255.255.255")), std::nullopt);
+    EXPECT_EQ(table.find(ip("128.0.0.0")), 3);
+    EXPECT_EQ(table.find(ip("255.255.255.254")), 3);
+    EXPECT_EQ(table.find(ip("255.255.255.255")), 2);
+    EXPECT_EQ(table.find(ip("::")), 4);
+    EXPECT_EQ(table.find(ip("::1")), std::nullopt);
+    EXPECT_EQ(table.find(ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe")), 6);
+    EXPECT_EQ(table.find(ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")), 5);
+}
+
+TEST(ClientTable, AListeningAddressAsksItsOwnViewsFirst) {
+    ClientTable table = table_of({{"10.0.0.0/8", 1}});
+    table.add(2, IpPrefix::parse("0.0.0.0/0").value(), 2);
+    table.add(IpPrefix::parse("10.1.0.0/16").value(), 3);
+    table.add(2, IpPrefix::parse("192.168.0.0/16").value(), 4);
+    EXPECT_EQ(table.find(2, ip("10.1.0.1")), 2) << "however long a shared prefix is";
+    EXPECT_EQ(table.find(2, ip("192.168.0.1")), 4);
+    for (const ListenerId other : {ListenerId{0}, ListenerId{1}, ListenerId{9}}) {
+        EXPECT_EQ(table.find(other, ip("10.1.0.1")), 3) << other;
+        EXPECT_EQ(table.find(other, ip("10.2.0.1")), 1) << other;
+        EXPECT_EQ(table.find(other, ip("192.168.0.1")), std::nullopt) << other;
+    }
+}
+
+TEST(ClientTable, WhomAListeningAddressHasNoViewForTheSharedOnesServe) {
+    ClientTable table;
+    table.add(1, IpPrefix::parse("192.168.0.0/16").value(), 1);
+    table.add(IpPrefix::parse("10.0.0.0/8").value(), 2);
+    table.add(IpPrefix::parse("fd00::/8").value(), 2);
+    EXPECT_EQ(table.find(1, ip("192.168.0.1")), 1);
+    EXPECT_EQ(table.find(1, ip("10.0.0.1")), 2);
+    EXPECT_EQ(table.find(1, ip("fd00::1")), 2);
+    EXPECT_EQ(table.find(1, ip("11.0.0.1")), std::nullopt);
+}
+
+TEST(ClientTable, ALookupAllocatesNothing) {
+    const ClientTable table = table_of({{"10.0.0.0/8", 1}, {"10.1.0.0/16", 2}, {"fd00::/8", 3}});
+    const IpAddress clients[] = {ip("10.1.0.1"), ip("192.0.2.1"), ip("fd00::1")};
+    const std::size_t before = allocations;
+    std::size_t found = 0;
+    for (const IpAddress& client : clients) found += table.find(1, client).has_value();
+    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(found, 2u);
+}
+
+// A list of prefixes, looked through from end to end: what ClientTable must agree with.
+struct Listed {
+    ListenerId listener;
+    IpPrefix prefix;
+    ViewId view;
+};
+
+std::optional<ViewId> look_through(const std::vector<Listed>& list, ListenerId listener,
+                                   const IpAddress& client) {
+    const Listed* best = nullptr;
+    for (const Listed& item : list) {
+        if ((item.listener != 0 && item.listener != listener) || !item.prefix.contains(client))
+            continue;
+        const bool is_better = best == nullptr || (item.listener != 0) > (best->listener != 0) ||
+                               ((item.listener != 0) == (best->listener != 0) &&
+                                item.prefix.length > best->prefix.length);
+        if (is_better) best = &item;
+    }
+    if (best == nullptr) return std::nullopt;
+    return best->view;
+}
+
+// Few different octets, so that prefixes nest, touch and repeat.
+struct RandomPrefixes {
+    explicit RandomPrefixes(unsigned seed) : random(seed) {}
+    std::mt19937 random;
+
+    unsigned below(unsigned bound) { return static_cast<unsigned>(random() % bound); }
+    IpAddress address() {
+        static constexpr std::uint8_t kOctets[] = {0, 1, 2, 3, 0x7f, 0x80, 0xfe, 0xff};
+        const auto octet = [&] { return kOctets[below(8)]; };
+        if (below(2) == 0)
+            return IpAddress::v4(std::uint32_t{octet()} << 24 | std::uint32_t{octet()} << 16 |
+                                 std::uint32_t{octet()} << 8 | octet());
+        std::array<std::uint8_t, 16> octets{};
+        for (std::size_t i = 0; i < 16; ++i) octets[i] = below(3) == 0 ? octet() : octets[i];
+        return IpAddress::v6(octets);
+    }
+    IpPrefix prefix() {
+        const IpAddress base = address();
+        const unsigned bits = base.is_v4() ? 32 : 128;
+        const unsigned kind = below(8);
+        const unsigned length = kind == 0 ? 0 : kind == 1 ? bits : below(bits + 1);
+        auto octets = base.bytes();
+        const unsigned kept = length + 128 - bits;
+        for (unsigned bit = kept; bit < 128; ++bit)
+            octets[bit / 8] = static_cast<std::uint8_t>(octets[bit / 8] & ~(0x80 >> bit % 8));
+        return {IpAddress::v6(octets), static_cast<std::uint8_t>(kept)};
+    }
+};
+
+// The addresses where an answer may change: both ends of a prefix, and their neighbours.
+std::vector<IpAddress> edges_of(const IpPrefix& prefix) {
+    auto last = prefix.address.bytes();
+    for (unsigned bit = prefix.length; bit < 128; ++bit)
+        last[bit / 8] = static_cast<std::uint8_t>(last[bit / 8] | 0x80 >> bit % 8);
+    auto before = prefix.address.bytes();
+    for (std::size_t i = 16; i-- > 0;)
+        if (before[i]-- != 0) break;
+    auto behind = last;
+    for (std::size_t i = 16; i-- > 0;)
+        if (++behind[i] != 0) break;
+    return {prefix.address, IpAddress::v6(last), IpAddress::v6(before), IpAddress::v6(behind)};
+}
+
+TEST(ClientTable, AgreesWithAListOfRandomPrefixes) {
+    for (unsigned seed = 0; seed < 60; ++seed) {
+        RandomPrefixes random(seed);
+        ClientTable table;
+        std::vector<Listed> list;
+        for (unsigned i = 0, count = random.below(60); i < count; ++i) {
+            const unsigned own = random.below(4);
+            list.push_back({static_cast<ListenerId>(own == 0 ? 1 + random.below(2) : 0),
+                            random.prefix(), static_cast<ViewId>(i)});
+            table.add(list.back().listener, list.back().prefix, list.back().view);
+        }
+        std::vector<IpAddress> clients;
+        for (const Listed& item : list)
+            for (const IpAddress& edge : edges_of(item.prefix)) clients.push_back(edge);
+        for (unsigned i = 0; i < 100; ++i) clients.push_back(random.address());
+        for (const IpAddress& client : clients)
+            for (const ListenerId listener : {ListenerId{0}, ListenerId{1}, ListenerId{2}})
+                ASSERT_EQ(table.find(listener, client), look_through(list, listener, client))
+                    << "seed " << seed << " listener " << listener << ' ' << client.to_text();
+    }
 }
 
 TEST(DefaultClients, ArePrivateAndLocalAddressesOnly) {
