@@ -100,10 +100,10 @@ void Cache::configure(const Options& options) {
 
 Cache::Place Cache::place_of(const Key& key) const noexcept {
     // The kinds that go by name and type share a place, so that a probe for one tells of all.
-    const std::uint64_t rest = std::uint64_t{key.type} | std::uint64_t{key.view} << 16 |
-                               std::uint64_t{key.kind == Kind::nxdomain} << 32 |
-                               std::uint64_t{key.dnssec_ok} << 40 |
-                               std::uint64_t{key.checking_disabled} << 41;
+    const std::uint64_t rest = std::uint64_t{key.type} | std::uint64_t{key.scope} << 16 |
+                               std::uint64_t{key.kind == Kind::nxdomain} << 48 |
+                               std::uint64_t{key.dnssec_ok} << 49 |
+                               std::uint64_t{key.checking_disabled} << 50;
     const std::uint64_t hash = mix((key.name_hash ^ seed_) + rest * 0x9e3779b97f4a7c15u);
     return {shards_[hash & (shard_count_ - 1)],
             static_cast<std::uint32_t>(hash >> (64 - kTagBits))};

@@ -10,12 +10,15 @@
 namespace peerzone::cache {
 namespace {
 
+constexpr unsigned kRcodeMax = (1u << kRcodeBits) - 1;
 constexpr std::size_t kRecordMin = 11;  // the root as owner, type, class, TTL, size of no data
+static_assert(dns::kMessageMax / kRecordMin < 1u << kCountBits);
 
 /// A block with the key filled in, and room for `ttl_count` offsets and `body_size` octets.
 EntryPtr make_block(const Key& key, std::uint32_t tag, const dns::BodyInfo& info,
-                    std::size_t body_size, Moment now) noexcept {
-    if (key.name.empty() || key.name.size() > dns::kNameMax || body_size > dns::kMessageMax)
+                    std::size_t body_size, dns::Rcode rcode, Moment now) noexcept {
+    if (static_cast<unsigned>(rcode) > kRcodeMax || key.name.empty() ||
+        key.name.size() > dns::kNameMax || body_size > dns::kMessageMax)
         return nullptr;
     const std::size_t ttl_count = std::size_t{info.counts[0]} + info.counts[1] + info.counts[2];
     const std::size_t size = kEntryHead + 2 * ttl_count + key.name.size() + body_size;
@@ -30,11 +33,15 @@ EntryPtr make_block(const Key& key, std::uint32_t tag, const dns::BodyInfo& info
     entry->dnssec_ok = key.dnssec_ok;
     entry->checking_disabled = key.checking_disabled;
     entry->type = key.type;
-    entry->view = key.view;
+    entry->scope = key.scope;
+    entry->rcode = static_cast<unsigned>(rcode) & kRcodeMax;
     entry->name_size = static_cast<std::uint8_t>(key.name.size());
     entry->body_size = static_cast<std::uint16_t>(body_size);
     entry->truncated = info.truncated;
-    std::copy(std::begin(info.counts), std::end(info.counts), entry->counts);
+    constexpr unsigned kCountMax = (1u << kCountBits) - 1;
+    entry->answers = info.counts[0] & kCountMax;
+    entry->authorities = info.counts[1] & kCountMax;
+    entry->additionals = info.counts[2] & kCountMax;
     std::memcpy(entry->name(), key.name.data(), key.name.size());
     return entry;
 }
@@ -77,7 +84,7 @@ std::size_t Entry::cost() const noexcept {
 }
 
 bool Entry::matches(const Key& key) noexcept {
-    return type == key.type && view == key.view && kind == static_cast<std::uint64_t>(key.kind) &&
+    return type == key.type && scope == key.scope && kind == static_cast<std::uint64_t>(key.kind) &&
            dnssec_ok == std::uint64_t{key.dnssec_ok} &&
            checking_disabled == std::uint64_t{key.checking_disabled} &&
            name_size == key.name.size() && std::memcmp(name(), key.name.data(), name_size) == 0;
@@ -118,7 +125,9 @@ void Entry::change_ttls(MutableBytes copied, Change change) noexcept {
 void Entry::describe(Moment now, std::size_t size, Hit& hit) const noexcept {
     const std::uint64_t age = age_ms(now);
     hit.info.size = size;
-    std::copy(std::begin(counts), std::end(counts), hit.info.counts);
+    hit.info.counts[0] = answers;
+    hit.info.counts[1] = authorities;
+    hit.info.counts[2] = additionals;
     hit.info.truncated = truncated || size < body_size;
     hit.rcode = static_cast<dns::Rcode>(rcode);
     hit.authentic_data = authentic_data;
@@ -149,10 +158,9 @@ EntryPtr make_entry(const Key& key, std::uint32_t tag, const Value& value,
     const dns::BodyInfo& info = value.info;
     const std::size_t count = std::size_t{info.counts[0]} + info.counts[1] + info.counts[2];
     if (info.size != value.body.size() || count * kRecordMin > value.body.size()) return nullptr;
-    EntryPtr entry = make_block(key, tag, info, value.body.size(), now);
+    EntryPtr entry = make_block(key, tag, info, value.body.size(), value.rcode, now);
     if (!entry || !note_ttls(value.body, count, entry->ttl_offsets())) return nullptr;
     if (!value.body.empty()) std::memcpy(entry->body(), value.body.data(), value.body.size());
-    entry->rcode = static_cast<std::uint8_t>(value.rcode);
     entry->authentic_data = value.authentic_data;
     entry->source = value.source;
     entry->lifetime_ms = lifetime_ms;
@@ -161,10 +169,9 @@ EntryPtr make_entry(const Key& key, std::uint32_t tag, const Value& value,
 
 EntryPtr make_failure(const Key& key, std::uint32_t tag, std::string_view text, dns::Rcode rcode,
                       std::uint16_t source, Moment now) noexcept {
-    EntryPtr entry = make_block(key, tag, {}, text.size(), now);
+    EntryPtr entry = make_block(key, tag, {}, text.size(), rcode, now);
     if (!entry) return nullptr;
     if (!text.empty()) std::memcpy(entry->body(), text.data(), text.size());
-    entry->rcode = static_cast<std::uint8_t>(rcode);
     entry->source = source;
     return entry;
 }

@@ -36,10 +36,15 @@ constexpr std::size_t block_cost(std::size_t size) noexcept {
     return size <= 24 ? 32 : (size + 8 + 15) / 16 * 16;
 }
 
-/// Milliseconds since the steady clock's start. 44 bits hold 557 years of them; times outside are
+/// Milliseconds since the steady clock's start. 42 bits hold 139 years of them; times outside are
 /// moved to the nearer end.
 using Moment = std::uint64_t;
-inline constexpr Moment kMomentMax = (Moment{1} << 44) - 1;
+inline constexpr unsigned kMomentBits = 42;
+inline constexpr Moment kMomentMax = (Moment{1} << kMomentBits) - 1;
+/// A message of 65,535 octets has fewer than 2^13 records of at least 11.
+inline constexpr unsigned kCountBits = 13;
+/// The RCODEs of a header; those beyond belong to an OPT, which is not kept.
+inline constexpr unsigned kRcodeBits = 4;
 Moment moment_of(Time now) noexcept;
 
 struct Entry {
@@ -47,25 +52,27 @@ struct Entry {
                    ///< the queue
     std::uint64_t older_packed : kAddressBits;
     std::uint64_t tag : kTagBits;
-    std::uint64_t stored : 44;  ///< a Moment
+    std::uint64_t stored : kMomentBits;  ///< a Moment
     std::uint64_t kind : 2;
     std::uint64_t dnssec_ok : 1;
     std::uint64_t checking_disabled : 1;
     std::uint64_t authentic_data : 1;
-    std::uint64_t truncated : 1;
     std::uint64_t in_main : 1;
     std::uint64_t frequency : 2;  ///< 0 … 3, what the queues judge by
-    std::uint64_t rcode : 8;
+    std::uint64_t rcode : kRcodeBits;
     std::uint64_t refresh_claimed : 1;  ///< somebody asks for it again
     std::uint64_t used_expired : 1;     ///< somebody had to make do with it past its TTL
+    std::uint64_t name_size : 8;
     std::uint32_t lifetime_ms;
+    std::uint32_t scope;
     std::uint16_t type;
-    std::uint16_t view;
     std::uint16_t source;
     std::uint16_t uses;
     std::uint16_t body_size;
-    std::uint16_t counts[3];
-    std::uint8_t name_size;
+    std::uint64_t answers : kCountBits;
+    std::uint64_t authorities : kCountBits;
+    std::uint64_t additionals : kCountBits;
+    std::uint64_t truncated : 1;
 
     Entry* older() const noexcept { return unpack_address<Entry>(older_packed); }
     void set_older(const Entry* entry) noexcept {
@@ -73,11 +80,11 @@ struct Entry {
     }
     bool is_failure() const noexcept { return kind == static_cast<std::uint64_t>(Kind::failure); }
     bool is_negative() const noexcept {
-        return counts[0] == 0 || rcode == static_cast<std::uint64_t>(dns::Rcode::nxdomain);
+        return answers == 0 || rcode == static_cast<std::uint64_t>(dns::Rcode::nxdomain);
     }
 
     std::size_t ttl_count() const noexcept {
-        return std::size_t{counts[0]} + counts[1] + counts[2];
+        return std::size_t{answers} + authorities + additionals;
     }
     std::uint8_t* ttl_offsets() noexcept;
     std::uint8_t* name() noexcept { return ttl_offsets() + 2 * ttl_count(); }
@@ -109,8 +116,11 @@ private:
     void change_ttls(MutableBytes copied, Change change) noexcept;
 };
 
-/// The octets of the head before what follows it: its last field is not padded.
-inline constexpr std::size_t kEntryHead = offsetof(Entry, name_size) + 1;
+/// The octets of the head before what follows it: its last word is not padded. What stands in
+/// that word is written before anything follows.
+inline constexpr std::size_t kEntryHead =
+    offsetof(Entry, body_size) + sizeof(Entry::body_size) + (3 * kCountBits + 1) / 8;
+static_assert((3 * kCountBits + 1) % 8 == 0);
 static_assert(kEntryHead == 45 && sizeof(Entry) == 48);
 /// A name of 41 octets with one A record (one TTL offset, 16 octets of body) fills a block of 112
 /// to the last octet.

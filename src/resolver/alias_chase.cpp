@@ -65,7 +65,7 @@ AliasChase::AliasChase(const Context& context, const PendingQuery& pending, Time
       last_known_(pending.question().last_known) {}
 
 Subject AliasChase::here() const noexcept {
-    return at_.stops == 0 ? subject_of(request()) : subject_of(request(), at_.name);
+    return at_.stops == 0 ? subject_of(request()) : subject_of(request(), at_.name, *at_.route);
 }
 
 bool AliasChase::comes_back() const {
@@ -100,6 +100,7 @@ const upstream::Upstream* AliasChase::next(Time now) {
         const view::Route* route = at_.stops == 0
                                        ? request().route
                                        : find_route(snapshot(), view(), at_.name.wire(), type());
+        at_.route = route;
         if (route == nullptr) {
             end_without_owner();
         } else if (!is_upstream(*route)) {
@@ -299,7 +300,7 @@ bool AliasChase::may_end_at(const dns::Name& target, Time now) const noexcept {
     if (route == nullptr || !is_upstream(*route)) return true;
     const upstream::Upstream& owner = upstream_of(snapshot(), *route);
     if (!memory_only_ && !owner.health->is_away()) return true;
-    return context_.memory.has_answer(subject_of(request(), target), owner, now);
+    return context_.memory.has_answer(subject_of(request(), target, *route), owner, now);
 }
 
 }  // namespace peerzone::resolver

@@ -78,8 +78,9 @@ public:
 
 private:
     struct Position {
-        dns::Name name;      // folded
-        unsigned stops = 0;  // zones and upstreams passed
+        dns::Name name;                      // folded
+        const view::Route* route = nullptr;  // of the name, once next() has looked
+        unsigned stops = 0;                  // zones and upstreams passed
         unsigned links = 0;
     };
     struct Deadline {

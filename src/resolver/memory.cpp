@@ -22,7 +22,7 @@ cache::Key key_of(const Subject& subject, cache::Kind kind) noexcept {
     return {.name = subject.name,
             .name_hash = subject.name_hash,
             .type = kind == cache::Kind::nxdomain ? std::uint16_t{0} : subject.type,
-            .view = subject.view,
+            .scope = subject.scope,
             .dnssec_ok = subject.dnssec_ok,
             .checking_disabled = subject.checking_disabled,
             .kind = kind};
@@ -84,15 +84,17 @@ Subject subject_of(const Request& request) noexcept {
     return {.name = query.name(),
             .name_hash = query.name_hash,
             .type = query.type,
-            .view = request.view,
+            .scope = request.route->scope,
             .dnssec_ok = query.dnssec_ok,
             .checking_disabled = query.checking_disabled()};
 }
 
-Subject subject_of(const Request& request, const dns::Name& name) noexcept {
+Subject subject_of(const Request& request, const dns::Name& name,
+                   const view::Route& route) noexcept {
     Subject subject = subject_of(request);
     subject.name = name.wire();
     subject.name_hash = dns::hash_folded(name.wire());
+    subject.scope = route.scope;
     return subject;
 }
 

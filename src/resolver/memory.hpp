@@ -24,15 +24,16 @@ struct Subject {
     Bytes name;
     std::uint64_t name_hash = 0;
     std::uint16_t type = 0;
-    view::ViewId view = 0;
+    std::uint32_t scope = 0;  ///< of the name's route
     bool dnssec_ok = false;
     bool checking_disabled = false;
 };
 
 /// The question itself.
 Subject subject_of(const Request& request) noexcept;
-/// A name that its aliases led to.
-Subject subject_of(const Request& request, const dns::Name& name) noexcept;
+/// A name that its aliases led to, and its route in the same view.
+Subject subject_of(const Request& request, const dns::Name& name,
+                   const view::Route& route) noexcept;
 
 /// Where the body stands in a message with this question.
 inline std::size_t body_offset(Bytes name) noexcept {

@@ -104,7 +104,7 @@ struct Setup {
 
     struct Known {
         cache::Kind kind = cache::Kind::answer;
-        std::uint16_t view = 0;
+        std::uint32_t scope = 0;
         bool dnssec_ok = false;
         bool checking_disabled = false;
         dns::Rcode rcode = dns::Rcode::noerror;
@@ -144,7 +144,7 @@ struct Setup {
         return {.name = n.wire(),
                 .name_hash = dns::hash_folded(n.wire()),
                 .type = how.kind == cache::Kind::nxdomain ? std::uint16_t{0} : qtype,
-                .view = how.view,
+                .scope = how.scope,
                 .dnssec_ok = how.dnssec_ok,
                 .checking_disabled = how.checking_disabled,
                 .kind = how.kind};

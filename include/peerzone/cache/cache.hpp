@@ -40,12 +40,14 @@ enum class Kind : std::uint8_t {
     chain = 3      ///< aliases whose end somebody else knows: by name and type; no answer by itself
 };
 
-/// The whole key: folded name, type, view, DO, CD, kind. The class is always IN.
+/// The whole key: folded name, type, scope, DO, CD, kind. The class is always IN. The scope says
+/// whose words these are and under which renaming (view::Route::scope, View::chain_scope); it is
+/// compared whole, so what belongs to another scope is never found.
 struct Key {
     Bytes name;               ///< folded, uncompressed; must outlive the call only
     std::uint64_t name_hash;  ///< dns::hash_folded(name)
     std::uint16_t type;
-    std::uint16_t view;
+    std::uint32_t scope;
     bool dnssec_ok;
     bool checking_disabled;
     Kind kind;
@@ -91,7 +93,8 @@ struct Hit {
 /// Whether a name has data of a type: an answer with records, or aliases to its end.
 enum class Held : std::uint8_t { nothing, last_known, fresh };
 
-/// Entries that an operator wants gone, of all types, views and kinds. What is not set matches all.
+/// Entries that an operator wants gone, of all types, scopes and kinds. What is not set matches
+/// all.
 struct Selection {
     Bytes name{};                           ///< folded; empty: every name
     bool below = false;                     ///< the names below it too
@@ -143,9 +146,8 @@ public:
 
     /// Keeps (or replaces) a value. One without lifetime (times are kept in whole milliseconds) is
     /// never fresh: it is kept as what was known last. Nothing is kept when max_ttl is 0, nor is a
-    /// body that does not walk as `info` says or that
-    /// holds an OPT. A value too large is refused and counted. False: it
-    /// was no value to keep.
+    /// body that does not walk as `info` says or that holds an OPT, nor an RCODE that needs one
+    /// (RFC 6891 6.1.3). A value too large is refused and counted. False: it was no value to keep.
     bool store(const Key& key, const Value& value, Time now);
 
     /// Keeps a failure: `body` is the text of its extended error (for people, at most 200 octets),

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "peerzone/base/ip.hpp"
 #include "peerzone/dns/name.hpp"
+#include "peerzone/dns/renaming.hpp"
 
 namespace peerzone::view {
 
@@ -82,6 +84,13 @@ struct Route {
     bool built_in = false;  ///< a special-use name that must not leak (RFC 6761, 6762, 6303), not
                             ///< from the configuration
     std::uint16_t index = 0;
+    /// Part of the cache's keys: what one upstream said under one renaming has one scope, in every
+    /// view and over reloads, and no number ever stands for anything else. 0: a zone of ours, of
+    /// which the cache keeps nothing.
+    std::uint32_t scope = 0;
+    /// The names below the suffix as the upstream knows them; null: the same. Shared, for it has
+    /// the size of two names and more, and one upstream has many routes.
+    std::shared_ptr<const dns::Renaming> renaming{};
 };
 
 /// Name → route, by the longest suffix.
@@ -114,6 +123,8 @@ struct View {
     std::string name;
     RouteTable routes;
     bool recursion_available = false;  ///< RA: this view has at least one upstream
+    /// Of answers put together over several routes: views with equal route tables share it.
+    std::uint32_t chain_scope = 0;
 };
 
 }  // namespace peerzone::view

@@ -49,7 +49,7 @@ struct OperationsTest : ::testing::Test {
         const cache::Key key{.name = name.wire(),
                              .name_hash = dns::hash_folded(name.wire()),
                              .type = 1,
-                             .view = 0,
+                             .scope = 0,
                              .dnssec_ok = false,
                              .checking_disabled = false,
                              .kind = cache::Kind::answer};

@@ -41,7 +41,7 @@ inline const Time kStart = Time{} + 1000h;
 struct Question {
     dns::Name name;
     std::uint16_t type = dns::type::a;
-    std::uint16_t view = 0;
+    std::uint32_t scope = 0;
     bool dnssec_ok = false;
     bool checking_disabled = false;
 
@@ -63,7 +63,7 @@ struct Question {
         return {name.wire(),
                 dns::hash_folded(name.wire()),
                 kind == Kind::nxdomain ? std::uint16_t{0} : type,
-                view,
+                scope,
                 dnssec_ok,
                 checking_disabled,
                 kind};
@@ -120,12 +120,12 @@ struct PlainA {
         store_u32(octets.data() + 6, ttl);
         store_u32(octets.data() + 12, address);
     }
-    Value value(Duration lifetime) const {
+    Value value(Duration lifetime, dns::Rcode rcode = dns::Rcode::noerror) const {
         Value value;
         value.body = octets;
         value.info.size = octets.size();
         value.info.counts[0] = 1;
-        value.rcode = dns::Rcode::noerror;
+        value.rcode = rcode;
         value.lifetime = lifetime;
         return value;
     }

@@ -57,17 +57,42 @@ TEST_F(CacheTest, TheRootAndTheLongestNameCanBeKeys) {
     }
 }
 
+// Sixteen entries share a tag at most, so tags must depend on every bit of the scope, and what has
+// one tag must still be told apart by the whole scope.
+TEST_F(CacheTest, EveryBitOfTheScopeSeparates) {
+    std::vector<Question> questions(1, Question("a.example"));
+    for (unsigned bit = 0; bit < 32; ++bit) {
+        questions.push_back(questions.front());
+        questions.back().scope = std::uint32_t{1} << bit;
+    }
+    questions.push_back(questions.front());
+    questions.back().scope = ~std::uint32_t{0};
+    for (std::uint32_t i = 0; i < questions.size(); ++i)
+        cache.store(questions[i].key(), PlainA(60, i).value(60s), now);
+    for (std::uint32_t i = 0; i < questions.size(); ++i) {
+        ASSERT_TRUE(find(questions[i].key())) << questions[i].scope;
+        EXPECT_EQ(load_u32(out.data() + 12), i) << questions[i].scope;
+    }
+}
+
 TEST_F(CacheTest, EveryPartOfTheKeySeparates) {
     const Question plain("a.example");
-    Question other_name("b.example"), other_type = plain, other_view = plain, with_do = plain,
-                                      with_cd = plain;
+    Question other_name("b.example"), other_type = plain, low_scope = plain, high_scope = plain,
+                                      with_do = plain, with_cd = plain;
     other_type.type = dns::type::aaaa;
-    other_view.view = 1;
+    low_scope.scope = 1;
+    high_scope.scope = 0x10000;
     with_do.dnssec_ok = true;
     with_cd.checking_disabled = true;
-    const std::vector<Key> keys = {
-        plain.key(),   other_name.key(), other_type.key(),          other_view.key(),
-        with_do.key(), with_cd.key(),    plain.key(Kind::nxdomain), plain.key(Kind::failure)};
+    const std::vector<Key> keys = {plain.key(),
+                                   other_name.key(),
+                                   other_type.key(),
+                                   low_scope.key(),
+                                   with_do.key(),
+                                   with_cd.key(),
+                                   high_scope.key(),
+                                   plain.key(Kind::nxdomain),
+                                   plain.key(Kind::failure)};
     for (std::size_t i = 0; i < keys.size(); ++i) {
         for (std::size_t j = i; j < keys.size(); ++j) EXPECT_FALSE(find(keys[j])) << i << ' ' << j;
         cache.store(keys[i], PlainA(60, static_cast<std::uint32_t>(i)).value(60s), now);
@@ -254,6 +279,37 @@ TEST_F(CacheTest, AnEmptyBodyCanBeKept) {
     cache.store(question.key(), value, now);
     ASSERT_TRUE(find(question.key()));
     EXPECT_EQ(hit.info.size, 0u);
+}
+
+TEST_F(CacheTest, ThousandsOfRecordsInEachSectionComeBackCounted) {
+    const Question question("a.example");
+    std::vector<std::uint8_t> body;
+    for (int i = 0; i < 4500; ++i)  // the root, TXT without data
+        body.insert(body.end(), {0, 0, 16, 0, 1, 0, 0, 0, 60, 0, 0});
+    for (std::size_t section = 0; section < 3; ++section) {
+        Value value;
+        value.body = body;
+        value.info.size = body.size();
+        for (std::uint16_t& count : value.info.counts) count = 1;
+        value.info.counts[section] = 4498;
+        value.info.truncated = section == 1;
+        value.rcode = static_cast<dns::Rcode>(15);
+        value.lifetime = 60s;
+        ASSERT_TRUE(cache.store(question.key(), value, now));
+        ASSERT_TRUE(find(question.key()));
+        for (std::size_t i = 0; i < 3; ++i)
+            EXPECT_EQ(hit.info.counts[i], value.info.counts[i]) << section << i;
+        EXPECT_EQ(hit.info.truncated, section == 1);
+        EXPECT_EQ(hit.rcode, value.rcode);
+        EXPECT_EQ(ttls().size(), 4500u);
+    }
+}
+
+TEST_F(CacheTest, AnRcodeThatNeedsAnOptIsNotKept) {
+    const Question question("a.example");
+    EXPECT_FALSE(cache.store(question.key(), PlainA().value(60s, dns::Rcode::badvers), now));
+    EXPECT_EQ(cache.store_failure(question.key(), "why", dns::Rcode::badvers, 0, now), 0s);
+    EXPECT_EQ(cache.stats().entries, 0u);
 }
 
 TEST_F(CacheTest, ABodyThatIsNotWhatItSaysIsRefused) {

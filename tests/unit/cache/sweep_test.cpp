@@ -33,14 +33,14 @@ struct SweepTest : Fixture {
     }
 };
 
-TEST_F(SweepTest, ANameGoesWithAllItsTypesViewsAndKinds) {
+TEST_F(SweepTest, ANameGoesWithAllItsTypesScopesAndKinds) {
     const Question plain("db.westus.example");
-    Question other_type = plain, other_view = plain, with_do = plain, with_cd = plain;
+    Question other_type = plain, other_scope = plain, with_do = plain, with_cd = plain;
     other_type.type = dns::type::aaaa;
-    other_view.view = 3;
+    other_scope.scope = 3;
     with_do.dnssec_ok = true;
     with_cd.checking_disabled = true;
-    const std::vector<const Question*> same_name = {&plain, &other_type, &other_view, &with_do,
+    const std::vector<const Question*> same_name = {&plain, &other_type, &other_scope, &with_do,
                                                     &with_cd};
     for (const Question* question : same_name) store(*question);
     store(plain, 0, Kind::nxdomain);

@@ -16,7 +16,14 @@ struct Cached : ::testing::Test, test::Setup {
         snapshot->clients.add(IpPrefix::parse("192.168.0.0/16").value(), 1);
         add_zone("corp.internal", {"alias CNAME db.westus."});
         add_upstream("westus", "peer=westus");
+        give_scope(1, 7);
         publish();
+    }
+    void give_scope(std::size_t view, std::uint32_t scope) {
+        view::RouteTable& routes = snapshot->views[view].routes;
+        view::Route route = *routes.find_exact(test::name("westus"));
+        route.scope = scope;
+        routes.add(route);
     }
     bool is_known(const std::string& qname, unsigned qtype, const Asking& how = {}) {
         ask(qname, qtype, how);
@@ -37,7 +44,7 @@ TEST_F(Cached, AnAnswerComesWithItsAgeTakenOff) {
     EXPECT_FALSE(is_known("db.westus", type::a));
 }
 
-TEST_F(Cached, TheKeyHasTypeViewDoAndCd) {
+TEST_F(Cached, TheKeyHasTypeScopeDoAndCd) {
     know("db.westus", type::a, {"10.2.0.1"});
     EXPECT_TRUE(is_known("db.westus", type::a));
     EXPECT_FALSE(is_known("db.westus", type::aaaa));
@@ -46,11 +53,28 @@ TEST_F(Cached, TheKeyHasTypeViewDoAndCd) {
     EXPECT_FALSE(is_known("db.westus", type::a, {.dnssec_ok = true}));
     EXPECT_FALSE(is_known("db.westus", type::a, {.flags = dns::kFlagCd}));
     client_ip = "192.168.1.1";
-    EXPECT_FALSE(is_known("db.westus", type::a)) << "another view";
-    know("db.westus", type::a, {"10.2.0.9"}, {.view = 1});
+    EXPECT_FALSE(is_known("db.westus", type::a)) << "another scope";
+    know("db.westus", type::a, {"10.2.0.9"}, {.scope = 7});
     EXPECT_EQ(ask("db.westus", type::a).answers(), Lines{"db.westus A 10.2.0.9"});
     client_ip = "10.1.0.9";
     EXPECT_EQ(ask("db.westus", type::a).answers(), Lines{"db.westus A 10.2.0.1"});
+}
+
+TEST_F(Cached, ViewsShareWhatIsKnownInOneScope) {
+    give_scope(1, 0);
+    know("db.westus", type::a, {"10.2.0.1"});
+    client_ip = "192.168.1.1";
+    EXPECT_EQ(ask("db.westus", type::a).answers(), Lines{"db.westus A 10.2.0.1"});
+}
+
+// An alias that leads to another route is looked up in the scope of that one.
+TEST_F(Cached, EveryStopHasTheScopeOfItsOwnRoute) {
+    give_scope(0, 9);
+    know("db.westus", type::a, {"10.2.0.1"}, {.scope = 9});
+    now = Clock::now();
+    EXPECT_FALSE(is_known("alias.corp.internal", type::a));
+    EXPECT_EQ(ask_later().answers(),
+              (Lines{"alias.corp.internal CNAME db.westus.", "db.westus A 10.2.0.1"}));
 }
 
 TEST_F(Cached, NoSuchNameHoldsForEveryType) {
