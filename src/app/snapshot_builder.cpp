@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "app/special_names.hpp"
+#include "app/view_routes.hpp"
 #include "peerzone/base/log.hpp"
 
 namespace peerzone::app {
@@ -45,11 +45,17 @@ void each_upstream(const config::Config& config, const Visit& visit) {
     for (const upstream::Options& forward : config.forwards) visit(forward);
 }
 
-std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
-    std::vector<dns::Name> suffixes = options.zones;
-    for (const IpPrefix& prefix : options.reverse)
-        for (const dns::Name& zone : dns::reverse_zones(prefix)) suffixes.push_back(zone);
-    return suffixes;
+std::vector<std::uint16_t> places(std::size_t begin, std::size_t end) {
+    std::vector<std::uint16_t> all;
+    for (std::size_t i = begin; i < end; ++i) all.push_back(static_cast<std::uint16_t>(i));
+    return all;
+}
+
+// No view has sets of its own yet: each sees every zone and upstream of the configuration.
+Visible visible_to(const view::Options&, const resolver::Snapshot& snapshot,
+                   std::size_t special_count) {
+    return {.zones = places(special_count, snapshot.zones.size()),
+            .upstreams = places(0, snapshot.upstreams.size())};
 }
 
 }  // namespace
@@ -91,16 +97,12 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     snapshot->limits = config.resolver_limits;
     snapshot->node_id = node_id_;
     snapshot->cluster_zone = config.cluster_zone;
-    for (const view::Options& options : config.views) {
-        const auto id = static_cast<view::ViewId>(snapshot->views.size());
-        snapshot->views.push_back(
-            {.name = options.name, .routes = {}, .recursion_available = false});
-        for (const IpPrefix& prefix : options.clients) snapshot->clients.add(prefix, id);
-    }
+    snapshot->zones = special_zones_.with(config.cluster_zone);
+    const std::size_t special_count = snapshot->zones.size();
+    snapshot->zones.insert(snapshot->zones.end(), zones_.begin(), zones_.end());
     kept_.clear();
-    add_zones(*snapshot, config);
     each_upstream(config, [&](const upstream::Options& options) {
-        add_upstream(*snapshot, options, sources);
+        snapshot->upstreams.push_back(make_upstream(options, sources));
     });
     endpoints_ = std::move(kept_);
     kept_.clear();
@@ -111,30 +113,57 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
         });
     });
     tls_.drop_unused();
+    add_views(*snapshot, config, special_count);
     note_moved(*snapshot);
     snapshot->moved = moved_;
     return snapshot;
 }
 
-// Which suffixes have another owner than in the snapshot before. All views have the same routes.
+void SnapshotBuilder::add_views(resolver::Snapshot& snapshot, const config::Config& config,
+                                std::size_t special_count) {
+    const view::RouteTable built_in = built_in_routes(snapshot, special_count);
+    for (const view::Options& options : config.views) {
+        const auto id = static_cast<view::ViewId>(snapshot.views.size());
+        for (const IpPrefix& prefix : options.clients) snapshot.clients.add(prefix, id);
+        view::View& view = snapshot.views.emplace_back();
+        view.name = options.name;
+        view.routes = built_in;
+        const Visible visible = visible_to(options, snapshot, special_count);
+        for (const SharedSuffix& shared : add_routes(view, snapshot, visible, scopes_))
+            log::warning("a suffix has two owners", {{"view", view.name},
+                                                     {"suffix", shared.suffix.to_text()},
+                                                     {"used", shared.used},
+                                                     {"unused", shared.unused}});
+    }
+    scopes_.end_build();
+    for (const auto& upstream : snapshot.upstreams)
+        for (const dns::Name& suffix : suffixes_of(upstream->options))
+            note_opened(built_in, suffix, config);
+    for (const auto& zone : zones_) note_opened(built_in, zone->origin(), config);
+}
+
+// Which suffixes have another owner than in the snapshot before, in any view.
 void SnapshotBuilder::note_moved(const resolver::Snapshot& snapshot) {
     constexpr std::size_t kMovedMax = 64;
-    std::map<std::string, std::string> owners;
-    for (const view::Route& route : snapshot.views.front().routes.routes()) {
-        if (route.suffix.is_root()) continue;  // the names of "." are nobody's own
-        const bool asked = route.kind == view::Route::Kind::upstream;
-        owners[route.suffix.folded().to_text()] = asked ? snapshot.upstreams[route.index]->label
-                                                  : route.built_in ? "built-in"
-                                                                   : "zone";
+    Owners owners;
+    for (const view::View& view : snapshot.views) {
+        for (const view::Route& route : view.routes.routes()) {
+            if (route.suffix.is_root()) continue;  // the names of "." are nobody's own
+            const bool asked = route.kind == view::Route::Kind::upstream;
+            owners[{view.name, route.suffix.folded().to_text()}] =
+                asked            ? snapshot.upstreams[route.index]->label
+                : route.built_in ? "built-in"
+                                 : "zone";
+        }
     }
-    const std::map<std::string, std::string> before = std::exchange(owners_, std::move(owners));
+    const Owners before = std::exchange(owners_, std::move(owners));
     if (before.empty()) return;
     const Time now = Clock::now();
     const auto note = [&](const auto& from, const auto& to) {
-        for (const auto& [suffix, owner] : from) {
-            const auto found = to.find(suffix);
+        for (const auto& [place, owner] : from) {
+            const auto found = to.find(place);
             if (found != to.end() && found->second == owner) continue;
-            const dns::Name name = dns::Name::from_text(suffix).value();
+            const dns::Name name = dns::Name::from_text(place.second).value();
             std::erase_if(moved_, [&](const auto& moved) { return moved.suffix == name; });
             moved_.push_back({name, now});
         }
@@ -142,26 +171,6 @@ void SnapshotBuilder::note_moved(const resolver::Snapshot& snapshot) {
     note(before, owners_);
     note(owners_, before);
     if (moved_.size() > kMovedMax) moved_ = {{dns::Name(), now}};
-}
-
-void SnapshotBuilder::add_zones(resolver::Snapshot& snapshot, const config::Config& config) {
-    const auto add = [&](std::shared_ptr<const zone::Zone> zone, bool built_in) {
-        const view::Route route{.suffix = zone->origin(),
-                                .kind = view::Route::Kind::zone,
-                                .built_in = built_in,
-                                .index = static_cast<std::uint16_t>(snapshot.zones.size())};
-        for (view::View& view : snapshot.views) view.routes.add(route);
-        snapshot.zones.push_back(std::move(zone));
-    };
-    for (auto& zone : special_zones(config.cluster_zone)) add(std::move(zone), true);
-    const view::RouteTable special = snapshot.views.front().routes;
-    each_upstream(config, [&](const upstream::Options& options) {
-        for (const dns::Name& suffix : suffixes_of(options)) note_opened(special, suffix, config);
-    });
-    for (const auto& zone : zones_) {
-        note_opened(special, zone->origin(), config);
-        add(zone, false);
-    }
 }
 
 // Any zone, peer, reverse or forward for a special-use name opens it again (src/README.md, "Order
@@ -174,20 +183,6 @@ void SnapshotBuilder::note_opened(const view::RouteTable& special, const dns::Na
     notices_.push_back(suffix.to_text() +
                        " is answered by the configuration, not as the special-use name " +
                        under->suffix.to_text());
-}
-
-void SnapshotBuilder::add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
-                                   const discovery::SourceTable& sources) {
-    const auto index = static_cast<std::uint16_t>(snapshot.upstreams.size());
-    snapshot.upstreams.push_back(make_upstream(options, sources));
-    for (view::View& view : snapshot.views) {
-        view.recursion_available = true;
-        for (const dns::Name& suffix : suffixes_of(options))
-            view.routes.add({.suffix = suffix,
-                             .kind = view::Route::Kind::upstream,
-                             .built_in = false,
-                             .index = index});
-    }
 }
 
 std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(

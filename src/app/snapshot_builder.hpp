@@ -1,5 +1,6 @@
 // Configuration in, snapshot out. Keeps what must survive a reload: the Endpoint of an address that
-// stays (with what was learned about it), and the number of an upstream. Control thread only.
+// stays (with what was learned about it), the number of an upstream, the scopes of what the cache
+// knows. Control thread only.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "app/scope_table.hpp"
+#include "app/special_names.hpp"
 #include "peerzone/config/config.hpp"
 #include "peerzone/discovery/source.hpp"
 #include "peerzone/exchange/tls.hpp"
@@ -48,6 +51,8 @@ public:
 
 private:
     using Key = std::pair<std::string, SocketAddress>;
+    /// Whose the names of a suffix are, by the view's name and the folded suffix.
+    using Owners = std::map<std::pair<std::string, std::string>, std::string>;
 
     std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options,
                                                       const discovery::SourceTable& sources);
@@ -55,9 +60,8 @@ private:
                        const discovery::SourceTable& sources);
     void add_address(upstream::Upstream& made, const SocketAddress& address,
                      const upstream::EndpointSpec& spec);
-    void add_upstream(resolver::Snapshot& snapshot, const upstream::Options& options,
-                      const discovery::SourceTable& sources);
-    void add_zones(resolver::Snapshot& snapshot, const config::Config& config);
+    void add_views(resolver::Snapshot& snapshot, const config::Config& config,
+                   std::size_t special_count);
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
                      const config::Config& config);
 
@@ -70,7 +74,9 @@ private:
     exchange::TlsIdentities tls_;
     std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
     std::map<std::string, std::shared_ptr<upstream::UpstreamHealth>> health_;  // by label, as ids_
-    std::map<std::string, std::string> owners_;  // folded suffix → whose its names are
+    ScopeTable scopes_;
+    SpecialZones special_zones_;
+    Owners owners_;  // of the last snapshot
     std::vector<resolver::MovedSuffix> moved_;
     std::set<std::string> told_;
     std::vector<std::string> notices_;

@@ -1,5 +1,6 @@
 #include "app/special_names.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "peerzone/dns/record.hpp"
@@ -21,9 +22,8 @@ constexpr const char* kReversePrefixes[] = {
     "192.0.2.0/24", "192.168.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "255.255.255.255/32",
     "::/128",       "fc00::/7",       "fe80::/10",       "2001:db8::/32"};
 
-}  // namespace
-
-std::vector<std::shared_ptr<const zone::Zone>> special_zones(const dns::Name& cluster_zone) {
+// All but the cluster's own.
+std::vector<std::shared_ptr<const zone::Zone>> make_fixed() {
     std::vector<std::shared_ptr<const zone::Zone>> zones;
     zones.push_back(
         make("localhost", {"@ A 127.0.0.1", "@ AAAA ::1", "* A 127.0.0.1", "* AAAA ::1"}));
@@ -34,8 +34,21 @@ std::vector<std::shared_ptr<const zone::Zone>> special_zones(const dns::Name& cl
     for (const char* prefix : kReversePrefixes)
         for (const dns::Name& name : dns::reverse_zones(IpPrefix::parse(prefix).value()))
             zones.push_back(make(name.to_text()));
-    zones.push_back(make(cluster_zone.to_text()));
     return zones;
+}
+
+}  // namespace
+
+const std::vector<std::shared_ptr<const zone::Zone>>& SpecialZones::with(
+    const dns::Name& cluster_zone) {
+    if (!zones_.empty()) {
+        if (std::ranges::equal(zones_.back()->origin().wire(), cluster_zone.wire())) return zones_;
+        zones_.pop_back();
+    } else {
+        zones_ = make_fixed();
+    }
+    zones_.push_back(make(cluster_zone.to_text()));
+    return zones_;
 }
 
 }  // namespace peerzone::app

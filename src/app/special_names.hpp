@@ -11,9 +11,16 @@
 
 namespace peerzone::app {
 
-/// localhost, invalid, onion, alt, local (RFC 6761, 6762, 7686, 9476), the reverse zones of RFC
-/// 6303, and the cluster's own zone, each as a zone that holds what the RFC gives it and nothing
-/// else.
-std::vector<std::shared_ptr<const zone::Zone>> special_zones(const dns::Name& cluster_zone);
+/// Builds each of them once; all views of all snapshots share them. Control thread only.
+class SpecialZones {
+public:
+    /// localhost, invalid, onion, alt, local (RFC 6761, 6762, 7686, 9476), the reverse zones of RFC
+    /// 6303, and last the cluster's own zone, each as a zone that holds what the RFC gives it and
+    /// nothing else. Valid until the next call.
+    const std::vector<std::shared_ptr<const zone::Zone>>& with(const dns::Name& cluster_zone);
+
+private:
+    std::vector<std::shared_ptr<const zone::Zone>> zones_;  // empty until the first call
+};
 
 }  // namespace peerzone::app

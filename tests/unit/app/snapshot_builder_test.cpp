@@ -161,6 +161,39 @@ TEST_F(Building, NumbersAreNeverUsedTwice) {
     }
 }
 
+// What the cache knows goes by scopes: of the same upstream it stays, of another one it is not
+// found.
+TEST_F(Building, ScopesStayWithTheUpstreamOverReloads) {
+    const auto scope_for = [](const resolver::Snapshot& snapshot, const std::string& qname) {
+        return snapshot.views.front().routes.find(name(qname).wire())->scope;
+    };
+    const auto peer = [](const std::string& label, const std::string& zone) {
+        return "  " + label + ": {zones: [" + zone + "], endpoints: [10.2.0.10]}\n";
+    };
+    const auto before = build("peers:\n" + peer("a", "a.test") + peer("b", "b.test"));
+    const auto a = scope_for(*before, "a.test");
+    const auto b = scope_for(*before, "b.test");
+    EXPECT_NE(a, b);
+    const auto turned = build("peers:\n" + peer("b", "b.test") + peer("a", "a.test"));
+    EXPECT_EQ(scope_for(*turned, "a.test"), a);
+    EXPECT_EQ(scope_for(*turned, "b.test"), b);
+    EXPECT_EQ(turned->views.front().chain_scope, before->views.front().chain_scope);
+    const auto moved = build("peers:\n" + peer("b", "a.test"));
+    EXPECT_EQ(scope_for(*moved, "a.test"), b) << "another one answers these names now";
+    EXPECT_NE(moved->views.front().chain_scope, before->views.front().chain_scope);
+    const auto back = build("peers:\n" + peer("a", "a.test") + peer("b", "b.test"));
+    EXPECT_EQ(scope_for(*back, "a.test"), a);
+    EXPECT_EQ(back->views.front().chain_scope, before->views.front().chain_scope);
+}
+
+TEST_F(Building, AllSnapshotsShareTheSpecialZones) {
+    const auto before = build(kYaml);
+    const auto after = build("zones: {other.internal: {records: ['db A 10.0.0.5']}}\n");
+    EXPECT_EQ(before->zones.front(), after->zones.front());
+    EXPECT_EQ(before->zones.size(), after->zones.size());
+    EXPECT_NE(before->zones.back(), after->zones.back());
+}
+
 TEST_F(Building, TwoPeersWithOneAddressLearnApart) {
     const auto snapshot = build(
         "peers:\n  a: {zones: [a.cluster.local], endpoints: [10.2.0.10, 10.2.0.11]}\n"

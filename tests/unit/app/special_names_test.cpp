@@ -20,7 +20,8 @@ struct Answer {
 };
 
 struct SpecialNames : ::testing::Test {
-    std::vector<std::shared_ptr<const zone::Zone>> zones = special_zones(name("cluster.local"));
+    SpecialZones special;
+    std::vector<std::shared_ptr<const zone::Zone>> zones = special.with(name("cluster.local"));
 
     Answer ask(const std::string& qname, unsigned qtype) const {
         const zone::Zone* longest = nullptr;
@@ -115,9 +116,15 @@ TEST_F(SpecialNames, TheirNeighboursAreNotTouched) {
 }
 
 TEST_F(SpecialNames, TheClustersOwnNameMayBeAnyName) {
-    const auto other = special_zones(name("k8s.example.org"));
+    const auto other = special.with(name("k8s.example.org"));
     EXPECT_EQ(other.back()->origin().to_text(), "k8s.example.org");
     EXPECT_EQ(other.size(), zones.size());
+}
+
+TEST_F(SpecialNames, TheyAreBuiltOnce) {
+    EXPECT_EQ(special.with(name("cluster.local")), zones);
+    const auto other = special.with(name("k8s.example.org"));
+    for (std::size_t i = 0; i + 1 < zones.size(); ++i) EXPECT_EQ(other[i], zones[i]) << i;
 }
 
 }  // namespace

@@ -1,0 +1,64 @@
+#include "app/view_routes.hpp"
+
+#include <utility>
+
+namespace peerzone::app {
+namespace {
+
+using view::Route;
+
+std::string owner_of(const Route& route, const resolver::Snapshot& snapshot) {
+    return route.kind == Route::Kind::upstream
+               ? snapshot.upstreams[route.index]->label
+               : "zone " + snapshot.zones[route.index]->origin().to_text();
+}
+
+}  // namespace
+
+std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
+    std::vector<dns::Name> suffixes = options.zones;
+    for (const IpPrefix& prefix : options.reverse)
+        for (const dns::Name& zone : dns::reverse_zones(prefix)) suffixes.push_back(zone);
+    return suffixes;
+}
+
+view::RouteTable built_in_routes(const resolver::Snapshot& snapshot, std::size_t count) {
+    view::RouteTable routes;
+    for (std::size_t index = 0; index < count; ++index)
+        routes.add({.suffix = snapshot.zones[index]->origin(),
+                    .kind = Route::Kind::zone,
+                    .built_in = true,
+                    .index = static_cast<std::uint16_t>(index)});
+    return routes;
+}
+
+std::vector<SharedSuffix> add_routes(view::View& view, const resolver::Snapshot& snapshot,
+                                     const Visible& visible, ScopeTable& scopes) {
+    std::vector<SharedSuffix> shared;
+    const auto add = [&](const Route& route) {
+        const Route* other = view.routes.find_exact(route.suffix);
+        if (other == nullptr || other->built_in) return view.routes.add(route);
+        if (other->kind == route.kind && other->index == route.index) return;
+        shared.push_back({route.suffix, owner_of(*other, snapshot), owner_of(route, snapshot)});
+    };
+    for (const std::uint16_t index : visible.zones)
+        add({.suffix = snapshot.zones[index]->origin(),
+             .kind = Route::Kind::zone,
+             .built_in = false,
+             .index = index});
+    for (const std::uint16_t index : visible.upstreams) {
+        const upstream::Upstream& upstream = *snapshot.upstreams[index];
+        const std::uint32_t scope = scopes.scope_of(upstream.label, dns::Renaming());
+        for (const dns::Name& suffix : suffixes_of(upstream.options))
+            add({.suffix = suffix,
+                 .kind = Route::Kind::upstream,
+                 .built_in = false,
+                 .index = index,
+                 .scope = scope});
+    }
+    view.recursion_available = !visible.upstreams.empty();
+    view.chain_scope = scopes.chain_scope_of(view.routes);
+    return shared;
+}
+
+}  // namespace peerzone::app
