@@ -41,6 +41,7 @@ struct OperationsTest : ::testing::Test {
         const std::array<std::uint8_t, 16> record{0xc0, 12, 0, 1, 0,  1, 0, 0,
                                                   0,    60, 0, 4, 10, 0, 0, 1};
         cache::Value value;
+        value.rcode = dns::Rcode::noerror;
         value.body = record;
         value.info.size = record.size();
         value.info.counts[0] = 1;
