@@ -54,13 +54,11 @@ public:
     /// Usable replies to those: data, or a well-formed negative answer.
     std::uint64_t replies() const noexcept { return replies_.load(kRelaxed); }
     /// Of those questions that were of no use, by reason.
-    std::uint64_t failures(FailureReason why) const noexcept {
-        return failures_[static_cast<std::size_t>(why)].load(kRelaxed);
-    }
+    std::uint64_t failures(FailureReason why) const noexcept { return counted(failures_, why); }
     std::uint64_t probes() const noexcept { return probes_.load(kRelaxed); }
     /// Of those probes.
     std::uint64_t probe_failures(FailureReason why) const noexcept {
-        return probe_failures_[static_cast<std::size_t>(why)].load(kRelaxed);
+        return counted(probe_failures_, why);
     }
     /// Second questions that went here because another endpoint took long, and those that were
     /// answered first.
@@ -91,6 +89,10 @@ private:
     using Tally = std::array<std::atomic<std::uint64_t>, kFailureNames.size()>;
     static constexpr auto kRelaxed = std::memory_order_relaxed;
 
+    static std::uint64_t counted(const Tally& tally, FailureReason why) noexcept {
+        const auto index = static_cast<std::size_t>(why);
+        return index < tally.size() ? tally[index].load(kRelaxed) : 0;
+    }
     static void count(Tally& tally, FailureReason why) noexcept {
         if (why == FailureReason::dropped) why = FailureReason::closed;
         const auto index = static_cast<std::size_t>(why);
