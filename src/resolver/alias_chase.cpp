@@ -1,4 +1,4 @@
-// From name to name: what needs nobody to be asked.
+// From name to name, as far as no upstream must be asked.
 #include "resolver/alias_chase.hpp"
 
 #include <algorithm>
@@ -177,8 +177,8 @@ AliasChase::Visit AliasChase::visit_memory(const upstream::Upstream& owner, Time
     const Subject subject = here();
     cache::Hit hit;
     const auto found = [&](cache::Kind kind) {
-        const bool fresh = context_.memory.find_fresh(subject, kind, snapshot(), owner, now,
-                                                      context_.scratch, hit);
+        const bool fresh =
+            context_.memory.find_fresh(subject, kind, snapshot(), now, context_.scratch, hit);
         if (hit.expired) last_known_ = true;
         return fresh;
     };
@@ -191,7 +191,7 @@ AliasChase::Visit AliasChase::visit_memory(const upstream::Upstream& owner, Time
         end_with(hit);
         return Visit::over;
     }
-    if (!context_.memory.find_failure(subject, snapshot(), owner, now, context_.scratch, hit))
+    if (!context_.memory.find_failure(subject, owner, now, context_.scratch, hit))
         return Visit::ask;
     const Rcode rcode = hit.rcode;
     EdeText text;
@@ -253,10 +253,9 @@ bool AliasChase::follow_chain(const upstream::Upstream& owner, const std::string
     const Subject subject = here();
     cache::Hit hit;
     Memory& memory = context_.memory;
-    if (!(stale_why == nullptr
-              ? memory.find_chain(subject, snapshot(), owner, now, context_.scratch, hit)
-              : memory.find_last_known_chain(subject, snapshot(), owner, now, context_.scratch,
-                                             hit)))
+    if (!(stale_why == nullptr ? memory.find_chain(subject, now, context_.scratch, hit)
+                               : memory.find_last_known_chain(subject, snapshot(), owner, now,
+                                                              context_.scratch, hit)))
         return false;
     std::memcpy(&context_.scratch[dns::kHeaderSize], subject.name.data(), subject.name.size());
     const std::size_t first = passed_.size();

@@ -37,12 +37,6 @@ bool may_be_chained(Bytes body) noexcept {
     return type == dns::type::cname || type == dns::type::dname;
 }
 
-// Another upstream said it, which a reload has taken the name from.
-bool is_of_another(const Snapshot& snapshot, const upstream::Upstream& owner,
-                   const cache::Hit& hit) noexcept {
-    return !snapshot.moved.empty() && hit.source != owner.id;
-}
-
 // Aliases in it lead to a name whose owner has changed since (Snapshot::moved): who owns it now
 // must be asked.
 bool leads_to_moved(const Snapshot& snapshot, const Subject& subject, MutableBytes message,
@@ -102,32 +96,26 @@ Memory::Memory(cache::Cache& cache)
     : cache_(cache), signed_(std::make_unique<std::array<std::uint8_t, dns::kMessageMax>>()) {}
 
 bool Memory::find_fresh(const Subject& subject, cache::Kind kind, const Snapshot& snapshot,
-                        const upstream::Upstream& owner, Time now, MutableBytes message,
-                        cache::Hit& hit) noexcept {
+                        Time now, MutableBytes message, cache::Hit& hit) noexcept {
     if (!cache_.find(key_of(subject, kind), now, message.subspan(body_offset(subject.name)), hit))
         return false;
-    if (!is_of_another(snapshot, owner, hit) &&
-        !leads_to_moved(snapshot, subject, message, hit, now))
-        return true;
+    if (!leads_to_moved(snapshot, subject, message, hit, now)) return true;
     hit.other_kinds_possible = true;
     hit.expired = false;
     return false;
 }
 
-bool Memory::find_failure(const Subject& subject, const Snapshot& snapshot,
-                          const upstream::Upstream& owner, Time now, MutableBytes message,
-                          cache::Hit& hit) noexcept {
+bool Memory::find_failure(const Subject& subject, const upstream::Upstream& owner, Time now,
+                          MutableBytes message, cache::Hit& hit) noexcept {
     return cache_.find(key_of(subject, cache::Kind::failure), now,
                        message.subspan(body_offset(subject.name)), hit) &&
-           !is_of_another(snapshot, owner, hit) && !is_outdated(owner, hit, now);
+           !is_outdated(owner, hit, now);
 }
 
-bool Memory::find_chain(const Subject& subject, const Snapshot& snapshot,
-                        const upstream::Upstream& owner, Time now, MutableBytes message,
+bool Memory::find_chain(const Subject& subject, Time now, MutableBytes message,
                         cache::Hit& hit) noexcept {
     return cache_.find(key_of(subject, cache::Kind::chain), now,
-                       message.subspan(body_offset(subject.name)), hit) &&
-           !is_of_another(snapshot, owner, hit);
+                       message.subspan(body_offset(subject.name)), hit);
 }
 
 // An answer of the type, else an NXDOMAIN: one of this type, under the same flags, would have
@@ -165,8 +153,7 @@ bool Memory::find_known(cache::Kind kind, unsigned other_flags, const Subject& s
     const MutableBytes into = strips ? MutableBytes(*signed_) : message;
     const auto find = [&](cache::Kind of) noexcept {
         return cache_.find_last_known(key_of(other, of), now, stale,
-                                      into.subspan(body_offset(subject.name)), hit) &&
-               !is_of_another(snapshot, owner, hit);
+                                      into.subspan(body_offset(subject.name)), hit);
     };
     const auto has_moved = [&]() noexcept {
         return leads_to_moved(snapshot, other, into, hit, now);

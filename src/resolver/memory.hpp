@@ -45,18 +45,15 @@ public:
     explicit Memory(cache::Cache& cache);
 
     // Looking. `message` is a whole message's room; the body comes to body_offset().
-    /// Within its TTL, and said by the owner of today; else hit.expired and
+    /// Within its TTL, and with aliases that no reload has moved; else hit.expired and
     /// hit.other_kinds_possible tell what may be there.
-    bool find_fresh(const Subject& subject, cache::Kind kind, const Snapshot& snapshot,
-                    const upstream::Upstream& owner, Time now, MutableBytes message,
-                    cache::Hit& hit) noexcept;
+    bool find_fresh(const Subject& subject, cache::Kind kind, const Snapshot& snapshot, Time now,
+                    MutableBytes message, cache::Hit& hit) noexcept;
     /// A failure that is to be told again, and does not come from before the upstream changed.
-    bool find_failure(const Subject& subject, const Snapshot& snapshot,
-                      const upstream::Upstream& owner, Time now, MutableBytes message,
-                      cache::Hit& hit) noexcept;
+    bool find_failure(const Subject& subject, const upstream::Upstream& owner, Time now,
+                      MutableBytes message, cache::Hit& hit) noexcept;
     /// An alias to a name of another owner, within its TTL.
-    bool find_chain(const Subject& subject, const Snapshot& snapshot,
-                    const upstream::Upstream& owner, Time now, MutableBytes message,
+    bool find_chain(const Subject& subject, Time now, MutableBytes message,
                     cache::Hit& hit) noexcept;
     /// Past its TTL, too, and while the owner is away under other flags as well: an answer of the
     /// type, else an NXDOMAIN.

@@ -112,7 +112,7 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
     return fail_at_once(decision, request, out);
 }
 
-// Nobody waits for an upstream that is away, unless aliases may lead to another one.
+// No client waits for an upstream that is away, unless aliases may lead to another one.
 Disposition Resolver::Impl::fail_at_once(const Decision& decision, const Request& request,
                                          ReplyWriter::Out out) noexcept {
     const upstream::Upstream& owner = upstream_of(*snapshot, *decision.route);
@@ -158,7 +158,7 @@ Disposition Resolver::Impl::from_memory(const Decision& decision, Request& reque
     const Subject subject = subject_of(request);
     cache::Hit hit;
     const auto found = [&](cache::Kind kind) noexcept {
-        return memory.find_fresh(subject, kind, *snapshot, owner(), now, out.buffer, hit);
+        return memory.find_fresh(subject, kind, *snapshot, now, out.buffer, hit);
     };
     const auto reply_fresh = [&](cache::Kind kind) noexcept {
         writer.from_cache(request, *decision.view, hit, nullptr, out);
@@ -198,8 +198,7 @@ Disposition Resolver::Impl::from_past(const Decision& decision, Request& request
             return Disposition::deferred;
         return writer.from_cache(request, *decision.view, hit, note_stale(owner, hit, why), out);
     }
-    if (!request.other_kinds_possible ||
-        !memory.find_failure(subject, *snapshot, owner, now, out.buffer, hit))
+    if (!request.other_kinds_possible || !memory.find_failure(subject, owner, now, out.buffer, hit))
         return Disposition::deferred;
     const Rcode rcode = hit.rcode;
     EdeText& why = writer.begin_text();

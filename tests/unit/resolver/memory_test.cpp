@@ -46,7 +46,7 @@ struct Remembering : test::Setup, ::testing::Test {
         memory.keep_end(subject(), checked(kind), value(lifetime, rcode), west(), true, now);
     }
     bool fresh(cache::Kind kind) {
-        return memory.find_fresh(subject(), kind, *snapshot, west(), now, room, hit);
+        return memory.find_fresh(subject(), kind, *snapshot, now, room, hit);
     }
 };
 
@@ -83,18 +83,17 @@ TEST_F(Remembering, AChainReplacesWhatWasKnown) {
     keep(exchange::ReplyKind::data);
     memory.keep_chain(subject(), value(Seconds(5)), now);
     EXPECT_FALSE(fresh(cache::Kind::answer));
-    EXPECT_TRUE(memory.find_chain(subject(), *snapshot, west(), now, room, hit));
+    EXPECT_TRUE(memory.find_chain(subject(), now, room, hit));
     keep(exchange::ReplyKind::data);
-    EXPECT_FALSE(memory.find_chain(subject(), *snapshot, west(), now, room, hit))
-        << "it is none any more";
+    EXPECT_FALSE(memory.find_chain(subject(), now, room, hit)) << "it is none any more";
 }
 
 TEST_F(Remembering, AFailureFromBeforeAChangeOfStateIsForgotten) {
     memory.keep_failure(subject(), "peer=west timeout", west().id, now);
-    EXPECT_TRUE(memory.find_failure(subject(), *snapshot, west(), now, room, hit));
+    EXPECT_TRUE(memory.find_failure(subject(), west(), now, room, hit));
     west().health->enter(upstream::UpstreamState::healthy, now + Millis(1),
                          std::chrono::system_clock::now());
-    EXPECT_FALSE(memory.find_failure(subject(), *snapshot, west(), now + Millis(2), room, hit));
+    EXPECT_FALSE(memory.find_failure(subject(), west(), now + Millis(2), room, hit));
 }
 
 TEST_F(Remembering, OneCallerOfAllAsksAgain) {
