@@ -148,7 +148,7 @@ void SnapshotBuilder::note_moved(const resolver::Snapshot& snapshot) {
     Owners owners;
     for (const view::View& view : snapshot.views) {
         for (const view::Route& route : view.routes.routes()) {
-            if (route.suffix.is_root()) continue;  // the names of "." are nobody's own
+            if (route.suffix.is_root()) continue;  // the fallback is not an owner
             const bool asked = route.kind == view::Route::Kind::upstream;
             owners[{view.name, route.suffix.folded().to_text()}] =
                 asked            ? snapshot.upstreams[route.index]->label

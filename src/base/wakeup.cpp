@@ -10,7 +10,7 @@ namespace peerzone {
 Wakeup::Wakeup() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
 void Wakeup::wake() noexcept {
-    if (rung_.exchange(true, std::memory_order_acq_rel)) return;
+    if (awake_.exchange(true, std::memory_order_acq_rel)) return;
     const std::uint64_t one = 1;
     // Cannot fail but by a full counter, which is readable as well.
     [[maybe_unused]] const ssize_t written = ::write(fd_.get(), &one, sizeof one);
@@ -19,7 +19,7 @@ void Wakeup::wake() noexcept {
 void Wakeup::clear() noexcept {
     std::uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = ::read(fd_.get(), &count, sizeof count);
-    rung_.exchange(false, std::memory_order_acq_rel);
+    awake_.exchange(false, std::memory_order_acq_rel);
 }
 
 }  // namespace peerzone

@@ -41,7 +41,7 @@ Admission::Admission() : guard_(random_seed()) {}
 std::optional<Admission::Refusal> Admission::admit_client(Waiter& waiter,
                                                           const upstream::Upstream& upstream,
                                                           const Limits& limits, Time now) {
-    const bool pressed = table_.flights(upstream.id) >=
+    const bool pressed = table_.in_flight(upstream.id) >=
                          std::max<std::size_t>(limits.in_flight_per_upstream_max / 2, 1);
     switch (guard_.admit(waiter.request.client, upstream.id, limits, pressed, now, waiter.place)) {
         case ClientGuard::Verdict::ok: break;
@@ -93,11 +93,11 @@ bool Admission::is_crowded(const Request& request, const upstream::Upstream& ups
     constexpr std::size_t kRecoveringMax = 64;
     return request.last_known && upstream.health->state() == upstream::UpstreamState::recovering &&
            now - upstream.health->since() < Seconds(1) &&
-           table_.flights(upstream.id) >= kRecoveringMax;
+           table_.in_flight(upstream.id) >= kRecoveringMax;
 }
 
 // Where a bound is reached, the client that has most of it gives a place to one that has less.
-// Looking for it over a whole upstream takes a walk over the table, so there are few looks, and
+// Looking for it over a whole upstream takes a pass over the table, so there are few looks, and
 // those who could not gain by one use none up.
 WaiterRef Admission::heaviest(const Waiter& waiter, std::uint16_t upstream, Join full,
                               PendingQuery* pending, const Limits& limits, Time now) {
@@ -107,7 +107,7 @@ WaiterRef Admission::heaviest(const Waiter& waiter, std::uint16_t upstream, Join
     const std::size_t own = of_in_flight ? begun : guard_.in_flight(waiter.place) - begun;
     // As many as there is room for may be given up and still be on their way: no more.
     const std::size_t bound = 2 * limits.in_flight_per_upstream_max;
-    if (of_in_flight && table_.flights(upstream) >= bound) return {};
+    if (of_in_flight && table_.in_flight(upstream) >= bound) return {};
     HeaviestClientScan::Last& last =
         scan_.last(upstream, of_in_flight ? HeaviestClientScan::Of::in_flight
                                           : HeaviestClientScan::Of::waiters);

@@ -1,7 +1,7 @@
-// Invariants: loads_[u].flights is the number of flights with upstream u, loads_[u].waiters the sum
-// of their seats, loads_[u].refreshes the number of those that began for nobody, loads_[u].given_up
-// of those whose clients were shed; begun_[p] is the number of flights whose first waiter has place
-// p.
+// Invariants: loads_[u].in_flight is the number of queries at upstream u, loads_[u].waiters the sum
+// of their clients, loads_[u].refreshes the number of those that began in the background,
+// loads_[u].given_up of those whose clients were shed; begun_[p] is the number of queries whose
+// first waiter has place p.
 #include "resolver/in_flight.hpp"
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace peerzone::resolver {
 namespace {
 
 // The key is that of the cache: name, type, view, DO, CD (src/README.md, "Key and flags"). Hops
-// tell flights apart, too: a question that came back to us must not wait for itself.
+// tell queries apart, too: a question that came back to us must not wait for itself.
 std::uint64_t hash_of(const Request& r) noexcept {
     const std::uint64_t rest = std::uint64_t{r.query.type} << 32 | std::uint64_t{r.view} << 8 |
                                (r.query.dnssec_ok ? 2u : 0u) |
@@ -63,7 +63,7 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
     const Request& request = waiter.request;
     const Limits& limits = snapshot->limits;
     const std::uint64_t hash = hash_of(request);
-    const auto [first, last] = flights_.equal_range(hash);
+    const auto [first, last] = pending_.equal_range(hash);
     for (auto at = first; at != last; ++at) {
         PendingQuery& found = *at->second;
         // What began under an older configuration is not for questions that came after the change.
@@ -93,8 +93,8 @@ Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
     made->is_refresh = waiter.is_background();
     if (made->is_refresh) ++load.refreshes;
     pending = made.get();
-    flights_.emplace(hash, std::move(made));
-    ++load.flights;
+    pending_.emplace(hash, std::move(made));
+    ++load.in_flight;
     load.waiters += pending->clients();
     count_begun(*pending, +1);
     return Join::started;
@@ -123,10 +123,10 @@ Join InFlightTable::move(PendingQuery& pending, std::uint16_t upstream) {
     if (!has_room(to, limits)) return Join::too_many_in_flight;
     if (to.waiters + pending.clients() > limits.waiters_per_upstream_max)
         return Join::too_many_waiters;
-    to.flights += 1;
+    to.in_flight += 1;
     to.waiters += pending.clients();
     Load& from = load_of(pending.upstream);
-    from.flights -= 1;
+    from.in_flight -= 1;
     from.waiters -= pending.clients();
     if (pending.is_refresh) {
         ++to.refreshes;
@@ -145,7 +145,7 @@ Join InFlightTable::move(PendingQuery& pending, std::uint16_t upstream) {
     return Join::joined;
 }
 
-// Among the seats that `each_ref` goes through, twice.
+// Among the waiters that `each_ref` goes through, twice.
 template <class EachRef>
 WaiterRef InFlightTable::heaviest(ClientGuard::Place place, const EachRef& each_ref) noexcept {
     std::ranges::fill(shares_, 0u);
@@ -172,7 +172,7 @@ WaiterRef InFlightTable::heaviest(ClientGuard::Place place, const EachRef& each_
 
 WaiterRef InFlightTable::heaviest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept {
     return heaviest(place, [&](const auto& visit) {
-        for (const auto& [hash, pending] : flights_)
+        for (const auto& [hash, pending] : pending_)
             if (pending->upstream == upstream && has_one_client(*pending)) visit(*pending, 0);
     });
 }
@@ -180,7 +180,7 @@ WaiterRef InFlightTable::heaviest_alone(std::uint16_t upstream, ClientGuard::Pla
 WaiterRef InFlightTable::heaviest_joined(std::uint16_t upstream,
                                          ClientGuard::Place place) noexcept {
     return heaviest(place, [&](const auto& visit) {
-        for (const auto& [hash, pending] : flights_)
+        for (const auto& [hash, pending] : pending_)
             for (std::size_t at = 1; pending->upstream == upstream && at < pending->waiters.size();
                  ++at)
                 visit(*pending, at);
@@ -212,7 +212,7 @@ std::vector<Waiter> InFlightTable::give_up(const WaiterRef& ref) {
 
 bool InFlightTable::asks(const Request& request, std::uint16_t upstream,
                          const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
-    const auto [first, last] = flights_.equal_range(hash_of(request));
+    const auto [first, last] = pending_.equal_range(hash_of(request));
     return std::any_of(first, last, [&](const auto& item) {
         const PendingQuery& pending = *item.second;
         return pending.upstream == upstream && pending.snapshot == snapshot &&
@@ -231,14 +231,14 @@ void InFlightTable::dismiss(PendingQuery& pending) {
 }
 
 std::unique_ptr<PendingQuery> InFlightTable::finish(PendingQuery& pending) {
-    const auto [first, last] = flights_.equal_range(pending.key_hash);
+    const auto [first, last] = pending_.equal_range(pending.key_hash);
     const auto at =
         std::find_if(first, last, [&](const auto& item) { return item.second.get() == &pending; });
     assert(at != last);
     std::unique_ptr<PendingQuery> taken = std::move(at->second);
-    flights_.erase(at);
+    pending_.erase(at);
     Load& load = load_of(taken->upstream);
-    load.flights -= 1;
+    load.in_flight -= 1;
     load.waiters -= taken->clients();
     count_begun(*taken, -1);
     if (taken->is_refresh) --load.refreshes;

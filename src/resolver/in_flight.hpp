@@ -1,6 +1,6 @@
 // The questions of one worker that wait for an upstream, and who waits for each. Pure bookkeeping:
-// identical questions share one pending, and every count has a bound (resolver/limits.hpp), per
-// upstream, so that a dead peer fills only its own share.
+// identical questions share one pending query, and every count has a bound (resolver/limits.hpp),
+// per upstream, so that a dead peer fills only its own share.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@
 
 namespace peerzone::resolver {
 
-/// A client that waits for an answer; without a sink nobody does, and the question is asked for the
-/// cache's sake.
+/// A client that waits for an answer; without a sink, a background question that is asked for the
+/// cache.
 struct Waiter {
     ReplyTo to;
     Request request;
@@ -30,14 +30,14 @@ struct Waiter {
 
 struct PendingQuery;
 
-/// Fires when a flight takes longer than its upstream usually does. The Resolver sets and arms it.
+/// Fires when a query takes longer than its upstream usually does. The Resolver sets and arms it.
 struct OverdueTimer : TimerNode {
     OverdueTimer() noexcept : TimerNode(&OverdueTimer::fire) {}
     static void fire(TimerNode& node);
 
     Resolver::Impl* owner = nullptr;
     PendingQuery* pending = nullptr;
-    const upstream::Upstream* upstream = nullptr;  ///< of the flight's snapshot
+    const upstream::Upstream* upstream = nullptr;  ///< of the query's snapshot
 };
 
 /// One question on its way to upstreams, and its waiters. Owned by the table until finish().
@@ -45,7 +45,7 @@ struct PendingQuery {
     std::uint64_t key_hash = 0;
     std::uint16_t upstream = 0;  ///< whose share it counts against (Upstream::id)
     std::shared_ptr<const Snapshot> snapshot;
-    std::vector<Waiter> waiters;  ///< never empty; the first one asked, and may be nobody by now
+    std::vector<Waiter> waiters;  ///< never empty; the first one asked, and may be background now
 
     /// Clients that wait.
     std::size_t clients() const noexcept {
@@ -53,13 +53,13 @@ struct PendingQuery {
     }
     OverdueTimer timer;
     bool given_up = false;    ///< its clients were shed
-    bool is_refresh = false;  ///< it began for nobody
+    bool is_refresh = false;  ///< it began in the background
     bool overdue = false;     ///< the timer has fired: known names are answered from memory at once
 
     const Request& question() const noexcept { return waiters.front().request; }
 };
 
-/// One waiter of a pending.
+/// One waiter of a pending query.
 struct WaiterRef {
     PendingQuery* pending = nullptr;
     std::size_t waiter = 0;
@@ -67,8 +67,8 @@ struct WaiterRef {
 };
 
 enum class Join : std::uint8_t {
-    started,             ///< a new flight: ask
-    joined,              ///< somebody asks already
+    started,             ///< a new query: ask
+    joined,              ///< the question is asked already
     too_many_in_flight,  ///< of the upstream
     too_many_waiters,    ///< of the upstream
     too_many_for_question
@@ -83,45 +83,45 @@ public:
     /// `guard` knows the clients' places; it must outlive the table.
     explicit InFlightTable(ClientGuard& guard) : guard_(guard) { spare_.reserve(kSpareMax); }
 
-    /// Adds a waiter; `flight` is set when started, joined or too_many_for_question. Nobody joins
-    /// no pending.
+    /// Adds a waiter; `pending` is set when started, joined or too_many_for_question. A background
+    /// question joins none.
     Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, PendingQuery*& pending);
-    /// Counts the flight and its clients against another upstream from now on (an alias led there).
+    /// Counts the query and its clients against another upstream from now on (an alias led there).
     /// Join::joined, or the bound that is reached there: then all is as it was.
     Join move(PendingQuery& pending, std::uint16_t upstream);
-    /// When there is no room for a question of the client at `place`: the youngest seat of the
-    /// client that has most of them there, if that is more than this one would have. Who makes room
-    /// for a flight has one that nobody else waits for, and who makes room for a waiter has joined
-    /// one.
+    /// When there is no room for a question of the client at `place`: the youngest waiter of
+    /// the client that has most of them there, if that is more than this one would have. Alone: of
+    /// a query that no other client waits for, which makes room for a query. Joined: one that has
+    /// joined a query, which makes room for a waiter.
     WaiterRef heaviest_alone(std::uint16_t upstream, ClientGuard::Place place) noexcept;
     WaiterRef heaviest_joined(std::uint16_t upstream, ClientGuard::Place place) noexcept;
     WaiterRef heaviest_joined(PendingQuery& pending, ClientGuard::Place place) noexcept;
-    /// Takes that waiter out, to be told that it is shed; of a first seat all of that pending. It
-    /// no longer takes up room then, but as many of these as there is room for may still be on
-    /// their way: what is sent cannot be called back.
+    /// Takes that waiter out, to be told that it is shed; of a first waiter, the whole
+    /// query. It no longer takes up room then, but as many of these as there is room for may still
+    /// be on their way: what is sent cannot be called back.
     std::vector<Waiter> give_up(const WaiterRef& ref);
     /// Is the same question, over however many hops it came, on its way to this upstream?
     bool asks(const Request& request, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
     /// The waiter that joined last was answered otherwise.
     void leave(PendingQuery& pending);
-    /// All waiters were answered; the question is in flight for nobody now.
+    /// All waiters were answered; the question goes on in the background.
     void dismiss(PendingQuery& pending);
-    /// Takes the flight out of the table.
+    /// Takes the query out of the table.
     std::unique_ptr<PendingQuery> finish(PendingQuery& pending);
     /// Keeps a finished one for the next question, so that a miss need not allocate.
     void recycle(std::unique_ptr<PendingQuery> pending) noexcept;
 
-    std::size_t size() const noexcept { return flights_.size(); }
-    /// Flights of this upstream that began for nobody.
+    std::size_t size() const noexcept { return pending_.size(); }
+    /// Queries at this upstream that began in the background.
     std::size_t refreshes(std::uint16_t upstream) const noexcept {
         return upstream < loads_.size() ? loads_[upstream].refreshes : 0;
     }
-    std::size_t flights(std::uint16_t upstream) const noexcept {
-        return upstream < loads_.size() ? loads_[upstream].flights : 0;
+    std::size_t in_flight(std::uint16_t upstream) const noexcept {
+        return upstream < loads_.size() ? loads_[upstream].in_flight : 0;
     }
-    /// Flights that began for the client at `place`.
+    /// Queries that began for the client at `place`.
     std::size_t in_flight_of(ClientGuard::Place place) const noexcept {
         return place == ClientGuard::kNone ? 0 : begun_[place];
     }
@@ -131,7 +131,7 @@ public:
 
 private:
     struct Load {
-        std::size_t flights = 0;
+        std::size_t in_flight = 0;
         std::size_t waiters = 0;
         std::size_t refreshes = 0;
         std::size_t given_up = 0;
@@ -144,14 +144,14 @@ private:
     void leave_to_nobody(PendingQuery& pending) noexcept;
     static bool has_room(const Load& load, const Limits& limits) noexcept {
         const std::size_t max = limits.in_flight_per_upstream_max;
-        return load.flights - load.given_up < max && load.flights < 2 * max;
+        return load.in_flight - load.given_up < max && load.in_flight < 2 * max;
     }
     std::unique_ptr<PendingQuery> take_spare();
     template <class EachRef>
     WaiterRef heaviest(ClientGuard::Place place, const EachRef& each_ref) noexcept;
 
     ClientGuard& guard_;
-    std::unordered_multimap<std::uint64_t, std::unique_ptr<PendingQuery>> flights_;
+    std::unordered_multimap<std::uint64_t, std::unique_ptr<PendingQuery>> pending_;
     std::vector<std::unique_ptr<PendingQuery>> spare_;
     std::vector<Load> loads_;  // by Upstream::id
     std::vector<std::uint32_t> begun_ = std::vector<std::uint32_t>(ClientGuard::kPlaces);

@@ -11,7 +11,7 @@ namespace {
 using metrics::Count;
 using upstream::UpstreamState;
 
-// Questions asked for nobody in one millisecond, and what of an upstream's share they may take.
+// Background questions in one millisecond, and what of an upstream's share they may take.
 constexpr unsigned kPerTurn = 8;
 constexpr std::size_t kShare = 8;
 constexpr std::size_t kRecoveringMax = 16;
@@ -54,7 +54,7 @@ std::size_t Resolver::Impl::refreshes_max(const upstream::Upstream& upstream) co
         case UpstreamState::unknown:
         case UpstreamState::healthy: return share;
         case UpstreamState::recovering: return std::min(share, kRecoveringMax);
-        default: return 0;  // nobody hears us, or it is not certain
+        default: return 0;  // no endpoint replies, or that is not certain
     }
 }
 
@@ -72,12 +72,12 @@ void Resolver::Impl::plan_refresh(const Request& request, const upstream::Upstre
 
 void Resolver::Impl::start_refreshes(Time now) {
     for (unsigned i = 0; i < kPerTurn && !refreshes.empty(); ++i) {
-        Waiter nobody{.to = {}, .request = refreshes.pop(), .since = now};
-        nobody.request.query.hops = 0;  // it is our question now
-        const upstream::Upstream& upstream = *snapshot->upstreams[nobody.request.route->index];
+        Waiter background{.to = {}, .request = refreshes.pop(), .since = now};
+        background.request.query.hops = 0;  // it is our question now
+        const upstream::Upstream& upstream = *snapshot->upstreams[background.request.route->index];
         if (admission.table().refreshes(upstream.id) >= refreshes_max(upstream)) continue;
         PendingQuery* pending = nullptr;
-        if (admission.table().join(nobody, upstream.id, snapshot, pending) != Join::started)
+        if (admission.table().join(background, upstream.id, snapshot, pending) != Join::started)
             continue;
         counters.add(Count::refreshes);
         run(*pending, now);

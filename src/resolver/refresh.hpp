@@ -1,7 +1,7 @@
-// Hot names are asked again before they expire, so that nobody waits for a region's round trip
+// Hot names are asked again before they expire, so that no client waits for a region's round trip
 // (src/README.md, "Refresh"). A hit that finds its answer due claims it (cache::Cache lets one
 // of all workers do so, once per answer) and puts the question here; a moment later the worker asks
-// it for nobody. Bounded and without allocation; used on the worker's thread.
+// it in the background. Bounded and without allocation; used on the worker's thread.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ inline bool may_be_due(const cache::Hit& hit) noexcept {
     return hit.remaining < hit.age && hit.uses >= kHotUses;
 }
 
-/// Questions that will be asked for nobody, first in, first out.
+/// Questions that will be asked in the background, first in, first out.
 class RefreshQueue {
 public:
     static constexpr std::size_t kMax = 64;

@@ -1,5 +1,5 @@
-// Files that somebody else names. What is no regular file is never waited for: opening a FIFO, or
-// reading a terminal, would hold up whoever does it until somebody writes.
+// Files that the configuration names. Only regular files are read: opening a FIFO or reading a
+// terminal would block the thread until there is a writer.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 namespace peerzone {
 
 /// A regular file, open for reading. An error is the bare reason ("Permission denied", "not a
-/// regular file"): whoever asked names the file.
+/// regular file"): the caller names the file.
 Result<Fd> open_file(const std::string& path);
 
 /// The whole of a regular file of at most `size_max` octets. Errors as above.

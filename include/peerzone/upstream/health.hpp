@@ -84,7 +84,7 @@ public:
     /// Nobody waits for it.
     bool is_away() const noexcept { return is_held() || state() == UpstreamState::partitioned; }
 
-    /// A reply would change the state, so the worker that gets one rings. Of use or not …
+    /// A reply would change the state, so the worker that gets one wakes control. Of use or not …
     bool waits_for_reply() const noexcept {
         const UpstreamState now = state();
         return now == UpstreamState::suspect || now == UpstreamState::partitioned;
@@ -94,7 +94,7 @@ public:
         const UpstreamState now = state();
         return now != UpstreamState::healthy && now != UpstreamState::recovering;
     }
-    /// Wakes control: an endpoint became suspect, or one has replied that nobody expected to.
+    /// Wakes control: an endpoint became suspect, or one has replied unexpectedly.
     void wake() const noexcept override {
         if (wakeup_ != nullptr) wakeup_->wake();
     }

@@ -8,25 +8,25 @@
 namespace peerzone {
 namespace {
 
-bool rings(const Wakeup& wakeup, int patience_ms = 0) {
+bool is_awake(const Wakeup& wakeup, int patience_ms = 0) {
     pollfd ready{wakeup.fd(), POLLIN, 0};
     return ::poll(&ready, 1, patience_ms) == 1;
 }
 
-TEST(Wakeup, IsSilentUntilSomebodyRings) {
+TEST(Wakeup, SleepsUntilItIsWoken) {
     Wakeup wakeup;
-    EXPECT_FALSE(rings(wakeup));
+    EXPECT_FALSE(is_awake(wakeup));
     wakeup.wake();
-    EXPECT_TRUE(rings(wakeup));
+    EXPECT_TRUE(is_awake(wakeup));
 }
 
-TEST(Wakeup, ManyRingsAreOneWakeUp) {
+TEST(Wakeup, ManyCallsAreOneWakeUp) {
     Wakeup wakeup;
     for (int i = 0; i < 1000; ++i) wakeup.wake();
     wakeup.clear();
-    EXPECT_FALSE(rings(wakeup));
+    EXPECT_FALSE(is_awake(wakeup));
     wakeup.wake();
-    EXPECT_TRUE(rings(wakeup)) << "a ring after the answer is a new one";
+    EXPECT_TRUE(is_awake(wakeup)) << "one after clear() is a new one";
 }
 
 TEST(Wakeup, WakesAnotherThreadAndShowsWhatWasWrittenBefore) {
@@ -36,7 +36,7 @@ TEST(Wakeup, WakesAnotherThreadAndShowsWhatWasWrittenBefore) {
         written = 42;
         wakeup.wake();
     });
-    EXPECT_TRUE(rings(wakeup, 10000));
+    EXPECT_TRUE(is_awake(wakeup, 10000));
     wakeup.clear();
     EXPECT_EQ(written, 42);
     worker.join();

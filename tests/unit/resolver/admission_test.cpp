@@ -77,8 +77,8 @@ TEST_F(Admitting, AClientThatHasMostIsRefusedItself) {
 TEST_F(Admitting, AliasesMoveAQueryToAnotherUpstreamsShare) {
     const auto first = enter("a.west");
     EXPECT_EQ(admission.move(*first.pending, north, now).join, Join::joined);
-    EXPECT_EQ(admission.table().flights(west.id), 0u);
-    EXPECT_EQ(admission.table().flights(north.id), 1u);
+    EXPECT_EQ(admission.table().in_flight(west.id), 0u);
+    EXPECT_EQ(admission.table().in_flight(north.id), 1u);
 }
 
 TEST_F(Admitting, OneClientWaitsForSoManyAnswers) {
