@@ -114,8 +114,6 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     });
     tls_.drop_unused();
     add_views(*snapshot, config, special_count);
-    note_moved(*snapshot);
-    snapshot->moved = moved_;
     return snapshot;
 }
 
@@ -140,37 +138,6 @@ void SnapshotBuilder::add_views(resolver::Snapshot& snapshot, const config::Conf
         for (const dns::Name& suffix : suffixes_of(upstream->options))
             note_opened(built_in, suffix, config);
     for (const auto& zone : zones_) note_opened(built_in, zone->origin(), config);
-}
-
-// Which suffixes have another owner than in the snapshot before, in any view.
-void SnapshotBuilder::note_moved(const resolver::Snapshot& snapshot) {
-    constexpr std::size_t kMovedMax = 64;
-    Owners owners;
-    for (const view::View& view : snapshot.views) {
-        for (const view::Route& route : view.routes.routes()) {
-            if (route.suffix.is_root()) continue;  // the fallback is not an owner
-            const bool asked = route.kind == view::Route::Kind::upstream;
-            owners[{view.name, route.suffix.folded().to_text()}] =
-                asked            ? snapshot.upstreams[route.index]->label
-                : route.built_in ? "built-in"
-                                 : "zone";
-        }
-    }
-    const Owners before = std::exchange(owners_, std::move(owners));
-    if (before.empty()) return;
-    const Time now = Clock::now();
-    const auto note = [&](const auto& from, const auto& to) {
-        for (const auto& [place, owner] : from) {
-            const auto found = to.find(place);
-            if (found != to.end() && found->second == owner) continue;
-            const dns::Name name = dns::Name::from_text(place.second).value();
-            std::erase_if(moved_, [&](const auto& moved) { return moved.suffix == name; });
-            moved_.push_back({name, now});
-        }
-    };
-    note(before, owners_);
-    note(owners_, before);
-    if (moved_.size() > kMovedMax) moved_ = {{dns::Name(), now}};
 }
 
 // Any zone, peer, reverse or forward for a special-use name opens it again (src/README.md, "Order

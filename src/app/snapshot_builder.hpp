@@ -51,8 +51,6 @@ public:
 
 private:
     using Key = std::pair<std::string, SocketAddress>;
-    /// Whose the names of a suffix are, by the view's name and the folded suffix.
-    using Owners = std::map<std::pair<std::string, std::string>, std::string>;
 
     std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options,
                                                       const discovery::SourceTable& sources);
@@ -65,8 +63,6 @@ private:
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
                      const config::Config& config);
 
-    void note_moved(const resolver::Snapshot& snapshot);
-
     std::uint64_t node_id_;
     ZoneList zones_;
     std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
@@ -76,8 +72,6 @@ private:
     std::map<std::string, std::shared_ptr<upstream::UpstreamHealth>> health_;  // by label, as ids_
     ScopeTable scopes_;
     SpecialZones special_zones_;
-    Owners owners_;  // of the last snapshot
-    std::vector<resolver::MovedSuffix> moved_;
     std::set<std::string> told_;
     std::vector<std::string> notices_;
 };

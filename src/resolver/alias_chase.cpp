@@ -65,7 +65,12 @@ AliasChase::AliasChase(const Context& context, const PendingQuery& pending, Time
       last_known_(pending.question().last_known) {}
 
 Subject AliasChase::here() const noexcept {
-    return at_.stops == 0 ? subject_of(request()) : subject_of(request(), at_.name, *at_.route);
+    return at_.stops == 0 ? subject_of(snapshot(), request())
+                          : subject_of(snapshot(), request(), at_.name, *at_.route);
+}
+
+OtherOwners AliasChase::other_owners() const noexcept {
+    return {snapshot(), view(), *at_.route};
 }
 
 bool AliasChase::comes_back() const {
@@ -177,8 +182,7 @@ AliasChase::Visit AliasChase::visit_memory(const upstream::Upstream& owner, Time
     const Subject subject = here();
     cache::Hit hit;
     const auto found = [&](cache::Kind kind) {
-        const bool fresh =
-            context_.memory.find_fresh(subject, kind, snapshot(), now, context_.scratch, hit);
+        const bool fresh = context_.memory.find_fresh(subject, kind, now, context_.scratch, hit);
         if (hit.expired) last_known_ = true;
         return fresh;
     };
@@ -191,8 +195,7 @@ AliasChase::Visit AliasChase::visit_memory(const upstream::Upstream& owner, Time
         end_with(hit);
         return Visit::over;
     }
-    if (!context_.memory.find_failure(subject, owner, now, context_.scratch, hit))
-        return Visit::ask;
+    if (!context_.memory.find_failure(subject, now, context_.scratch, hit)) return Visit::ask;
     const Rcode rcode = hit.rcode;
     EdeText text;
     const std::string retry(describe_cached_failure(
@@ -222,7 +225,7 @@ AliasChase::Visit AliasChase::visit_last_known(const upstream::Upstream& owner,
     // What was put together under the first name may be older than what its end's owner says.
     if (follow_chain(owner, &why, ChainEnd::known, now)) return Visit::on;
     cache::Hit hit;
-    if (!context_.memory.find_last_known(here(), snapshot(), owner, now, context_.scratch, hit))
+    if (!context_.memory.find_last_known(here(), now, context_.scratch, hit))
         return follow_chain(owner, &why, ChainEnd::any, now) ? Visit::on : Visit::ask;
     // Slow is not gone: a denial is believed no longer than negative_ttl while the upstream may
     // still answer, for the name may exist by now.
@@ -254,14 +257,13 @@ bool AliasChase::follow_chain(const upstream::Upstream& owner, const std::string
     cache::Hit hit;
     Memory& memory = context_.memory;
     if (!(stale_why == nullptr ? memory.find_chain(subject, now, context_.scratch, hit)
-                               : memory.find_last_known_chain(subject, snapshot(), owner, now,
-                                                              context_.scratch, hit)))
+                               : memory.find_last_known_chain(subject, now, context_.scratch, hit)))
         return false;
     std::memcpy(&context_.scratch[dns::kHeaderSize], subject.name.data(), subject.name.size());
     const std::size_t first = passed_.size();
     const Position before = at_;
     pass(hit.info, true);
-    follow_passed(owner, first);
+    follow_passed(first);
     // Without an alias in it, it leads nowhere.
     if (at_.links == before.links || (end == ChainEnd::known && !may_end_at(at_.name, now))) {
         passed_.resize(first);
@@ -274,11 +276,11 @@ bool AliasChase::follow_chain(const upstream::Upstream& owner, const std::string
     return true;
 }
 
-// Moves along the aliases passed from `first` on, up to the first name that now belongs to another
-// owner: since the upstream said it, a reload may have given that one. What lies behind the last
-// alias followed, the data of its end say, is not kept: its owner is asked.
-void AliasChase::follow_passed(const upstream::Upstream& owner, std::size_t first) {
-    const OtherOwners others(view(), snapshot(), owner);
+// Moves along the aliases passed from `first` on, up to the first name that belongs to another
+// owner in this view. What lies behind the last alias followed, the data of its end say, is not
+// kept: its owner is asked.
+void AliasChase::follow_passed(std::size_t first) {
+    const OtherOwners others = other_owners();
     std::size_t end = first;
     bool away = false;
     for (std::size_t i = first; i < passed_.size(); ++i) {
@@ -299,7 +301,7 @@ bool AliasChase::may_end_at(const dns::Name& target, Time now) const noexcept {
     if (route == nullptr || !is_upstream(*route)) return true;
     const upstream::Upstream& owner = upstream_of(snapshot(), *route);
     if (!memory_only_ && !owner.health->is_away()) return true;
-    return context_.memory.has_answer(subject_of(request(), target, *route), owner, now);
+    return context_.memory.has_answer(subject_of(snapshot(), request(), target, *route), now);
 }
 
 }  // namespace peerzone::resolver

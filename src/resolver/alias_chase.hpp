@@ -57,6 +57,8 @@ public:
     /// Goes on as far as that needs no waiting. Returns whom to ask question(); null: it has ended.
     const upstream::Upstream* next(Time now);
     upstream::Question question() const;
+    /// As seen from the upstream that is asked.
+    OtherOwners other_owners() const noexcept;
     /// One deadline, however many owners are asked: the longest of theirs.
     Time deadline(const upstream::Upstream& owner, Time now) noexcept;
     /// What came of asking it.
@@ -118,7 +120,7 @@ private:
     Visit visit_last_known(const upstream::Upstream& owner, const std::string& why, Time now);
     bool follow_chain(const upstream::Upstream& owner, const std::string* stale_why, ChainEnd end,
                       Time now);
-    void follow_passed(const upstream::Upstream& owner, std::size_t first);
+    void follow_passed(std::size_t first);
     bool may_end_at(const dns::Name& target, Time now) const noexcept;
     void end_with(const cache::Hit& hit);
     void rest_on_stale(const upstream::Upstream& owner, const cache::Hit& hit,

@@ -21,8 +21,8 @@ const char* denial_text(const exchange::CheckedReply& checked) noexcept {
 void AliasChase::on_reply(const upstream::Upstream& owner, const upstream::Asked& asked, Time now) {
     if (!asked.ok) return take_failure(owner, asked, now);
     const exchange::CheckedReply& checked = asked.checked;
-    const bool on = goes_on(OtherOwners(view(), snapshot(), owner), checked);
-    const Seconds negative_max = context_.memory.negative_max(here(), checked, owner, now);
+    const bool on = goes_on(other_owners(), checked);
+    const Seconds negative_max = context_.memory.negative_max(here(), checked, now);
     const exchange::TtlCaps caps{
         .positive = static_cast<std::uint32_t>(context_.memory.positive_max().count()),
         .negative = static_cast<std::uint32_t>(negative_max.count())};
@@ -73,8 +73,8 @@ void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::A
     // that had only what was left of its chase's deadline says nothing of the name where it stood.
     if (asked.cacheable && !owner.endpoints.empty() && !owner.health->is_away() &&
         request().query.hops == 0)
-        context_.memory.keep_failure(deadline_.is_cut ? subject_of(request()) : here(),
-                                     asked.error_text, owner.id, now);
+        context_.memory.keep_failure(deadline_.is_cut ? subject_of(snapshot(), request()) : here(),
+                                     asked.error_text, now);
     // RFC 8767 5: when the answer cannot be refreshed, the one known last is better than none.
     const Visit led = visit_last_known(owner, asked.error_text, now);
     if (led == Visit::ask) return fail(asked.error_code, asked.error_text);
@@ -90,7 +90,7 @@ void AliasChase::take_chain(const upstream::Upstream& owner, const exchange::Che
                                 .rcode = Rcode::noerror,
                                 .source = owner.id,
                                 .lifetime = Seconds(checked.least_ttl)},
-                               now);
+                               !checked.leads_away, now);
     pass(writer.info(), true);
     stand_at(checked.target.folded());
     last_known_ = false;
@@ -140,9 +140,9 @@ void AliasChase::take_end(const upstream::Upstream& owner, const exchange::Check
                               .authentic_data = answer_.authentic_data,
                               .source = owner.id,
                               .lifetime = lifetime},
-                             owner, may_have_chain, now);
+                             may_have_chain, now);
     if (answer_.error_text.empty() && checked.links != 0 &&
-        OtherOwners(view(), snapshot(), owner).is_replier_cluster(checked.target)) {
+        other_owners().is_replier_cluster(checked.target)) {
         answer_.error_code = dns::ede::other;
         answer_.error_text = checked.target.to_text() + " as " + owner.label + " sees it";
     }
@@ -216,7 +216,7 @@ void AliasChase::assemble() {
 void AliasChase::keep(Time now) {
     if (answer_.failed || at_.stops == 0 || !keep_.source || !keep_.allowed) return;
     context_.memory.keep_assembled(
-        subject_of(request()),
+        subject_of(snapshot(), request()),
         {.body = Bytes(context_.scratch)
                      .subspan(body_offset(request().query.name()), answer_.info.size),
          .info = answer_.info,

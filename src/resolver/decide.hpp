@@ -74,14 +74,13 @@ private:
     bool authoritative_ = false;
 };
 
-/// The names that have an owner of their own in a view, as seen from one of its upstreams: another
-/// peer, a zone of ours, the local cluster, a forward other than ".". View, snapshot and upstream
-/// must outlive it. No state of its own.
+/// The names that have an owner of their own in a view, as seen from the upstream of one of its
+/// routes: another peer, a zone of ours, the local cluster, a forward other than ".". View and
+/// snapshot must outlive it. No state of its own.
 class OtherOwners final : public exchange::OtherOwners {
 public:
-    OtherOwners(const view::View& view, const Snapshot& snapshot,
-                const upstream::Upstream& replier) noexcept
-        : view_(view), snapshot_(snapshot), replier_(replier) {}
+    OtherOwners(const Snapshot& snapshot, const view::View& view, const view::Route& route) noexcept
+        : snapshot_(snapshot), view_(view), replier_(upstream_of(snapshot, route)) {}
     bool own(const dns::Name& name) const noexcept override;
     /// A name below the cluster's zone, which a peer uses for its own names, and which here is not
     /// another peer's: it is that peer's, although asked here it would be ours.
@@ -90,8 +89,8 @@ public:
 private:
     bool is_replier_cluster(const dns::Name& name, const view::Route& route) const noexcept;
 
-    const view::View& view_;
     const Snapshot& snapshot_;
+    const view::View& view_;
     const upstream::Upstream& replier_;
 };
 

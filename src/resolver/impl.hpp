@@ -79,8 +79,8 @@ struct Resolver::Impl {
 
     // refresh.cpp
     std::size_t refreshes_max(const upstream::Upstream& upstream) const noexcept;
-    void plan_refresh(const Request& request, const upstream::Upstream& upstream, cache::Kind kind,
-                      Time now) noexcept;
+    void plan_refresh(const Request& request, const Subject& subject, cache::Kind kind,
+                      Memory::Words words, Time now) noexcept;
     void start_refreshes(Time now);
 };
 

@@ -18,11 +18,13 @@ constexpr std::uint16_t kUsualTypes[] = {
     dns::type::a,  dns::type::aaaa, dns::type::srv, dns::type::txt,  dns::type::mx,
     dns::type::ns, dns::type::ptr,  dns::type::soa, dns::type::svcb, dns::type::https};
 
-cache::Key key_of(const Subject& subject, cache::Kind kind) noexcept {
+cache::Key key_of(const Subject& subject, cache::Kind kind,
+                  Memory::Words words = Memory::Words::of_owner) noexcept {
     return {.name = subject.name,
             .name_hash = subject.name_hash,
             .type = kind == cache::Kind::nxdomain ? std::uint16_t{0} : subject.type,
-            .scope = subject.scope,
+            .scope =
+                words == Memory::Words::of_owner ? subject.route->scope : subject.view->chain_scope,
             .dnssec_ok = subject.dnssec_ok,
             .checking_disabled = subject.checking_disabled,
             .kind = kind};
@@ -37,28 +39,47 @@ bool may_be_chained(Bytes body) noexcept {
     return type == dns::type::cname || type == dns::type::dname;
 }
 
-// Aliases in it lead to a name whose owner has changed since (Snapshot::moved): who owns it now
-// must be asked.
-bool leads_to_moved(const Snapshot& snapshot, const Subject& subject, MutableBytes message,
-                    const cache::Hit& hit, Time now) noexcept {
-    if (snapshot.moved.empty() || subject.type == dns::type::cname) return false;
-    const std::size_t start = body_offset(subject.name);
-    if (!may_be_chained(message.subspan(start, hit.info.size))) return false;
-    std::memcpy(&message[dns::kHeaderSize], subject.name.data(), subject.name.size());
-    const Bytes whole = message.first(start + hit.info.size);
-    dns::Reader reader(whole, start);
-    dns::Record record;
-    for (unsigned i = 0; i < hit.info.counts[0] && reader.read_record(record); ++i) {
-        dns::Name target;
-        if (record.type != dns::type::cname ||
-            !dns::Reader(whole, record.rdata_offset).read_name(target))
-            continue;
-        const auto has_moved = [&](const MovedSuffix& moved) {
-            return now - hit.age < moved.at && target.is_under(moved.suffix);
-        };
-        if (std::ranges::any_of(snapshot.moved, has_moved)) return true;
+// The targets of the aliases in a body that stands in a message, in their order.
+class AliasReader {
+public:
+    AliasReader(const Subject& subject, MutableBytes message, const cache::Hit& hit) noexcept
+        : whole_(message.first(body_offset(subject.name) + hit.info.size)),
+          reader_(whole_, body_offset(subject.name)),
+          left_(hit.info.counts[0]) {
+        std::memcpy(&message[dns::kHeaderSize], subject.name.data(), subject.name.size());
     }
+    bool next(dns::Name& target) noexcept {
+        dns::Record record;
+        for (; left_ != 0 && reader_.read_record(record); --left_) {
+            if (record.type != dns::type::cname) continue;
+            --left_;
+            return dns::Reader(whole_, record.rdata_offset).read_name(target);
+        }
+        return false;
+    }
+
+private:
+    Bytes whole_;
+    dns::Reader reader_;
+    unsigned left_;
+};
+
+// An alias in it leads to a name that has another owner in this view, which must be asked: the
+// entry was made in another view, or a reload has given the name to that owner since.
+bool leads_away(const Subject& subject, MutableBytes message, const cache::Hit& hit) noexcept {
+    const std::size_t start = body_offset(subject.name);
+    if (subject.type == dns::type::cname || !may_be_chained(message.subspan(start, hit.info.size)))
+        return false;
+    const OtherOwners others(*subject.snapshot, *subject.view, *subject.route);
+    AliasReader aliases(subject, message, hit);
+    for (dns::Name target; aliases.next(target);)
+        if (others.own(target)) return true;
     return false;
+}
+
+// A chain has no AD of its own: there the bit says that the end is open.
+bool is_open(const cache::Hit& chain) noexcept {
+    return chain.authentic_data;
 }
 
 bool is_proof(const dns::Record& record) noexcept {
@@ -73,106 +94,128 @@ unsigned flags_to_try(const upstream::Upstream& owner) noexcept {
 
 }  // namespace
 
-Subject subject_of(const Request& request) noexcept {
+Subject subject_of(const Snapshot& snapshot, const Request& request) noexcept {
     const dns::Query& query = request.query;
-    return {.name = query.name(),
+    return {.snapshot = &snapshot,
+            .view = &snapshot.views[request.view],
+            .route = request.route,
+            .name = query.name(),
             .name_hash = query.name_hash,
             .type = query.type,
-            .scope = request.route->scope,
             .dnssec_ok = query.dnssec_ok,
             .checking_disabled = query.checking_disabled()};
 }
 
-Subject subject_of(const Request& request, const dns::Name& name,
+Subject subject_of(const Snapshot& snapshot, const Request& request, const dns::Name& name,
                    const view::Route& route) noexcept {
-    Subject subject = subject_of(request);
+    Subject subject = subject_of(snapshot, request);
+    subject.route = &route;
     subject.name = name.wire();
     subject.name_hash = dns::hash_folded(name.wire());
-    subject.scope = route.scope;
     return subject;
 }
 
 Memory::Memory(cache::Cache& cache)
-    : cache_(cache), signed_(std::make_unique<std::array<std::uint8_t, dns::kMessageMax>>()) {}
+    : cache_(cache), room_(std::make_unique<std::array<std::uint8_t, dns::kMessageMax>>()) {}
 
-bool Memory::find_fresh(const Subject& subject, cache::Kind kind, const Snapshot& snapshot,
-                        Time now, MutableBytes message, cache::Hit& hit) noexcept {
+bool Memory::find_fresh(const Subject& subject, cache::Kind kind, Time now, MutableBytes message,
+                        cache::Hit& hit) noexcept {
     if (!cache_.find(key_of(subject, kind), now, message.subspan(body_offset(subject.name)), hit))
         return false;
-    if (!leads_to_moved(snapshot, subject, message, hit, now)) return true;
+    if (!leads_away(subject, message, hit)) return true;
     hit.other_kinds_possible = true;
     hit.expired = false;
     return false;
 }
 
-bool Memory::find_failure(const Subject& subject, const upstream::Upstream& owner, Time now,
-                          MutableBytes message, cache::Hit& hit) noexcept {
+bool Memory::find_assembled(const Subject& subject, Time now, MutableBytes message,
+                            cache::Hit& hit) noexcept {
+    const MutableBytes chain_message(*room_);
+    cache::Hit chain;
+    if (!cache_.find(key_of(subject, cache::Kind::answer, Words::assembled), now,
+                     message.subspan(body_offset(subject.name)), hit))
+        return false;
+    if (!find_chain(subject, now, chain_message, chain)) return false;
+    const OtherOwners others(*subject.snapshot, *subject.view, *subject.route);
+    AliasReader said(subject, chain_message, chain);
+    AliasReader kept(subject, message, hit);
+    dns::Name from_owner;
+    while (said.next(from_owner)) {
+        dns::Name target;
+        if (!kept.next(target) || target != from_owner) return false;
+        if (others.own(target)) break;  // what the owner says of it does not count
+    }
+    return true;
+}
+
+bool Memory::find_failure(const Subject& subject, Time now, MutableBytes message,
+                          cache::Hit& hit) noexcept {
     return cache_.find(key_of(subject, cache::Kind::failure), now,
                        message.subspan(body_offset(subject.name)), hit) &&
-           !is_outdated(owner, hit, now);
+           !is_outdated(subject.owner(), hit, now);
 }
 
 bool Memory::find_chain(const Subject& subject, Time now, MutableBytes message,
                         cache::Hit& hit) noexcept {
-    return cache_.find(key_of(subject, cache::Kind::chain), now,
-                       message.subspan(body_offset(subject.name)), hit);
+    const auto find = [&](cache::Kind kind) noexcept {
+        return cache_.find(key_of(subject, kind), now, message.subspan(body_offset(subject.name)),
+                           hit);
+    };
+    const bool found =
+        (find(cache::Kind::chain) && (is_open(hit) || leads_away(subject, message, hit))) ||
+        (find(cache::Kind::answer) && leads_away(subject, message, hit));
+    if (found) hit.authentic_data = false;
+    return found;
 }
 
 // An answer of the type, else an NXDOMAIN: one of this type, under the same flags, would have
 // replaced the answer. While the upstream is away, what it said under other flags is better than
 // nothing, but was not validated for these (RFC 4035 3.2.3): without AD.
-bool Memory::find_last_known(const Subject& subject, const Snapshot& snapshot,
-                             const upstream::Upstream& owner, Time now, MutableBytes message,
+bool Memory::find_last_known(const Subject& subject, Time now, MutableBytes message,
                              cache::Hit& hit) noexcept {
-    const unsigned flags_max = flags_to_try(owner);
+    const unsigned flags_max = flags_to_try(subject.owner());
     for (unsigned other = 0; other < flags_max; ++other)
         for (const cache::Kind kind : {cache::Kind::answer, cache::Kind::nxdomain})
-            if (find_known(kind, other, subject, snapshot, owner, now, message, hit)) return true;
+            if (find_known(kind, other, subject, now, message, hit)) return true;
     return false;
 }
 
-bool Memory::find_last_known_chain(const Subject& subject, const Snapshot& snapshot,
-                                   const upstream::Upstream& owner, Time now, MutableBytes message,
+bool Memory::find_last_known_chain(const Subject& subject, Time now, MutableBytes message,
                                    cache::Hit& hit) noexcept {
-    const unsigned flags_max = flags_to_try(owner);
+    const unsigned flags_max = flags_to_try(subject.owner());
     for (unsigned other = 0; other < flags_max; ++other)
-        if (find_known(cache::Kind::chain, other, subject, snapshot, owner, now, message, hit))
-            return true;
+        if (find_known(cache::Kind::chain, other, subject, now, message, hit)) return true;
     return false;
 }
 
 // Under the flags of the question, or others of the four: bit 0 turns DO over, bit 1 CD.
-bool Memory::find_known(cache::Kind kind, unsigned other_flags, const Subject& subject,
-                        const Snapshot& snapshot, const upstream::Upstream& owner, Time now,
+bool Memory::find_known(cache::Kind kind, unsigned other_flags, const Subject& subject, Time now,
                         MutableBytes message, cache::Hit& hit) noexcept {
-    const cache::Stale stale = stale_of(owner, cache_);
+    const cache::Stale stale = stale_of(subject.owner(), cache_);
     Subject other = subject;
     other.dnssec_ok = subject.dnssec_ok != bool(other_flags & 1);
     other.checking_disabled = subject.checking_disabled != bool(other_flags & 2);
     const bool strips = other.dnssec_ok && !subject.dnssec_ok;
-    const MutableBytes into = strips ? MutableBytes(*signed_) : message;
+    const MutableBytes into = strips ? MutableBytes(*room_) : message;
     const auto find = [&](cache::Kind of) noexcept {
         return cache_.find_last_known(key_of(other, of), now, stale,
                                       into.subspan(body_offset(subject.name)), hit);
     };
-    const auto has_moved = [&]() noexcept {
-        return leads_to_moved(snapshot, other, into, hit, now);
-    };
-    // The aliases of an answer that a reload has moved lead to the new owner all the same.
-    const bool found = kind == cache::Kind::chain
-                           ? find(kind) || (find(cache::Kind::answer) && has_moved())
-                           : find(kind) && !has_moved();
+    const auto away = [&]() noexcept { return leads_away(other, into, hit); };
+    const bool found = kind == cache::Kind::chain ? (find(kind) && (is_open(hit) || away())) ||
+                                                        (find(cache::Kind::answer) && away())
+                                                  : find(kind) && !away();
     if (!found) return false;
     if (strips) drop_proofs(subject, message, hit);
-    if (other_flags != 0) hit.authentic_data = false;
+    if (other_flags != 0 || kind == cache::Kind::chain) hit.authentic_data = false;
     return true;
 }
 
 // The body that was found, without the records that only clients with DO get (RFC 4035 3.2.1).
 void Memory::drop_proofs(const Subject& subject, MutableBytes message, cache::Hit& hit) noexcept {
     const std::size_t start = body_offset(subject.name);
-    std::memcpy(&(*signed_)[dns::kHeaderSize], subject.name.data(), subject.name.size());
-    const Bytes whole = Bytes(*signed_).first(start + hit.info.size);
+    std::memcpy(&(*room_)[dns::kHeaderSize], subject.name.data(), subject.name.size());
+    const Bytes whole = Bytes(*room_).first(start + hit.info.size);
     dns::Reader reader(whole, start);
     dns::BodyWriter writer(message, message.size(), subject.name);
     dns::Record record;
@@ -187,14 +230,14 @@ void Memory::drop_proofs(const Subject& subject, MutableBytes message, cache::Hi
     hit.info = writer.info();
 }
 
-bool Memory::has_answer(const Subject& subject, const upstream::Upstream& owner,
-                        Time now) const noexcept {
-    return cache_.holds(key_of(subject, cache::Kind::answer), now, owner.options.stale.max_age) !=
-           cache::Held::nothing;
+bool Memory::has_answer(const Subject& subject, Time now) const noexcept {
+    return cache_.holds(key_of(subject, cache::Kind::answer), now,
+                        subject.owner().options.stale.max_age) != cache::Held::nothing;
 }
 
-bool Memory::claim_refresh(const Subject& subject, cache::Kind kind, Time now) noexcept {
-    return cache_.claim_refresh(key_of(subject, kind), now);
+bool Memory::claim_refresh(const Subject& subject, cache::Kind kind, Words words,
+                           Time now) noexcept {
+    return cache_.claim_refresh(key_of(subject, kind, words), now);
 }
 
 Seconds Memory::negative_cap(const upstream::Upstream& upstream) const noexcept {
@@ -202,15 +245,17 @@ Seconds Memory::negative_cap(const upstream::Upstream& upstream) const noexcept 
 }
 
 Seconds Memory::negative_max(const Subject& subject, const exchange::CheckedReply& checked,
-                             const upstream::Upstream& upstream, Time now) const noexcept {
-    const Seconds cap = negative_cap(upstream);
+                             Time now) const noexcept {
+    const Seconds cap = negative_cap(subject.owner());
     const bool is_hot = checked.kind == exchange::ReplyKind::nodata && checked.has_soa &&
-                        other_types(subject, kUsualTypes, upstream, now) == cache::Held::fresh;
+                        other_types(subject, kUsualTypes, now) == cache::Held::fresh;
     return is_hot ? std::max(cap, std::min(kHotNodata, cache_.negative_max_ttl())) : cap;
 }
 
-void Memory::keep_chain(const Subject& subject, const cache::Value& chain, Time now) {
-    cache_.store(key_of(subject, cache::Kind::chain), chain, now);
+void Memory::keep_chain(const Subject& subject, const cache::Value& chain, bool is_open, Time now) {
+    cache::Value kept = chain;
+    kept.authentic_data = is_open;
+    cache_.store(key_of(subject, cache::Kind::chain), kept, now);
     // What was known before is no longer true, however the chain ends.
     cache_.erase(key_of(subject, cache::Kind::answer));
     cache_.erase(key_of(subject, cache::Kind::nxdomain));
@@ -219,10 +264,9 @@ void Memory::keep_chain(const Subject& subject, const cache::Value& chain, Time 
 // An NXDOMAIN stands for the whole name, unless data of another type is known: some servers deny
 // the name for the family that it does not have.
 void Memory::keep_end(const Subject& subject, const exchange::CheckedReply& checked,
-                      const cache::Value& end, const upstream::Upstream& upstream,
-                      bool may_have_chain, Time now) {
+                      const cache::Value& end, bool may_have_chain, Time now) {
     const bool of_name = checked.kind == exchange::ReplyKind::nxdomain && checked.links == 0 &&
-                         other_types(subject, kAddressTypes, upstream, now) == cache::Held::nothing;
+                         other_types(subject, kAddressTypes, now) == cache::Held::nothing;
     const cache::Key answer = key_of(subject, cache::Kind::answer);
     const cache::Key nxdomain = key_of(subject, cache::Kind::nxdomain);
     const bool kept = cache_.store(of_name ? nxdomain : answer, end, now);
@@ -234,24 +278,23 @@ void Memory::keep_end(const Subject& subject, const exchange::CheckedReply& chec
 }
 
 void Memory::keep_assembled(const Subject& subject, const cache::Value& whole, Time now) {
-    cache_.store(key_of(subject, cache::Kind::answer), whole, now);
+    cache_.store(key_of(subject, cache::Kind::answer, Words::assembled), whole, now);
 }
 
-void Memory::keep_failure(const Subject& subject, std::string_view text, std::uint16_t source,
-                          Time now) {
-    cache_.store_failure(key_of(subject, cache::Kind::failure), text, dns::Rcode::servfail, source,
-                         now);
+void Memory::keep_failure(const Subject& subject, std::string_view text, Time now) {
+    cache_.store_failure(key_of(subject, cache::Kind::failure), text, dns::Rcode::servfail,
+                         subject.owner().id, now);
 }
 
 // Whether data of another one of these types is known for the name.
 cache::Held Memory::other_types(const Subject& subject, std::span<const std::uint16_t> types,
-                                const upstream::Upstream& upstream, Time now) const noexcept {
+                                Time now) const noexcept {
     cache::Key key = key_of(subject, cache::Kind::answer);
     cache::Held best = cache::Held::nothing;
     for (const std::uint16_t type : types) {
         if (type == subject.type) continue;
         key.type = type;
-        best = std::max(best, cache_.holds(key, now, upstream.options.stale.max_age));
+        best = std::max(best, cache_.holds(key, now, subject.owner().options.stale.max_age));
         if (best == cache::Held::fresh) break;
     }
     return best;

@@ -15,24 +15,29 @@
 #include "peerzone/dns/query.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "peerzone/resolver/snapshot.hpp"
+#include "resolver/decide.hpp"
 
 namespace peerzone::resolver {
 
-/// What is looked up: a name that an upstream owns, for a question with these flags. `name` is
-/// folded wire form, and must outlive it.
+/// What is looked up: a name that an upstream owns, in a view, for a question with these flags.
+/// `name` is folded wire form; it and the snapshot must outlive the subject.
 struct Subject {
+    const Snapshot* snapshot = nullptr;
+    const view::View* view = nullptr;
+    const view::Route* route = nullptr;
     Bytes name;
     std::uint64_t name_hash = 0;
     std::uint16_t type = 0;
-    std::uint32_t scope = 0;  ///< of the name's route
     bool dnssec_ok = false;
     bool checking_disabled = false;
+
+    const upstream::Upstream& owner() const noexcept { return upstream_of(*snapshot, *route); }
 };
 
 /// The question itself.
-Subject subject_of(const Request& request) noexcept;
+Subject subject_of(const Snapshot& snapshot, const Request& request) noexcept;
 /// A name that its aliases led to, and its route in the same view.
-Subject subject_of(const Request& request, const dns::Name& name,
+Subject subject_of(const Snapshot& snapshot, const Request& request, const dns::Name& name,
                    const view::Route& route) noexcept;
 
 /// Where the body stands in a message with this question.
@@ -44,31 +49,36 @@ class Memory {
 public:
     explicit Memory(cache::Cache& cache);
 
+    /// Whose words an entry has: those of the name's owner alone, which serve every view with such
+    /// a route (view::Route::scope); or put together over several owners, which serve views with
+    /// equal routes (View::chain_scope).
+    enum class Words : std::uint8_t { of_owner, assembled };
+
     // Looking. `message` is a whole message's room; the body comes to body_offset().
-    /// Within its TTL, and with aliases that no reload has moved; else hit.expired and
-    /// hit.other_kinds_possible tell what may be there.
-    bool find_fresh(const Subject& subject, cache::Kind kind, const Snapshot& snapshot, Time now,
-                    MutableBytes message, cache::Hit& hit) noexcept;
+    /// What the owner said, within its TTL, and without an alias to a name that has another owner
+    /// in this view; else hit.expired and hit.other_kinds_possible tell what may be there.
+    bool find_fresh(const Subject& subject, cache::Kind kind, Time now, MutableBytes message,
+                    cache::Hit& hit) noexcept;
+    /// What was put together, while the aliases that it begins with are still what the owner says.
+    bool find_assembled(const Subject& subject, Time now, MutableBytes message,
+                        cache::Hit& hit) noexcept;
     /// A failure that is to be told again, and does not come from before the upstream changed.
-    bool find_failure(const Subject& subject, const upstream::Upstream& owner, Time now,
-                      MutableBytes message, cache::Hit& hit) noexcept;
-    /// An alias to a name of another owner, within its TTL.
+    bool find_failure(const Subject& subject, Time now, MutableBytes message,
+                      cache::Hit& hit) noexcept;
+    /// Aliases that lead to a name of another owner or end without data, within their TTL.
     bool find_chain(const Subject& subject, Time now, MutableBytes message,
                     cache::Hit& hit) noexcept;
     /// Past its TTL, too, and while the owner is away under other flags as well: an answer of the
     /// type, else an NXDOMAIN.
-    bool find_last_known(const Subject& subject, const Snapshot& snapshot,
-                         const upstream::Upstream& owner, Time now, MutableBytes message,
+    bool find_last_known(const Subject& subject, Time now, MutableBytes message,
                          cache::Hit& hit) noexcept;
-    bool find_last_known_chain(const Subject& subject, const Snapshot& snapshot,
-                               const upstream::Upstream& owner, Time now, MutableBytes message,
+    bool find_last_known_chain(const Subject& subject, Time now, MutableBytes message,
                                cache::Hit& hit) noexcept;
     /// Whether an answer of the type is kept at all. Changes nothing.
-    bool has_answer(const Subject& subject, const upstream::Upstream& owner,
-                    Time now) const noexcept;
+    bool has_answer(const Subject& subject, Time now) const noexcept;
 
     /// True for one caller of all workers: ask again before the answer expires.
-    bool claim_refresh(const Subject& subject, cache::Kind kind, Time now) noexcept;
+    bool claim_refresh(const Subject& subject, cache::Kind kind, Words words, Time now) noexcept;
 
     // Keeping.
     /// How long answers of any upstream are kept at most.
@@ -78,30 +88,28 @@ public:
     /// How long a denial is kept at most; longer for "no such type" of a name that is in use, so
     /// that a pod's AAAA is not asked for each second.
     Seconds negative_max(const Subject& subject, const exchange::CheckedReply& checked,
-                         const upstream::Upstream& upstream, Time now) const noexcept;
-    /// An alias to a name of another owner.
-    void keep_chain(const Subject& subject, const cache::Value& chain, Time now);
+                         Time now) const noexcept;
+    /// Aliases to a name of another owner in this view; or, when `is_open`, to one of which their
+    /// owner knows nothing, so that the routes of every view lead on.
+    void keep_chain(const Subject& subject, const cache::Value& chain, bool is_open, Time now);
     /// The end of a chain that is the upstream's own. `may_have_chain`: the name may have been an
     /// alias before.
     void keep_end(const Subject& subject, const exchange::CheckedReply& checked,
-                  const cache::Value& end, const upstream::Upstream& upstream, bool may_have_chain,
-                  Time now);
+                  const cache::Value& end, bool may_have_chain, Time now);
     /// What was put together over several owners, under the first name.
     void keep_assembled(const Subject& subject, const cache::Value& whole, Time now);
-    void keep_failure(const Subject& subject, std::string_view text, std::uint16_t source,
-                      Time now);
+    void keep_failure(const Subject& subject, std::string_view text, Time now);
 
 private:
-    bool find_known(cache::Kind kind, unsigned other_flags, const Subject& subject,
-                    const Snapshot& snapshot, const upstream::Upstream& owner, Time now,
+    bool find_known(cache::Kind kind, unsigned other_flags, const Subject& subject, Time now,
                     MutableBytes message, cache::Hit& hit) noexcept;
     void drop_proofs(const Subject& subject, MutableBytes message, cache::Hit& hit) noexcept;
     cache::Held other_types(const Subject& subject, std::span<const std::uint16_t> types,
-                            const upstream::Upstream& upstream, Time now) const noexcept;
+                            Time now) const noexcept;
 
     cache::Cache& cache_;
-    // A body with signatures, before they are left out.
-    std::unique_ptr<std::array<std::uint8_t, dns::kMessageMax>> signed_;
+    // A second message's room: a body with signatures before they are left out, or a chain.
+    std::unique_ptr<std::array<std::uint8_t, dns::kMessageMax>> room_;
 };
 
 }  // namespace peerzone::resolver

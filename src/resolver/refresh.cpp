@@ -59,13 +59,13 @@ std::size_t Resolver::Impl::refreshes_max(const upstream::Upstream& upstream) co
 }
 
 // A hit was served, and its answer is due.
-void Resolver::Impl::plan_refresh(const Request& request, const upstream::Upstream& upstream,
-                                  cache::Kind kind, Time now) noexcept {
-    const dns::Query& query = request.query;
-    if (!query.recursion_desired() || refreshes.full() || upstream.health->is_away() ||
-        admission.table().refreshes(upstream.id) >= refreshes_max(upstream))
+void Resolver::Impl::plan_refresh(const Request& request, const Subject& subject, cache::Kind kind,
+                                  Memory::Words words, Time now) noexcept {
+    const upstream::Upstream& owner = subject.owner();
+    if (!request.query.recursion_desired() || refreshes.full() || owner.health->is_away() ||
+        admission.table().refreshes(owner.id) >= refreshes_max(owner))
         return;
-    if (!memory.claim_refresh(subject_of(request), kind, now)) return;
+    if (!memory.claim_refresh(subject, kind, words, now)) return;
     refreshes.push(request);
     if (!refresh_timer.is_armed()) client.call_at(refresh_timer, now, now);
 }

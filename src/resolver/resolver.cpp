@@ -155,25 +155,33 @@ Disposition Resolver::Impl::from_memory(const Decision& decision, Request& reque
     };
     writer.note().source = Source::cache;
     if (writer.is_observed()) writer.note().upstream = &owner();
-    const Subject subject = subject_of(request);
+    using Words = Memory::Words;
+    const Subject subject = subject_of(*snapshot, request);
     cache::Hit hit;
     const auto found = [&](cache::Kind kind) noexcept {
-        return memory.find_fresh(subject, kind, *snapshot, now, out.buffer, hit);
+        return memory.find_fresh(subject, kind, now, out.buffer, hit);
     };
-    const auto reply_fresh = [&](cache::Kind kind) noexcept {
+    const auto reply_fresh = [&](cache::Kind kind, Words words) noexcept {
         writer.from_cache(request, *decision.view, hit, nullptr, out);
         if (may_be_due(hit) && is_due(hit, request.query.name_hash))
-            plan_refresh(request, owner(), kind, now);
+            plan_refresh(request, subject, kind, words, now);
         return Disposition::replied;
     };
     const bool answered = found(cache::Kind::answer);
     request.other_kinds_possible = hit.other_kinds_possible;
-    if (answered) return reply_fresh(cache::Kind::answer);
-    request.last_known = hit.expired;
+    if (answered) return reply_fresh(cache::Kind::answer, Words::of_owner);
+    const bool answer_expired = request.last_known = hit.expired;
+    if (request.other_kinds_possible) {
+        if (memory.find_assembled(subject, now, out.buffer, hit))
+            return reply_fresh(cache::Kind::answer, Words::assembled);
+        if (hit.expired) request.last_known = true;
+    }
     // An NXDOMAIN of this type would have replaced what has expired: it is another type's.
-    if (!request.last_known && found(cache::Kind::nxdomain))
-        return reply_fresh(cache::Kind::nxdomain);
-    if (hit.expired) request.last_known = true;
+    if (!answer_expired) {
+        if (found(cache::Kind::nxdomain))
+            return reply_fresh(cache::Kind::nxdomain, Words::of_owner);
+        if (hit.expired) request.last_known = true;
+    }
     return from_past(decision, request, owner(), now, out);
 }
 
@@ -181,31 +189,29 @@ Disposition Resolver::Impl::from_memory(const Decision& decision, Request& reque
 Disposition Resolver::Impl::from_past(const Decision& decision, Request& request,
                                       const upstream::Upstream& owner, Time now,
                                       ReplyWriter::Out out) noexcept {
-    const Subject subject = subject_of(request);
+    const Subject subject = subject_of(*snapshot, request);
     writer.note().upstream = &owner;
     cache::Hit hit;
     if (owner.health->is_away()) {
         client.send_canary(owner, copy_of(request.query, dns::Name::from_checked(subject.name)),
                            now);
         // Aliases whose end has another owner, who may be there.
-        if (memory.find_last_known_chain(subject, *snapshot, owner, now, out.buffer, hit)) {
+        if (memory.find_last_known_chain(subject, now, out.buffer, hit)) {
             request.other_kinds_possible = true;
             return Disposition::deferred;
         }
         EdeText& why = writer.begin_text();
         describe_away(why, owner);
-        if (!memory.find_last_known(subject, *snapshot, owner, now, out.buffer, hit))
-            return Disposition::deferred;
+        if (!memory.find_last_known(subject, now, out.buffer, hit)) return Disposition::deferred;
         return writer.from_cache(request, *decision.view, hit, note_stale(owner, hit, why), out);
     }
-    if (!request.other_kinds_possible || !memory.find_failure(subject, owner, now, out.buffer, hit))
+    if (!request.other_kinds_possible || !memory.find_failure(subject, now, out.buffer, hit))
         return Disposition::deferred;
     const Rcode rcode = hit.rcode;
     EdeText& why = writer.begin_text();
     describe_cached_failure(why, hit.remaining,
                             Bytes(out.buffer).subspan(body_offset(subject.name), hit.info.size));
-    if (request.last_known &&
-        memory.find_last_known(subject, *snapshot, owner, now, out.buffer, hit))
+    if (request.last_known && memory.find_last_known(subject, now, out.buffer, hit))
         return writer.from_cache(request, *decision.view, hit, note_stale(owner, hit, why), out);
     counters.add(Count::answered_failure_cached);
     return writer.error(request, rcode, out, &writer.extended(dns::ede::cached_error, why.text()),

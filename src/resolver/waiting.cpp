@@ -84,7 +84,7 @@ Detached Resolver::Impl::run(PendingQuery& pending, Time now) {
         if (!enter_share(pending, chase, *owner, now)) continue;
         if (chase.has_last_known()) arm_response_timer(pending, *owner, now);
         const upstream::Question question = chase.question();
-        const OtherOwners others(chase.view(), *pending.snapshot, *owner);
+        const OtherOwners others = chase.other_owners();
         const upstream::AskScope scope{.others = &others, .until = chase.deadline(*owner, now)};
         Task<upstream::Asked> asking = client.ask(*owner, question, now, scope);
         const upstream::Asked asked = co_await asking;

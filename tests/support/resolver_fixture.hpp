@@ -46,8 +46,13 @@ struct Setup {
     std::string client_ip = "10.1.0.9";
     bool udp = true;
 
+    static constexpr std::uint32_t kChainScope = 1'000'000;  // of the first view
+
     explicit Setup(const cache::Options& options = {}) : cache(options) {
-        snapshot->views.push_back({.name = "pods", .routes = {}, .recursion_available = false});
+        snapshot->views.push_back({.name = "pods",
+                                   .routes = {},
+                                   .recursion_available = false,
+                                   .chain_scope = kChainScope});
         snapshot->clients.add(IpPrefix::parse("10.1.0.0/16").value(), 0);
     }
 

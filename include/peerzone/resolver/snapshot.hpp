@@ -12,20 +12,12 @@
 
 namespace peerzone::resolver {
 
-/// A suffix whose names got another owner by a reload. Answers from before it whose aliases lead
-/// there are not used any more.
-struct MovedSuffix {
-    dns::Name suffix;
-    Time at;
-};
-
 struct Snapshot {
     view::ClientTable clients;
     std::vector<view::View> views;                         ///< by ViewId
     std::vector<std::shared_ptr<const zone::Zone>> zones;  ///< by Route::index of kind zone
     std::vector<std::shared_ptr<const upstream::Upstream>>
-        upstreams;                   ///< by Route::index of kind upstream
-    std::vector<MovedSuffix> moved;  ///< the same for all views; few
+        upstreams;  ///< by Route::index of kind upstream
     Limits limits;
     dns::Name cluster_zone;     ///< cluster.zone; the root: none
     std::uint64_t node_id = 0;  ///< who we are in hop marks; made anew by each process

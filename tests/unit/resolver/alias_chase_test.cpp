@@ -61,7 +61,7 @@ struct Chasing : test::Setup, ::testing::Test {
     void reply(const MessageBuilder& message, const Upstream& owner) {
         octets = message.octets();
         const upstream::Question question = chase->question();
-        const OtherOwners others(chase->view(), *snapshot, owner);
+        const OtherOwners others = chase->other_owners();
         upstream::Asked asked;
         asked.ok = true;
         asked.message = octets;

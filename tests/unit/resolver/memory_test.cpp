@@ -22,7 +22,7 @@ struct Remembering : test::Setup, ::testing::Test {
         asked.route = &route;
     }
     const upstream::Upstream& west() const { return *snapshot->upstreams[0]; }
-    Subject subject() const { return subject_of(asked); }
+    Subject subject() const { return subject_of(*snapshot, asked); }
     cache::Value value(Seconds lifetime, dns::Rcode rcode = dns::Rcode::noerror) {
         dns::BodyWriter writer(room, room.size(), name.wire());
         if (rcode == dns::Rcode::noerror)
@@ -43,11 +43,9 @@ struct Remembering : test::Setup, ::testing::Test {
     void keep(exchange::ReplyKind kind, Seconds lifetime = Seconds(5)) {
         const auto rcode =
             kind == exchange::ReplyKind::nxdomain ? dns::Rcode::nxdomain : dns::Rcode::noerror;
-        memory.keep_end(subject(), checked(kind), value(lifetime, rcode), west(), true, now);
+        memory.keep_end(subject(), checked(kind), value(lifetime, rcode), true, now);
     }
-    bool fresh(cache::Kind kind) {
-        return memory.find_fresh(subject(), kind, *snapshot, now, room, hit);
-    }
+    bool fresh(cache::Kind kind) { return memory.find_fresh(subject(), kind, now, room, hit); }
 };
 
 TEST_F(Remembering, AnAnswerAndADenialOfTheNameReplaceEachOther) {
@@ -64,7 +62,7 @@ TEST_F(Remembering, ANameOfAnotherScopeIsAnotherName) {
     keep(exchange::ReplyKind::data);
     ++route.scope;
     EXPECT_FALSE(fresh(cache::Kind::answer));
-    EXPECT_FALSE(memory.has_answer(subject(), west(), now));
+    EXPECT_FALSE(memory.has_answer(subject(), now));
     --route.scope;
     EXPECT_TRUE(fresh(cache::Kind::answer));
 }
@@ -74,14 +72,14 @@ TEST_F(Remembering, WhatIsPastItsTtlIsLastKnown) {
     now += Seconds(20);
     EXPECT_FALSE(fresh(cache::Kind::answer));
     EXPECT_TRUE(hit.expired);
-    EXPECT_TRUE(memory.find_last_known(subject(), *snapshot, west(), now, room, hit));
+    EXPECT_TRUE(memory.find_last_known(subject(), now, room, hit));
     EXPECT_TRUE(hit.stale);
-    EXPECT_TRUE(memory.has_answer(subject(), west(), now));
+    EXPECT_TRUE(memory.has_answer(subject(), now));
 }
 
 TEST_F(Remembering, AChainReplacesWhatWasKnown) {
     keep(exchange::ReplyKind::data);
-    memory.keep_chain(subject(), value(Seconds(5)), now);
+    memory.keep_chain(subject(), value(Seconds(5)), true, now);
     EXPECT_FALSE(fresh(cache::Kind::answer));
     EXPECT_TRUE(memory.find_chain(subject(), now, room, hit));
     keep(exchange::ReplyKind::data);
@@ -89,17 +87,99 @@ TEST_F(Remembering, AChainReplacesWhatWasKnown) {
 }
 
 TEST_F(Remembering, AFailureFromBeforeAChangeOfStateIsForgotten) {
-    memory.keep_failure(subject(), "peer=west timeout", west().id, now);
-    EXPECT_TRUE(memory.find_failure(subject(), west(), now, room, hit));
+    memory.keep_failure(subject(), "peer=west timeout", now);
+    EXPECT_TRUE(memory.find_failure(subject(), now, room, hit));
     west().health->enter(upstream::UpstreamState::healthy, now + Millis(1),
                          std::chrono::system_clock::now());
-    EXPECT_FALSE(memory.find_failure(subject(), west(), now + Millis(2), room, hit));
+    EXPECT_FALSE(memory.find_failure(subject(), now + Millis(2), room, hit));
 }
 
 TEST_F(Remembering, OneCallerOfAllAsksAgain) {
     keep(exchange::ReplyKind::data);
-    EXPECT_TRUE(memory.claim_refresh(subject(), cache::Kind::answer, now));
-    EXPECT_FALSE(memory.claim_refresh(subject(), cache::Kind::answer, now));
+    EXPECT_TRUE(memory.claim_refresh(subject(), cache::Kind::answer, Memory::Words::of_owner, now));
+    EXPECT_FALSE(
+        memory.claim_refresh(subject(), cache::Kind::answer, Memory::Words::of_owner, now));
+}
+
+// What one upstream said, for views of which only one gives the aliases' end to another one.
+struct RememberingAliases : Remembering {
+    RememberingAliases() {
+        snapshot->views.push_back({.name = "office",
+                                   .routes = snapshot->views[0].routes,
+                                   .recursion_available = true,
+                                   .chain_scope = kChainScope + 1});
+        add_upstream("north.test", "peer=north");
+        view::RouteTable only_west;
+        only_west.add(route);
+        snapshot->views[0].routes = std::move(only_west);
+    }
+    Subject in_view(view::ViewId view) {
+        asked.view = view;
+        return subject();
+    }
+    cache::Value aliased(const std::string& to, bool with_data, Seconds lifetime = Seconds(5)) {
+        const dns::Name target = test::name(to);
+        dns::BodyWriter writer(room, room.size(), name.wire());
+        writer.add(dns::Section::answer, name.wire(), dns::type::cname, 60, target.wire());
+        if (with_data)
+            writer.add(dns::Section::answer, target.wire(), test::type::a, 60,
+                       std::array<std::uint8_t, 4>{10, 2, 0, 1});
+        return {.body = writer.body(),
+                .info = writer.info(),
+                .rcode = dns::Rcode::noerror,
+                .source = west().id,
+                .lifetime = lifetime};
+    }
+    void keep_alias(const std::string& to) {
+        auto data = checked(exchange::ReplyKind::data);
+        data.links = 1;
+        memory.keep_end(in_view(0), data, aliased(to, true), true, now);
+    }
+};
+
+TEST_F(RememberingAliases, TheEndThatHasAnotherOwnerIsThatOnesToAnswer) {
+    keep_alias("db.north.test");
+    EXPECT_TRUE(memory.find_fresh(in_view(0), cache::Kind::answer, now, room, hit));
+    EXPECT_FALSE(memory.find_fresh(in_view(1), cache::Kind::answer, now, room, hit));
+    EXPECT_TRUE(hit.other_kinds_possible);
+    EXPECT_TRUE(memory.find_chain(in_view(1), now, room, hit));
+    EXPECT_FALSE(memory.find_chain(in_view(0), now, room, hit)) << "it is an answer there";
+    EXPECT_FALSE(memory.find_last_known(in_view(1), now, room, hit));
+    EXPECT_TRUE(memory.find_last_known_chain(in_view(1), now, room, hit));
+}
+
+TEST_F(RememberingAliases, AChainThatWasCutIsFollowedOnlyWhereItsEndHasAnotherOwner) {
+    memory.keep_chain(in_view(1), aliased("db.north.test", false), false, now);
+    EXPECT_TRUE(memory.find_chain(in_view(1), now, room, hit));
+    EXPECT_FALSE(memory.find_chain(in_view(0), now, room, hit)) << "the upstream knows the end";
+    memory.keep_chain(in_view(1), aliased("db.north.test", false), true, now);
+    EXPECT_TRUE(memory.find_chain(in_view(0), now, room, hit)) << "it does not";
+    EXPECT_FALSE(hit.authentic_data);
+}
+
+TEST_F(RememberingAliases, WhatWasPutTogetherHoldsWhileItsAliasesDo) {
+    memory.keep_chain(in_view(1), aliased("db.north.test", false), false, now);
+    memory.keep_assembled(in_view(1), aliased("db.north.test", true), now);
+    EXPECT_TRUE(memory.find_assembled(in_view(1), now, room, hit));
+    EXPECT_EQ(hit.info.counts[0], 2);
+    EXPECT_FALSE(memory.find_assembled(in_view(0), now, room, hit)) << "its routes are others";
+    memory.keep_chain(in_view(1), aliased("two.north.test", false), false, now);
+    EXPECT_FALSE(memory.find_assembled(in_view(1), now, room, hit));
+    memory.keep_chain(in_view(1), aliased("db.north.test", false), false, now);
+    EXPECT_TRUE(memory.find_assembled(in_view(1), now, room, hit));
+    keep(exchange::ReplyKind::nxdomain);
+    EXPECT_FALSE(memory.find_assembled(in_view(1), now, room, hit)) << "no alias any more";
+}
+
+TEST_F(RememberingAliases, WhatWasPutTogetherIsAskedAgainOnce) {
+    memory.keep_chain(in_view(1), aliased("db.north.test", false), false, now);
+    memory.keep_assembled(in_view(1), aliased("db.north.test", true), now);
+    const auto claim = [&](Memory::Words words) {
+        return memory.claim_refresh(in_view(1), cache::Kind::answer, words, now);
+    };
+    EXPECT_FALSE(claim(Memory::Words::of_owner)) << "there is none";
+    EXPECT_TRUE(claim(Memory::Words::assembled));
+    EXPECT_FALSE(claim(Memory::Words::assembled));
 }
 
 }  // namespace

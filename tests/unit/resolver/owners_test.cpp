@@ -34,9 +34,13 @@ struct Owners : Setup, ::testing::Test {
                                        .index = upstream});
     }
     bool own(const std::string& label, const std::string& text) {
-        const auto found = std::ranges::find_if(snapshot->upstreams,
-                                                [&](const auto& u) { return u->label == label; });
-        return OtherOwners(snapshot->views[0], *snapshot, **found).own(name(text));
+        const auto& upstreams = snapshot->upstreams;
+        const auto found =
+            std::ranges::find_if(upstreams, [&](const auto& u) { return u->label == label; });
+        const view::Route route{.suffix = {},
+                                .kind = view::Route::Kind::upstream,
+                                .index = static_cast<std::uint16_t>(found - upstreams.begin())};
+        return OtherOwners(*snapshot, snapshot->views[0], route).own(name(text));
     }
 };
 
