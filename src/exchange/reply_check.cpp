@@ -5,6 +5,7 @@
 #include "peerzone/exchange/reply_check.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 #include <optional>
@@ -208,27 +209,59 @@ private:
     boost::container::small_vector<std::uint64_t, 64> slots_;
 };
 
+bool signs_or_proves(std::uint16_t type) noexcept {
+    return type == dns::type::rrsig || type == dns::type::nsec || type == kNsec3;
+}
+
+// Copies records to a body, under the names by which clients know them.
 class Copier {
 public:
-    Copier(const ReplyIndex& index, dns::BodyWriter& writer)
+    Copier(const ReplyIndex& index, const dns::Renaming* renaming, dns::BodyWriter& writer)
         : index_(index),
+          renaming_(renaming),
           writer_(writer),
           written_(index.answers().size() + index.authorities().size()) {}
 
     bool copy(Section section, const Entry& entry, std::uint32_t ttl) {
-        const dns::Record record = index_.load(entry);
+        return copy(section, entry, ttl, index_.load(entry).owner);
+    }
+    /// The same with another owner, as the server knows it.
+    bool copy(Section section, const Entry& entry, std::uint32_t ttl, const Name& owner) {
+        if (renaming_ != nullptr && signs_or_proves(entry.type)) return true;
         Bytes data;
-        if (!index_.expand(record, data)) return false;
+        if (!index_.expand(index_.load(entry), data)) return fail(KeptResult::too_large);
         const std::uint64_t hash =
             (dns::hash_folded(data) * 31 + entry.owner_hash) * 31 + entry.type;
-        return !written_.insert(hash) ||
-               writer_.add(section, record.owner.wire(), record.type, ttl, data);
+        return !written_.insert(hash) || add(section, owner, entry.type, ttl, data);
     }
+    bool add(Section section, const Name& owner, std::uint16_t type, std::uint32_t ttl,
+             Bytes data) {
+        if (renaming_ == nullptr) return write(section, owner, type, ttl, data);
+        const std::optional<Name> renamed = renaming_->to_client(owner);
+        thread_local std::array<std::uint8_t, dns::kRdataMax> buffer;
+        const dns::RenamedRdata made = renaming_->rdata_to_client(type, data, buffer);
+        if (!renamed || made.error == dns::RenameError::too_long)
+            return fail(KeptResult::overlong_name);
+        if (made.error != dns::RenameError::none) return fail(KeptResult::too_large);
+        return write(section, *renamed, type, ttl, Bytes(buffer).first(made.size));
+    }
+    KeptResult result() const noexcept { return result_; }
 
 private:
+    bool write(Section section, const Name& owner, std::uint16_t type, std::uint32_t ttl,
+               Bytes data) {
+        return writer_.add(section, owner.wire(), type, ttl, data) || fail(KeptResult::too_large);
+    }
+    bool fail(KeptResult why) noexcept {
+        result_ = why;
+        return false;
+    }
+
     const ReplyIndex& index_;
+    const dns::Renaming* renaming_;
     dns::BodyWriter& writer_;
     Written written_;
+    KeptResult result_ = KeptResult::written;
 };
 
 // RFC 2181 5.2: the records of a set have one TTL, the least.
@@ -247,12 +280,18 @@ bool proves_absence(const Entry& entry) noexcept {
 }
 
 // The SOA with the TTL that a negative answer may be kept for (RFC 2308 5), and what signs it or
-// proves the absence.
-bool write_soa(const ReplyIndex& index, const CheckedReply& checked, std::uint32_t cap,
+// proves the absence. The SOA of a zone above those that are renamed would lose its place above the
+// question: it stands at the top of what is renamed then.
+bool write_soa(const ReplyIndex& index, const CheckedReply& checked, const Keeping& keeping,
                Copier& copier) {
-    const std::uint32_t ttl = std::min(checked.soa_ttl, cap);
+    const std::uint32_t ttl = std::min(checked.soa_ttl, keeping.negative_ttl_max);
     const Soa soa = find_soa(index, checked.target);
-    if (soa.entry == nullptr || !copier.copy(Section::authority, *soa.entry, ttl)) return false;
+    if (soa.entry == nullptr) return true;
+    const dns::Renaming* renaming = keeping.renaming;
+    const bool is_above = renaming != nullptr && checked.target.is_under(renaming->there()) &&
+                          !soa.owner.is_under(renaming->there());
+    if (!copier.copy(Section::authority, *soa.entry, ttl, is_above ? renaming->there() : soa.owner))
+        return false;
     for (const Entry& entry : index.authorities())
         if (proves_absence(entry) && index.load(entry).owner.is_under(checked.soa_owner) &&
             !copier.copy(Section::authority, entry, std::min(entry.ttl, ttl)))
@@ -327,27 +366,28 @@ CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sen
     return checked;
 }
 
-bool write_kept(const ReplyIndex& index, Bytes name, std::uint16_t type,
-                const CheckedReply& checked, const TtlCaps& caps, bool with_soa,
-                dns::BodyWriter& writer) {
+KeptResult write_kept(const ReplyIndex& index, Bytes name, std::uint16_t type,
+                      const CheckedReply& checked, const Keeping& keeping,
+                      dns::BodyWriter& writer) {
     const auto question = Name::from_wire(name);
-    if (!question) return false;
+    if (!question) return KeptResult::too_large;
     const EndsAt target(checked.target);
     const Chain chain = follow(index, *question, type, checked.leads_away ? &target : nullptr);
-    if (chain.end == End::invalid) return false;
+    if (chain.end == End::invalid) return KeptResult::too_large;
     const std::uint32_t set_ttl = data_ttl(index, chain, type);
-    Copier copier(index, writer);
+    Copier copier(index, keeping.renaming, writer);
     const auto visit = [&](const Entry& entry) {
         const std::uint32_t ttl = entry.type == type ? std::min(entry.ttl, set_ttl) : entry.ttl;
-        return copier.copy(Section::answer, entry, std::min(ttl, caps.positive));
+        return copier.copy(Section::answer, entry, std::min(ttl, keeping.positive_ttl_max));
     };
     const auto made = [&](const Name& owner, const Link& link) {
-        const std::uint32_t ttl = std::min(link.dname->ttl, caps.positive);
-        return writer.add(Section::answer, owner.wire(), dns::type::cname, ttl, link.target.wire());
+        const std::uint32_t ttl = std::min(link.dname->ttl, keeping.positive_ttl_max);
+        return copier.add(Section::answer, owner, dns::type::cname, ttl, link.target.wire());
     };
-    if (!visit_kept(index, chain, *question, type, visit, made)) return false;
-    if (chain.end == End::data || !with_soa || !checked.has_soa) return true;
-    return write_soa(index, checked, caps.negative, copier);
+    if (!visit_kept(index, chain, *question, type, visit, made)) return copier.result();
+    if (chain.end != End::data && keeping.with_soa && checked.has_soa)
+        write_soa(index, checked, keeping, copier);
+    return copier.result();
 }
 
 }  // namespace peerzone::exchange

@@ -85,7 +85,7 @@ void AliasChase::stand_at(const dns::Name& name) {
 }
 
 upstream::Question AliasChase::question() const {
-    return question_of(request().query, at_.name);
+    return question_of(request().query, name_at_owner(*at_.route, at_.name).value_or(at_.name));
 }
 
 Time AliasChase::deadline(const upstream::Upstream& owner, Time now) noexcept {
@@ -113,11 +113,12 @@ const upstream::Upstream* AliasChase::next(Time now) {
         } else {
             const upstream::Upstream& owner = upstream_of(snapshot(), *route);
             const Visit led = visit_upstream(owner, now);
-            if (led == Visit::ask) {
+            if (led == Visit::ask && name_at_owner(*route, at_.name)) {
                 answer_.source = Source::upstream;
                 return &owner;
             }
-            over_ = led == Visit::over;
+            if (led == Visit::ask) fail_overlong(owner, at_.name);
+            over_ = over_ || led == Visit::over;
         }
     }
     return nullptr;
@@ -163,7 +164,9 @@ AliasChase::Visit AliasChase::visit_upstream(const upstream::Upstream& owner, Ti
     // For what is still fresh the upstream itself is asked, not what it said before.
     if (at_.stops == 0 && pending_.is_refresh && !memory_only_) return Visit::ask;
     const bool away = owner.health->is_away();
-    if (away) canaries_.push_back({&owner, at_.name});
+    if (away)
+        if (const auto asked = name_at_owner(*at_.route, at_.name))
+            canaries_.push_back({&owner, *asked});
     if (memory_only_ || away) {
         EdeText text;
         const std::string why(away ? describe_away(text, owner) : *memory_only_);
@@ -289,7 +292,7 @@ void AliasChase::follow_passed(std::size_t first) {
         if (away || record.type != dns::type::cname) continue;
         at_.name = dns::Name::from_checked(record.rdata).folded();
         ++at_.links;
-        away = others.own(at_.name);
+        away = others.owns(at_.name);
         end = i + 1;
     }
     passed_.resize(end);

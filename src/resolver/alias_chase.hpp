@@ -26,8 +26,8 @@ namespace peerzone::resolver {
 /// `message` gets the name.
 bool ends_in_loop(MutableBytes message, Bytes name, const dns::BodyInfo& info) noexcept;
 
-/// What an upstream is asked for a client's query, at `name`, where its aliases led. Not for one
-/// that came over too many hops.
+/// What an upstream is asked for a client's query, at `name`, where its aliases led, as the
+/// upstream knows it. Not for one that came over too many hops.
 upstream::Question question_of(const dns::Query& query, const dns::Name& name) noexcept;
 /// The same as a question of our own, whatever made us think of it.
 upstream::Question copy_of(const dns::Query& query, const dns::Name& name) noexcept;
@@ -46,7 +46,7 @@ public:
     /// An upstream that is away, of whose names a client has asked.
     struct Canary {
         const upstream::Upstream* upstream;
-        dns::Name name;
+        dns::Name name;  ///< as it knows it
     };
 
     /// Begins at the question of `pending`, which must outlive it, as the context must. With
@@ -128,16 +128,20 @@ private:
     void end_without_owner();
 
     // alias_chase_reply.cpp
-    bool goes_on(const OtherOwners& others, const exchange::CheckedReply& checked) const;
+    bool goes_on(const exchange::CheckedReply& checked, const dns::Name& target) const;
     void take_failure(const upstream::Upstream& owner, const upstream::Asked& asked, Time now);
     void take_chain(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
-                    const dns::BodyWriter& writer, Time now);
+                    const dns::Name& target, const dns::BodyWriter& writer, Time now);
     void take_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
-                  const dns::BodyWriter& writer, Seconds negative_max, Time now);
+                  const dns::Name& target, const dns::BodyWriter& writer, Seconds negative_max,
+                  Time now);
+    void note_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
+                  const dns::Name& target);
     void pass_on_error(const upstream::Upstream& owner, const exchange::CheckedReply& checked);
     void fail(std::uint16_t code, std::string text);
     void fail_away(const upstream::Upstream& owner);
     void fail_chain(exchange::ChainFault fault, const dns::Name& at);
+    void fail_overlong(const upstream::Upstream& owner, const dns::Name& name);
     void pass(const dns::BodyInfo& info, bool answers_only);
     void assemble();
 

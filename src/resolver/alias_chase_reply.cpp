@@ -21,23 +21,32 @@ const char* denial_text(const exchange::CheckedReply& checked) noexcept {
 void AliasChase::on_reply(const upstream::Upstream& owner, const upstream::Asked& asked, Time now) {
     if (!asked.ok) return take_failure(owner, asked, now);
     const exchange::CheckedReply& checked = asked.checked;
-    const bool on = goes_on(other_owners(), checked);
+    const std::optional<dns::Name> target = name_here(*at_.route, checked.target);
+    if (!target) return fail_overlong(owner, checked.target);
+    const bool on = goes_on(checked, *target);
     const Seconds negative_max = context_.memory.negative_max(here(), checked, now);
-    const exchange::TtlCaps caps{
-        .positive = static_cast<std::uint32_t>(context_.memory.positive_max().count()),
-        .negative = static_cast<std::uint32_t>(negative_max.count())};
     dns::BodyWriter writer(context_.scratch, context_.scratch.size(), at_.name.wire());
     // Of a bare denial without SOA there is nothing to write, and its message may be gone.
-    if (!exchange::is_doubtful(checked) &&
-        !exchange::write_kept(*asked.index, at_.name.wire(), type(), checked, caps, !on, writer))
-        return fail(dns::ede::invalid_data, owner.label + " reply too large to be kept");
+    if (!exchange::is_doubtful(checked)) {
+        const exchange::Keeping keeping{
+            .positive_ttl_max = static_cast<std::uint32_t>(context_.memory.positive_max().count()),
+            .negative_ttl_max = static_cast<std::uint32_t>(negative_max.count()),
+            .with_soa = !on,
+            .renaming = at_.route->renaming.get()};
+        using exchange::KeptResult;
+        const auto written = exchange::write_kept(*asked.index, question().name.wire(), type(),
+                                                  checked, keeping, writer);
+        if (written == KeptResult::overlong_name) return fail_overlong(owner, at_.name);
+        if (written == KeptResult::too_large)
+            return fail(dns::ede::invalid_data, owner.label + " reply too large to be kept");
+    }
     at_.links += checked.links;
     if (checked.links != 0 || checked.kind == ReplyKind::data)
         keep_.lifetime = std::min<Duration>(keep_.lifetime, Seconds(checked.least_ttl));
     if (on) {
-        take_chain(owner, checked, writer, now);
+        take_chain(owner, checked, *target, writer, now);
     } else {
-        take_end(owner, checked, writer, negative_max, now);
+        take_end(owner, checked, *target, writer, negative_max, now);
     }
 }
 
@@ -53,15 +62,15 @@ bool AliasChase::on_refused(const upstream::Upstream& owner, const std::string& 
 
 // Whether the chain of a reply goes on at its end: where that has another owner, and where the
 // reply does not show that the end has nothing.
-bool AliasChase::goes_on(const OtherOwners& others, const exchange::CheckedReply& checked) const {
+bool AliasChase::goes_on(const exchange::CheckedReply& checked, const dns::Name& target) const {
     if (checked.kind == ReplyKind::data || checked.links == 0) return false;
     if (checked.leads_away) return true;
     // A name of the peer's own cluster: ours has one of the same name, which is another one.
-    if (others.is_replier_cluster(checked.target)) return false;
+    if (other_owners().is_replier_cluster(target)) return false;
     if (checked.has_soa) return false;
     // Without a route: the client gets the chain, or that its end does not exist.
     return checked.kind == ReplyKind::nodata ||
-           view().routes.find(checked.target.folded().wire()) != nullptr;
+           view().routes.find(target.folded().wire()) != nullptr;
 }
 
 void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::Asked& asked,
@@ -83,7 +92,7 @@ void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::A
 
 // An alias whose end has another owner.
 void AliasChase::take_chain(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
-                            const dns::BodyWriter& writer, Time now) {
+                            const dns::Name& target, const dns::BodyWriter& writer, Time now) {
     context_.memory.keep_chain(here(),
                                {.body = writer.body(),
                                 .info = writer.info(),
@@ -92,7 +101,7 @@ void AliasChase::take_chain(const upstream::Upstream& owner, const exchange::Che
                                 .lifetime = Seconds(checked.least_ttl)},
                                !checked.leads_away, now);
     pass(writer.info(), true);
-    stand_at(checked.target.folded());
+    stand_at(target.folded());
     last_known_ = false;
 }
 
@@ -107,11 +116,12 @@ void AliasChase::pass_on_error(const upstream::Upstream& owner,
 }
 
 void AliasChase::take_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
-                          const dns::BodyWriter& writer, Seconds negative_max, Time now) {
+                          const dns::Name& target, const dns::BodyWriter& writer,
+                          Seconds negative_max, Time now) {
     const bool negative = checked.kind != ReplyKind::data;
     over_ = true;
     answer_.rcode = checked.rcode;
-    answer_.authentic_data = checked.authentic_data &&
+    answer_.authentic_data = checked.authentic_data && at_.route->renaming == nullptr &&
                              owner.options.kind == upstream::Kind::forward &&
                              (at_.stops == 0 || answer_.authentic_data);
     answer_.info = writer.info();
@@ -141,12 +151,18 @@ void AliasChase::take_end(const upstream::Upstream& owner, const exchange::Check
                               .source = owner.id,
                               .lifetime = lifetime},
                              may_have_chain, now);
-    if (answer_.error_text.empty() && checked.links != 0 &&
-        other_owners().is_replier_cluster(checked.target)) {
-        answer_.error_code = dns::ede::other;
-        answer_.error_text = checked.target.to_text() + " as " + owner.label + " sees it";
-    }
+    note_end(owner, checked, target);
     assemble();
+}
+
+// Its aliases end at a name that here is another one's: of our own cluster.
+void AliasChase::note_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
+                          const dns::Name& target) {
+    if (!answer_.error_text.empty() || checked.links == 0 ||
+        !other_owners().is_replier_cluster(target))
+        return;
+    answer_.error_code = dns::ede::other;
+    answer_.error_text = target.to_text() + " as " + owner.label + " sees it";
 }
 
 void AliasChase::fail(std::uint16_t code, std::string text) {
@@ -172,6 +188,13 @@ void AliasChase::fail_away(const upstream::Upstream& owner) {
 void AliasChase::fail_chain(exchange::ChainFault fault, const dns::Name& at) {
     context_.counters.add(Count::chain_too_long);
     fail(dns::ede::other, exchange::chain_text(fault, at));
+}
+
+// RFC 6672 2.2: YXDOMAIN, as for a DNAME that makes a name too long.
+void AliasChase::fail_overlong(const upstream::Upstream& owner, const dns::Name& name) {
+    fail(dns::ede::other, name.to_text() + " and " + owner.label +
+                              ": a renamed name would have more than 255 octets");
+    answer_.rcode = Rcode::yxdomain;
 }
 
 // Copies records of the current stop out of the scratch, before a wait or before the parts are put

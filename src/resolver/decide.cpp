@@ -76,6 +76,11 @@ ZoneWalk::End ZoneWalk::run(std::uint16_t type, unsigned links_before, std::uint
 }
 
 bool OtherOwners::own(const dns::Name& name) const noexcept {
+    const std::optional<dns::Name> known = name_here(route_, name);
+    return known && owns(*known);
+}
+
+bool OtherOwners::owns(const dns::Name& name) const noexcept {
     const dns::Name folded = name.folded();
     const view::Route* route = view_.routes.find(folded.wire());
     if (route == nullptr || is_replier_cluster(folded, *route)) return false;

@@ -3,6 +3,8 @@
 // 2, 4, 5 and 8). Pure functions of the snapshot; any thread; nothing allocates, throws or waits.
 #pragma once
 
+#include <optional>
+
 #include "peerzone/base/ip.hpp"
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/name.hpp"
@@ -34,6 +36,18 @@ inline bool is_upstream(const view::Route& route) noexcept {
 inline const upstream::Upstream& upstream_of(const Snapshot& snapshot,
                                              const view::Route& route) noexcept {
     return *snapshot.upstreams[route.index];
+}
+
+/// A name of the route's as its upstream knows it (Route::renaming), folded where it was. Nothing:
+/// it would have more than 255 octets.
+inline std::optional<dns::Name> name_at_owner(const view::Route& route,
+                                              const dns::Name& name) noexcept {
+    return route.renaming == nullptr ? name : route.renaming->to_owner(name);
+}
+/// The other way: a name that the route's upstream has said.
+inline std::optional<dns::Name> name_here(const view::Route& route,
+                                          const dns::Name& name) noexcept {
+    return route.renaming == nullptr ? name : route.renaming->to_client(name);
 }
 
 /// The way of a name through zones of ours, over aliases from one to the next, up to an answer or
@@ -80,10 +94,14 @@ private:
 class OtherOwners final : public exchange::OtherOwners {
 public:
     OtherOwners(const Snapshot& snapshot, const view::View& view, const view::Route& route) noexcept
-        : snapshot_(snapshot), view_(view), replier_(upstream_of(snapshot, route)) {}
+        : snapshot_(snapshot), view_(view), route_(route), replier_(upstream_of(snapshot, route)) {}
+    /// `name` as the replier knows it.
     bool own(const dns::Name& name) const noexcept override;
-    /// A name below the cluster's zone, which a peer uses for its own names, and which here is not
-    /// another peer's: it is that peer's, although asked here it would be ours.
+    /// `name` as clients know it.
+    bool owns(const dns::Name& name) const noexcept;
+    /// A name, as clients know it, below the cluster's zone, which a peer uses for its own names,
+    /// and which here is not another peer's: it is that peer's, although asked here it would be
+    /// ours.
     bool is_replier_cluster(const dns::Name& name) const noexcept;
 
 private:
@@ -91,6 +109,7 @@ private:
 
     const Snapshot& snapshot_;
     const view::View& view_;
+    const view::Route& route_;
     const upstream::Upstream& replier_;
 };
 

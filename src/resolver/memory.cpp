@@ -73,7 +73,7 @@ bool leads_away(const Subject& subject, MutableBytes message, const cache::Hit& 
     const OtherOwners others(*subject.snapshot, *subject.view, *subject.route);
     AliasReader aliases(subject, message, hit);
     for (dns::Name target; aliases.next(target);)
-        if (others.own(target)) return true;
+        if (others.owns(target)) return true;
     return false;
 }
 
@@ -143,7 +143,7 @@ bool Memory::find_assembled(const Subject& subject, Time now, MutableBytes messa
     while (said.next(from_owner)) {
         dns::Name target;
         if (!kept.next(target) || target != from_owner) return false;
-        if (others.own(target)) break;  // what the owner says of it does not count
+        if (others.owns(target)) break;  // what the owner says of it does not count
     }
     return true;
 }

@@ -193,8 +193,9 @@ Disposition Resolver::Impl::from_past(const Decision& decision, Request& request
     writer.note().upstream = &owner;
     cache::Hit hit;
     if (owner.health->is_away()) {
-        client.send_canary(owner, copy_of(request.query, dns::Name::from_checked(subject.name)),
-                           now);
+        const dns::Name name = dns::Name::from_checked(subject.name);
+        if (const auto asked = name_at_owner(*decision.route, name))
+            client.send_canary(owner, copy_of(request.query, *asked), now);
         // Aliases whose end has another owner, who may be there.
         if (memory.find_last_known_chain(subject, now, out.buffer, hit)) {
             request.other_kinds_possible = true;

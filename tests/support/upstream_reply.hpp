@@ -12,7 +12,7 @@
 namespace peerzone::test {
 
 using exchange::CheckedReply;
-using exchange::TtlCaps;
+using exchange::Keeping;
 
 inline constexpr unsigned kReply = 0x8180;  // QR, RD, RA
 inline constexpr unsigned kAuthoritative = 0x8400;
@@ -40,16 +40,22 @@ inline std::string data_text(const dns::Record& record, Bytes data) {
 }
 
 // What is kept, one line per record: "owner ttl type data", a '+' in front of those in authority.
+// `here`: the question's name as clients know it.
 inline std::vector<std::string> kept_of(const exchange::ReplyIndex& index,
                                         const CheckedReply& checked, const Octets& asked,
-                                        std::uint16_t number, const TtlCaps& caps = {},
-                                        bool with_soa = true) {
+                                        std::uint16_t number, const Keeping& keeping,
+                                        const Octets& here) {
+    using exchange::KeptResult;
     Octets out(65535);
-    dns::BodyWriter writer(out, out.size(), asked);
-    if (!exchange::write_kept(index, asked, number, checked, caps, with_soa, writer))
-        return {"did not fit"};
+    dns::BodyWriter writer(out, out.size(), here);
+    switch (exchange::write_kept(index, asked, number, checked, keeping, writer)) {
+        case KeptResult::written: break;
+        case KeptResult::too_large: return {"did not fit"};
+        case KeptResult::overlong_name: return {"a name is too long"};
+    }
+    std::copy(here.begin(), here.end(), out.begin() + dns::kHeaderSize);
     std::vector<std::string> lines;
-    const std::size_t start = dns::kHeaderSize + asked.size() + 4;
+    const std::size_t start = dns::kHeaderSize + here.size() + 4;
     const Bytes written = Bytes(out).first(start + writer.info().size);
     dns::Reader reader(written, start);
     Octets scratch(dns::kRdataMax);
@@ -67,15 +73,21 @@ inline std::vector<std::string> kept_of(const exchange::ReplyIndex& index,
     return lines;
 }
 
+inline std::vector<std::string> kept_of(const exchange::ReplyIndex& index,
+                                        const CheckedReply& checked, const Octets& asked,
+                                        std::uint16_t number, const Keeping& keeping = {}) {
+    return kept_of(index, checked, asked, number, keeping, asked);
+}
+
 inline std::vector<std::string> kept(const MessageBuilder& message, std::string_view name,
-                                     unsigned type, const TtlCaps& caps = {},
-                                     bool with_soa = true) {
+                                     unsigned type, const Keeping& keeping = {},
+                                     std::string_view here = {}) {
     const Octets asked = wire(name);
     const auto number = static_cast<std::uint16_t>(type);
     exchange::ReplyIndex index;
     const CheckedReply checked =
         exchange::check_reply(message.octets(), asked, number, true, index);
-    return kept_of(index, checked, asked, number, caps, with_soa);
+    return kept_of(index, checked, asked, number, keeping, here.empty() ? asked : wire(here));
 }
 
 }  // namespace peerzone::test

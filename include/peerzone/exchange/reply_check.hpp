@@ -10,6 +10,7 @@
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/message.hpp"
 #include "peerzone/dns/name.hpp"
+#include "peerzone/dns/renaming.hpp"
 
 namespace peerzone::exchange {
 
@@ -105,16 +106,25 @@ class ReplyIndex;  // where the records of a message stand (src/upstream/reply_i
 CheckedReply check_reply(Bytes message, Bytes name, std::uint16_t type, bool sent_edns,
                          ReplyIndex& index, const Replier& replier = {});
 
-/// Writes what is kept of a checked reply: chain and data, or chain and SOA, with TTLs capped.
-/// `index` and `checked` are those of one call of check_reply, whose message is still there.
-/// `with_soa` false leaves the SOA out (the chain goes on elsewhere). The writer's question is
-/// `name`; returns false when it does not fit.
-struct TtlCaps {
-    std::uint32_t positive = 3600;
-    std::uint32_t negative = 30;
+/// What of a reply is kept, and how.
+struct Keeping {
+    std::uint32_t positive_ttl_max = 3600;
+    std::uint32_t negative_ttl_max = 30;
+    bool with_soa = true;  ///< false: the chain goes on elsewhere
+    /// Every name is written as clients know it; null: all are the same. What signs or proves names
+    /// as the server knows them is left out then. Must outlive the call only.
+    const dns::Renaming* renaming = nullptr;
 };
-bool write_kept(const ReplyIndex& index, Bytes name, std::uint16_t type,
-                const CheckedReply& checked, const TtlCaps& caps, bool with_soa,
-                dns::BodyWriter& writer);
+enum class KeptResult : std::uint8_t {
+    written,
+    too_large,     ///< for the writer
+    overlong_name  ///< a renamed name would have more than 255 octets
+};
+
+/// Writes what is kept of a checked reply: chain and data, or chain and SOA, with TTLs capped.
+/// `index` and `checked` are those of one call of check_reply, whose message is still there, and
+/// `name` is what was asked. The writer's question is that name as clients know it.
+KeptResult write_kept(const ReplyIndex& index, Bytes name, std::uint16_t type,
+                      const CheckedReply& checked, const Keeping& keeping, dns::BodyWriter& writer);
 
 }  // namespace peerzone::exchange

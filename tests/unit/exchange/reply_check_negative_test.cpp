@@ -26,9 +26,9 @@ TEST(CheckReply, TakesNxdomainWithItsSoa) {
     EXPECT_EQ(checked.soa_ttl, 20u) << "the lesser of TTL and MINIMUM";
     EXPECT_EQ(checked.least_ttl, 20u);
     EXPECT_THAT(kept(message, "x.example", A), ElementsAre("+example 20 SOA 52"));
-    EXPECT_THAT(kept(message, "x.example", A, {.positive = 100, .negative = 5}),
+    EXPECT_THAT(kept(message, "x.example", A, {.positive_ttl_max = 100, .negative_ttl_max = 5}),
                 ElementsAre("+example 5 SOA 52"));
-    EXPECT_THAT(kept(message, "x.example", A, {}, false), IsEmpty());
+    EXPECT_THAT(kept(message, "x.example", A, {.with_soa = false}), IsEmpty());
 }
 
 TEST(CheckReply, TakesNodataWithItsSoa) {
@@ -139,7 +139,7 @@ TEST(CheckReply, AppliesNxdomainToTheEndOfTheChain) {
     EXPECT_EQ(checked.least_ttl, 60u);
     EXPECT_THAT(kept(message, "www.example", A),
                 ElementsAre("www.example 60 CNAME gone.test", "+test 10 SOA 46"));
-    EXPECT_THAT(kept(message, "www.example", A, {}, false),
+    EXPECT_THAT(kept(message, "www.example", A, {.with_soa = false}),
                 ElementsAre("www.example 60 CNAME gone.test"));
 }
 
@@ -405,9 +405,9 @@ TEST(WriteKept, SaysWhenItDoesNotFit) {
     Octets out(512);
     const std::size_t needed = dns::kHeaderSize + name.size() + 4 + 16;
     dns::BodyWriter enough(out, needed, name);
-    EXPECT_TRUE(write_kept(index, name, A, checked, {}, true, enough));
+    EXPECT_EQ(write_kept(index, name, A, checked, {}, enough), exchange::KeptResult::written);
     dns::BodyWriter small(out, needed - 1, name);
-    EXPECT_FALSE(write_kept(index, name, A, checked, {}, true, small));
+    EXPECT_EQ(write_kept(index, name, A, checked, {}, small), exchange::KeptResult::too_large);
 }
 
 }  // namespace
