@@ -239,8 +239,8 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     turn(connection, now, [now](TcpSession& session) { session.on_readable(now); });
 }
 
-// Whoever holds connections without using them must not keep others out. Only this worker's are
-// looked at: the kernel spreads clients over the workers.
+// A client that holds connections without using them must not keep other clients out. Only this
+// worker's are looked at: the kernel spreads clients over the workers.
 TcpServer::ConnectionPtr TcpServer::least_idle() const {
     ConnectionPtr least;
     for (const auto& [id, connection] : connections_) {

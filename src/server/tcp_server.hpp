@@ -27,7 +27,7 @@ class TcpServer final : public resolver::ReplySink {
 public:
     enum class Security : std::uint8_t { plain, tls };
 
-    /// The references outlive the server, and nobody calls deliver after it is gone.
+    /// The references outlive the server; deliver is not called after it is gone.
     TcpServer(boost::asio::io_context& io, QuestionHandler& handler,
               ConnectionLimits& shared_by_all_workers, metrics::Counters& counters,
               const Limits& limits);
@@ -89,7 +89,7 @@ private:
     std::map<std::uint64_t, ConnectionPtr> connections_;  // by ID, so by age
     std::uint64_t last_id_ = 0;
     const Connection* in_turn_ = nullptr;   // its step runs and ends with settle()
-    std::vector<std::uint64_t> delivered_;  // sessions with replies that nobody has sent yet
+    std::vector<std::uint64_t> delivered_;  // sessions with replies that are not sent yet
     std::vector<std::uint64_t> settling_;   // the same, while they are worked off
     ReadySet ready_;
     boost::asio::steady_timer clock_;

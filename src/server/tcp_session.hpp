@@ -74,7 +74,7 @@ public:
     void settle(Time now);
     /// Looks at the time-outs, and gives memory back when the connection rests.
     void on_clock(Time now);
-    /// Nobody would miss an answer if it ended now.
+    /// No client would miss an answer if it ended now.
     bool is_idle() const noexcept {
         return ending_ == Ending::none && in_flight_ == 0 && replies_.empty();
     }

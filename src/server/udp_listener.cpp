@@ -5,9 +5,9 @@
 // frees wakes the socket's wait queue, which the epoll set is on (0.2 us of 1.7 us). So a socket
 // with a lot to do is taken out of its epoll set until it runs dry.
 //
-// Invariants: Batch::out[0, to_send) are replies of the current batch, whose buffers nobody touches
-// until send() returns. Late::out[0, count) are replies that wait for the Cork. The socket is in
-// epoll_ exactly while `armed_`.
+// Invariants: Batch::out[0, to_send) are replies of the current batch, whose buffers stay as they
+// are until send() returns. Late::out[0, count) are replies that wait for the Cork. The socket is
+// in epoll_ exactly while `armed_`.
 #include "server/udp_listener.hpp"
 
 #include <netinet/in.h>

@@ -27,7 +27,7 @@ struct PooledFrame {
     }
 };
 
-/// Runs at once until it first waits and ends by itself; nobody can await it. An exception that
+/// Runs at once until it first waits and ends by itself; it cannot be awaited. An exception that
 /// leaves it ends the program: the data plane does not throw.
 struct Detached {
     struct promise_type : PooledFrame {

@@ -45,10 +45,10 @@ inline constexpr std::size_t kFileBytesMax = 1u << 20;
 
 struct Config {
     std::string cluster_name = "local";  ///< cluster.name: how this cluster calls itself in logs
-    dns::Name cluster_zone;   ///< cluster.zone: default cluster.local; never forwarded unless local
-                              ///< or a peer says so
+    dns::Name cluster_zone;   ///< cluster.zone: default cluster.local; asked of local.forward only,
+                              ///< where there is one
     std::size_t workers = 0;  ///< workers: 0 is auto
-    std::vector<upstream::EndpointSpec> bootstrap;  ///< bootstrap: who resolves endpoints' host
+    std::vector<upstream::EndpointSpec> bootstrap;  ///< bootstrap: servers that resolve endpoints'
                                                     ///< names; default resolv.conf:/etc/resolv.conf
     server::ListenOptions listen;
     server::TlsOptions tls;  ///< tls; file names already relative to the configuration's folder

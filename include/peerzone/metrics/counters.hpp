@@ -1,6 +1,6 @@
 // Counters of one worker. One thread writes, any thread may read: an add is a plain load and store
-// on a line that no other worker writes. The owner is the worker; totals are summed when somebody
-// looks.
+// on a line that no other worker writes. The owner is the worker, the prober or the control thread;
+// totals are summed for each look.
 #pragma once
 
 #include <array>
@@ -82,7 +82,7 @@ enum class Count : std::uint8_t {
     tls_resumed,
     tls_handshake_failed,
     tls_client_refused,
-    cache_misses,  // questions that had to wait for somebody
+    cache_misses,  // queries that had to wait for an upstream
     admin_connections,
     admin_requests,
     admin_bad_requests,

@@ -1,4 +1,5 @@
-// Where we listen, and what a client may cost.
+// Where we listen, and what a client may cost. Plain values; the fields are the defaults. Sizes in
+// octets.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +29,8 @@ struct ListenOptions {
 struct TlsOptions {
     std::string certificate;  ///< tls.certificate: ours, then what leads to its authority
     std::string key;          ///< tls.key: the certificate's, without a passphrase
-    std::string client_ca;    ///< tls.client_ca: who signs clients' certificates; empty: clients
-                              ///< need none
+    std::string client_ca;    ///< tls.client_ca: authorities of clients' certificates; empty:
+                              ///< clients need none
     bool operator==(const TlsOptions&) const = default;
 };
 

@@ -54,7 +54,7 @@ public:
     /// What new connections over TLS use from now on; those that are open keep theirs. Also before
     /// start().
     void publish_tls(std::shared_ptr<const TlsContext> context);
-    /// Who is told of every reply from now on; null: nobody. Outlives the worker. Also before
+    /// What is told of every reply from now on; null: nothing is. Outlives the worker. Also before
     /// start().
     void observe(resolver::ReplyObserver* observer);
     /// Takes no more questions, answers what is in flight, at most until `deadline`; then the
