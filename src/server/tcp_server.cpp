@@ -235,7 +235,7 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     connection->open = true;
     connections_.emplace(id, connection);
     start_clock();
-    // The question comes right behind the handshake: often it is here by now.
+    // The query comes right behind the handshake: often it is here by now.
     turn(connection, now, [now](TcpSession& session) { session.on_readable(now); });
 }
 

@@ -42,7 +42,7 @@ public:
     /// Also sets the shared ConnectionLimits.
     void set_limits(const Limits& limits);
 
-    /// Accepts no more. Connections without a question close now, the others when their answers are
+    /// Accepts no more. Connections without a query close now, the others when their answers are
     /// written.
     void begin_drain();
     bool drained() const noexcept { return shared_.draining && connections_.empty(); }
@@ -52,7 +52,7 @@ public:
 
     std::size_t connection_count() const noexcept { return connections_.size(); }
 
-    /// The reply to a question of session `to.session`, whether that is still there or not.
+    /// The reply to a query of session `to.session`, whether that is still there or not.
     void deliver(const resolver::ReplyTo& to, Bytes reply) noexcept override;
 
 private:

@@ -123,7 +123,7 @@ TEST_F(Bounds, KnownAndOwnedNamesAreAlwaysAnswered) {
     ASSERT_TRUE(west.wait_for(2));
     EXPECT_EQ(client.ask(name(0), type::a).rcode(), 0u);
     EXPECT_EQ(client.ask("db.corp.internal", type::a).rcode(), 0u);
-    // An alias of ours to a known name of the peer needs nobody either …
+    // An alias of ours to a known name of the peer needs no upstream either …
     const Reply alias = client.ask("one.corp.internal", type::a);
     EXPECT_EQ(alias.answers().size(), 2u) << alias.ede_text();
     // … one to an unknown name does.

@@ -61,7 +61,7 @@ TEST(Sockets, IPv6IsServedOverBothTransports) {
 
 TEST(Sockets, AnIPv6WildcardLeavesIPv4ToItsOwnSocket) {
     if (!has_ipv6_loopback()) GTEST_SKIP() << "SKIPPED: no ::1 here";
-    // The kernel picks a port that is free for IPv6. Somebody else may have it for IPv4, so one
+    // The kernel picks a port that is free for IPv6. Another program may have it for IPv4, so one
     // port of several must do.
     bool left = false;
     for (int port = 0; port < 8 && !left; ++port) {

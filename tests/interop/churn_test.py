@@ -1,5 +1,5 @@
 """Everything at once and at random: bounds that are always reached, aliases between peers, replies of all kinds and none, reloads, marks
-that anybody can write. Every question is answered, and afterwards every place is free again.
+that any client can write. Every question is answered, and afterwards every place is free again.
 
     churn_test.py PEERZONE [SECONDS [SEED]]"""
 
@@ -126,7 +126,7 @@ class Churn:
                 silence_at = now + pick.choice([0.3, 1.5, 3])
 
     def calm_down(self):
-        """Whoever waits gets an answer; then all is well for long enough."""
+        """Every client that waits gets an answer; then all is well for long enough."""
         for peer in self.peers.values():
             peer.silent, peer.mood = False, lambda question: (0.15, wire.reply(question, "10.2.0.1", ttl=0))
         self.reload(0)

@@ -1,4 +1,4 @@
-"""Peers that fall silent. Correctness is judged always: who gets an answer, who gets SERVFAIL, what the extended error says. A
+"""Peers that fall silent. Correctness is judged always: which client gets an answer, which gets SERVFAIL, what the extended error says. A
 latency is judged only when the machine lets it: an echo without any DNS runs beside every measurement, and what moves the echo as
 well is the machine's doing and is told, not judged.
 
@@ -199,14 +199,14 @@ def sharing(test):
                 test.equal((wire.rcode(reply), int.from_bytes(reply[:2], "big"), wire.question_name(reply)),
                            (wire.NOERROR, i, names[i]), "client %d's own ID and letter case" % i)
 
-        # The same when nobody answers: few questions, and everybody is told.
+        # The same when no endpoint answers: few questions, and every client is told.
         west.held.clear()
         begin = time.monotonic()
         replies = replies_of(ask_together(address, ["gone." + WEST] * 50))
         took = time.monotonic() - begin
         check_failure(test, [load.Result("gone", 0, took, reply) for reply in replies], "westus", [], "nobody answers")
         test.check(1 <= len(west.read()) <= 6, "50 identical questions to a dead peer became %d" % len(west.names()))
-        # The failure is remembered: who asks again gets it without waiting, and the peer is left alone.
+        # The failure is remembered: a client that asks again gets it without waiting, and the peer is left alone.
         west.held.clear()
         reply = replies_of(ask_together(address, ["gone." + WEST]))[0]
         check_failure(test, [load.Result("gone", 0, 0, reply)], "westus", [], "asked again")
@@ -242,7 +242,7 @@ def shedding(test):
 
     def shed(results, why):
         return [r for r in results if r.reply and any(why in text for _, text in wire.extended_errors(r.reply))]
-    # Within some 0.3 s the peer is known to be gone, and then nobody waits for it.
+    # Within some 0.3 s the peer is known to be gone, and then no client waits for it.
     test.check(len(shed(flood, "too many questions in flight")) > 20, "the flood reached the limit of questions in flight")
     test.check(len(shed(same, "too many questions waiting for this name")) > 5, "one name reached the limit of clients that wait")
     test.say("flood %s, %d of them shed; cached %s; northeurope %s; echo %s" % (

@@ -1,5 +1,5 @@
 """A peer's DNS servers move while questions come in. Their host name is followed: an address that the name has no longer is not
-asked, and nobody who asks later than the record's TTL and 2 s pays for the move.
+asked, and no client that asks later than the record's TTL and 2 s pays for the move.
 
     moving_test.py PEERZONE address|rolling"""
 

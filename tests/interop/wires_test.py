@@ -69,7 +69,7 @@ def run(test):
             scene.wait_for(name, transport)
         test.check("tcp only" in subprocess.run([test.peerzone, "status", "--server", "%s:%d" % scene.admin], capture_output=True, text=True,
                                                 check=True, timeout=30).stdout, "the table of `peerzone status` shows it")
-        # What was learnt is used: nobody waits for what is lost any more.
+        # What was learned is used: no client waits for what is lost any more.
         before = {name: (len(clients(relay.udp_questions)), len(clients(relay.tcp_questions))) for name, relay in relays.items()}
         for name in NAMES:
             results = scene.ask(name, "then", 1.0)

@@ -109,7 +109,7 @@ struct Sweep {
 };
 
 /// Sums over all shards, for metrics. Hits and misses are in the workers' counters: here they would
-/// be one more line of memory that all workers write for each question.
+/// be one more line of memory that all workers write for each query.
 struct Stats {
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;

@@ -168,7 +168,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "admin_closed_slow",
      "query_log_dropped"};
 
-/// Types of questions that are told apart; the last one stands for all others.
+/// Types of queries that are told apart; the last one stands for all others.
 inline constexpr std::array<std::pair<std::uint16_t, std::string_view>, 13> kCountedTypes = {
     {{1, "A"},
      {2, "NS"},
@@ -194,7 +194,7 @@ public:
         return values_[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
     }
 
-    /// A question that was understood, by its type.
+    /// A query that was understood, by its type.
     void add_question(std::uint16_t type) noexcept {
         auto& value = questions_[type < kTypeSlots.size() ? kTypeSlots[type] : kOtherType];
         value.store(value.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -215,8 +215,8 @@ public:
         return replies_[header_rcode].load(std::memory_order_relaxed);
     }
 
-    /// From reading the question to having sent the reply (to handing it over, where it had to
-    /// wait). Of a batch each question counts with the time of the whole batch.
+    /// From reading the query to having sent the reply (to handing it over, where it had to wait).
+    /// Of a batch each query counts with the time of the whole batch.
     Histogram at_once;
     Histogram waited;
 

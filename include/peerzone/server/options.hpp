@@ -40,10 +40,10 @@ struct Limits {
     std::size_t tcp_connections_per_client_max =
         100;  ///< limits.tcp_connections_per_client_max: one client address
     std::size_t tcp_in_flight_per_connection_max =
-        64;  ///< limits.tcp_in_flight_per_connection_max: unanswered questions; then we stop
+        64;  ///< limits.tcp_in_flight_per_connection_max: unanswered queries; then we stop
              ///< reading
     Seconds tcp_idle{
-        10};  ///< limits.tcp_idle: a connection without a question is closed (RFC 7766 6.2.3)
+        10};  ///< limits.tcp_idle: a connection without a query is closed (RFC 7766 6.2.3)
     Seconds tcp_write_stall{
         5};  ///< limits.tcp_write_stall: a client that reads nothing for this long is cut off
     std::size_t tcp_write_queue_bytes_max =

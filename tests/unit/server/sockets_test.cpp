@@ -103,7 +103,7 @@ TEST(ListenSockets, LookingWhetherAnAddressIsFreeLeavesItFree) {
             ASSERT_TRUE(udp.has_value());
             address = bound_address(*udp);
         }
-        if (!check_free(address)) continue;  // somebody else has it over TCP
+        if (!check_free(address)) continue;  // another program has it over TCP
         EXPECT_TRUE(check_free(address).has_value());
         EXPECT_TRUE(open_udp(address).has_value());
         return;

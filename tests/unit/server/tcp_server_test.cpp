@@ -438,7 +438,7 @@ TEST_F(TcpServerTest, HandlersOutliveTheServer) {
     a.ask(1, 'l');
     ASSERT_TRUE(waiting_is(1));
     on_worker([&] {
-        b.ask(2, 'n');          // readiness that nobody will act on
+        b.ask(2, 'n');          // readiness that comes too late
         questions_.deliver(1);  // a posted send
         server_.reset();
     });

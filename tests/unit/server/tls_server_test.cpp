@@ -1,5 +1,5 @@
 // DNS over TLS on real loopback sockets. What TLS shares with TCP is tested over TCP
-// (tcp_server_test.cpp); here is what is its own, and that bad clients harm nobody else.
+// (tcp_server_test.cpp); here is what is its own, and that bad clients harm no others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
