@@ -47,7 +47,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def inside(self):
-        """The calling thread, and the processes it starts, are in the namespace; their files are everybody's."""
+        """The calling thread, and the processes it starts, are in the namespace; their files are the host's."""
         with open("/proc/self/ns/net", "rb") as own, open("/run/netns/" + self.name, "rb") as other:
             _enter(other.fileno())
             try:

@@ -313,7 +313,7 @@ TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
         << own.ede_text();
 }
 
-// Looking for the greediest is bounded in time; its own questions do not use that up.
+// Looking for the greediest is bounded in time; its own queries do not use that up.
 TEST_F(Greedy, WhoFloodsDoesNotKeepOthersFromTakingAPlace) {
     const Server server(yaml("in_flight_per_upstream_max: 10"));
     const Client greedy = server.client();

@@ -66,7 +66,7 @@ TEST_F(Bounds, QuestionsBeyondThoseInFlightAreShedAtOnce) {
     EXPECT_EQ(server.count(metrics::Count::shed_in_flight), 1u);
     // Another peer is as it was.
     EXPECT_EQ(client.ask(northern(0), type::a, {.id = 9}).answers().size(), 1u);
-    // One more for a question in flight is no further question.
+    // One more for a query in flight is no further query.
     const Client another = server.client();
     another.send(name(0), type::a, {.id = 10});
     west.release();

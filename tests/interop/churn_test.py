@@ -148,7 +148,7 @@ class Churn:
         return {upstream["name"]: upstream["state"] for upstream in self.status() if upstream["name"] in ZONES}
 
     def check_places(self):
-        """As many questions of one client are asked as there is room for, and one more is shed: exactly."""
+        """As many queries of one client are asked as there is room for, and one more is shed: exactly."""
         for zone in ZONES.values():
             client = self.client("127.0.0.2")
             for i in range(7):

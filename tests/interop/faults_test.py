@@ -150,7 +150,7 @@ def peer_dead(test):
                "the dead peer moved the other one: p99 %s -> %s" % (load.ms(without), load.ms(with_fault)))
 
 
-# Identical questions
+# Identical queries
 
 
 def ask_together(address, names):
@@ -177,7 +177,7 @@ def replies_of(sockets):
 
 
 def sharing(test):
-    """50 clients with one question cost a peer one question; each gets its own ID and letter case back."""
+    """50 clients with one query cost a peer one question; each gets its own ID and letter case back."""
     name = "db." + WEST
     names = [name if i % 2 else name.replace("db", "dB").replace("westus", "WestUS") for i in range(50)]
     with Responder(test.address()) as west, Responder(test.address()) as north:
@@ -185,7 +185,7 @@ def sharing(test):
         peerzone = test.start_peerzone("peerzone", "workers: 1\n" + peers_config(address, {
             "westus": [west.address], "northeurope": [north.address]}), address)
         clients = ask_together(address, names)
-        # One worker takes questions in turn: when this one has come out, all 50 have been seen.
+        # One worker takes queries in turn: when this one has come out, all 50 have been seen.
         fence = ask_together(address, ["fence." + NORTH])
         test.equal(north.read(5.0), ["fence." + NORTH], "the question that follows")
         west.read()
@@ -199,7 +199,7 @@ def sharing(test):
                 test.equal((wire.rcode(reply), int.from_bytes(reply[:2], "big"), wire.question_name(reply)),
                            (wire.NOERROR, i, names[i]), "client %d's own ID and letter case" % i)
 
-        # The same when no endpoint answers: few questions, and every client is told.
+        # The same when no endpoint answers: few queries, and every client is told.
         west.held.clear()
         begin = time.monotonic()
         replies = replies_of(ask_together(address, ["gone." + WEST] * 50))

@@ -1,4 +1,4 @@
-"""Load balancers in front of a peer that pass only UDP or only TCP: which one works is learnt and shown, and clients do not pay for it.
+"""Load balancers in front of a peer that pass only UDP or only TCP: which one works is learned and shown, and clients do not pay for it.
 
     wires_test.py PEERZONE"""
 
@@ -79,7 +79,7 @@ def run(test):
         test.check(new["tcp"][0] == 0 and new["tcp"][1] == RATE, "tcp only: %d questions over UDP, %d over TCP" % new["tcp"])
         for name in ("both", "udp"):
             test.check(new[name][0] >= RATE and new[name][1] == 0, "%s: %d questions over UDP, %d over TCP" % (name, *new[name]))
-        # One that stops passing UDP while questions come in.
+        # One that stops passing UDP while queries come in.
         both.passes = ("tcp",)
         scene.ask("both", "blocked", 2.0)
         test.say("UDP that stopped is noticed after another %.2f s" % scene.wait_for("both", "tcp only"))

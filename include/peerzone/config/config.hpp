@@ -73,7 +73,8 @@ struct Loaded {
 };
 
 /// Reads, checks and converts a file, zones included (they are built once to find their errors).
-/// Never throws. Once stopped it ends between two zones, and what it gives then is of no use.
+/// Never throws. Any thread; reads files, which takes seconds for large zones. Once stopped it ends
+/// between two zones, and what it gives then is of no use.
 Loaded load(const std::string& file, const std::stop_token& stop = {});
 /// The same for text that did not come from a file; `file` names it in problems and is what
 /// relative paths are relative to.

@@ -58,7 +58,7 @@ struct TlsSessionTest : testing::Test {
         options.key = folder.write("me.key", own.key);
     }
 
-    /// Carries octets to and fro until neither side has more to say, `step` octets at a time.
+    /// Carries octets both ways until neither side has more to say, `step` octets at a time.
     void pump(std::size_t step = 65536) {
         for (bool moved = true; moved;) {
             Octets out;

@@ -189,7 +189,7 @@ TEST_F(TcpServerTest, GarbageHarmsNobodyElse) {
     for (int i = 0; i < 100; ++i) {
         Octets garbage(random() % 3000);
         for (auto& octet : garbage) octet = static_cast<std::uint8_t>(random() % (i % 2 ? 256 : 2));
-        // Not a question that waits for ever or asks for a reply of any size.
+        // Not a query that waits for ever or asks for a reply of any size.
         for (auto& octet : garbage) octet = octet == 'b' ? 'n' : octet;
         TcpClient client(port_);
         client.send(garbage);

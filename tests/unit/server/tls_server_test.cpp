@@ -267,7 +267,7 @@ TEST_F(TlsServerTest, TakesAndGivesTheLongestMessages) {
     }
 }
 
-// The questions lie decrypted in the server when it stops reading: no readiness of the socket will
+// The queries lie decrypted in the server when it stops reading: no readiness of the socket will
 // bring them up again.
 TEST_F(TlsServerTest, QuestionsThatWaitedForRoomAreTakenWithoutNewOctets) {
     Limits limits;
