@@ -1,5 +1,6 @@
-// The steps of a hit, each alone: what the large benchmark cannot tell apart.   bench_micro
-// [--benchmark_filter=…]
+// The steps of a hit, each alone: what the large benchmark cannot tell apart.
+//
+//   bench_micro [--benchmark_filter=…]
 #include <benchmark/benchmark.h>
 
 #include <array>
