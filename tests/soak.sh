@@ -22,7 +22,7 @@ trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev
 export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=8:detect_leaks=1
 export TSAN_OPTIONS=halt_on_error=0:exitcode=66
 port=${PEERZONE_SOAK_PORT:-5390}
-net=127.$((64 + RANDOM % 187)).$((RANDOM % 256)) # one of its own, whoever else runs now
+net=127.$((64 + RANDOM % 187)).$((RANDOM % 256)) # one of its own, whatever else runs now
 tls_port=$((port + 463))
 command -v openssl > /dev/null || { echo "soak: openssl is not installed"; exit 2; }
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=soak -addext subjectAltName=DNS:soak.test \

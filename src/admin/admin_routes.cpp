@@ -41,8 +41,8 @@ std::string quoted(std::string_view words) {
     return out + "'";
 }
 
-// A name that somebody else's DNS resolves to this host would make a web page of theirs one of ours
-// (DNS rebinding).
+// A foreign name that DNS resolves to this host would make a foreign web page one of ours (DNS
+// rebinding): only addresses and localhost are taken.
 bool is_address_of_ours(std::string_view host) {
     if (host.empty() || host == "localhost" || host.starts_with("localhost:")) return true;
     return SocketAddress::parse(host, server::kAdminPort).has_value();
@@ -162,7 +162,7 @@ void answer_admin(AdminHost& host, const AdminRequest& request, Respond respond)
     if (reads) return respond(read(host, path, request.accept));
     if (!request.from_loopback)
         return respond(text(403, "commands are taken from this host only (loopback)"));
-    // A web page in the browser of somebody on this host is not the operator.
+    // A web page in a browser on this host is not the operator.
     if (request.has_origin || !is_address_of_ours(request.host))
         return respond(text(403,
                             "commands are not taken from web pages, and only for an address "

@@ -26,14 +26,14 @@ public:
                  const AdminLimits& limits, std::function<void()> ended);
 
     void start() { await_request(); }
-    /// Nobody would miss an answer if it ended now.
+    /// No client would miss an answer if it ended now.
     bool is_waiting() const noexcept { return step_ == Step::waiting; }
     void close();
 
 private:
     enum class Step : std::uint8_t {
         waiting,    ///< for a request, for the rest of one, or for the client's end
-        answering,  ///< somebody makes the answer, or it is on its way
+        answering,  ///< the host makes the answer, or it is on its way
         closed
     };
     using Error = boost::beast::error_code;

@@ -35,7 +35,7 @@ void Timers::fire() {
     // A later wait may have been armed while this handler stood in the queue.
     const Time now = Clock::now();
     armed_for_ = Time::max();
-    // The questions to a dead peer expire by the thousand at once: everybody else has a turn
+    // The questions to a dead peer expire by the thousand at once: other handlers have a turn
     // between some of them and the next.
     for (std::size_t n = 0; n < kTurnMax; ++n) {
         TimerNode* node = wheel_.pop_expired(now);

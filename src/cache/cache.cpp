@@ -2,29 +2,28 @@
 //
 // A key's hash, mixed with a secret of this process, picks the shard (low bits) and the tag (top
 // bits) under which the shard's index knows the entry. Nothing is shared between shards; a thread
-// holds one lock at a time, and no lock while it allocates or frees.
+// holds one lock at a time, and none while it makes or frees the block of an entry. Only a shard's
+// tables (index, ghosts) are made and freed under its lock.
 //
 // Invariants of a shard, whenever its lock is free:
 //  1. Every entry is in the index once, under its tag, and in exactly one queue: `in_main` says
-//  which. No two entries have equal keys.
-//  2. Octets of all entries as the allocator rounds them, of the index, and of the shard itself are
-//  at most its part of cache.size; a
-//     growing index reserves room for the old table and the new one. On top of cache.size comes
-//     only the one block that each storing thread has made and not yet handed over.
+//     which. No two entries have equal keys.
+//  2. Octets of all entries as the allocator rounds them, of the index, the ghosts and the shard
+//     itself are at most its part of cache.size; a growing index reserves room for the old table
+//     and the new one. On top of cache.size comes only the one block that each storing thread has
+//     made and not yet handed over.
 //  3. A new entry enters the probation queue. When it comes out at the old end it moves to main if
-//  it was asked for since (frequency
-//     above 0), else it goes. An entry at the old end of main that was asked for goes round again
-//     with its frequency lowered by one. The main queue is judged only while probation holds less
-//     than a tenth: that tenth is all that a flood of names nobody repeats can turn over (S3-FIFO,
-//     SOSP 2023).
+//     it was asked for since (frequency above 0), else it goes. An entry at the old end of main
+//     that was asked for goes round again with its frequency lowered by one. The main queue is
+//     judged only while probation holds no more than a tenth: that tenth is all that a flood of
+//     names that come once can turn over (S3-FIFO, SOSP 2023).
 //  4. Failures get no second chance and are never in main. Nor do expired entries, but for those
-//  that somebody had to make do with since they were judged last: while a peer is away, a flood of
-//  names must not push out what is known of it. An expired entry stays until it comes out or is
+//     that clients were answered with since they were judged last: while a peer is away, a flood of
+//     names must not push out what is known of it. An expired entry stays until it comes out or is
 //     replaced: it is what was known last, a row of failures is counted by it, and a replacement
-//     takes over its place and its frequency.
+//     takes over its position in the queue and its frequency.
 //  5. At most 16 entries have one tag, and one store lets at most 128 entries pass, so the time
-//  under the lock is bounded whatever
-//     names are chosen.
+//     under the lock is bounded whatever names are chosen.
 #include "peerzone/cache/cache.hpp"
 
 #include <algorithm>

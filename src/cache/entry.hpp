@@ -60,8 +60,8 @@ struct Entry {
     std::uint64_t in_main : 1;
     std::uint64_t frequency : 2;  ///< 0 … 3, what the queues judge by
     std::uint64_t rcode : kRcodeBits;
-    std::uint64_t refresh_claimed : 1;  ///< somebody asks for it again
-    std::uint64_t used_expired : 1;     ///< somebody had to make do with it past its TTL
+    std::uint64_t refresh_claimed : 1;  ///< a worker asks for it again
+    std::uint64_t used_expired : 1;     ///< a client was answered with it past its TTL
     std::uint64_t name_size : 8;
     std::uint32_t lifetime_ms;
     std::uint32_t scope;
@@ -135,8 +135,8 @@ using EntryPtr = std::unique_ptr<Entry, FreeEntry>;
 /// Cache::store) or memory is short.
 EntryPtr make_entry(const Key& key, std::uint32_t tag, const Value& value,
                     std::uint32_t lifetime_ms, Moment now) noexcept;
-/// An entry of kind failure, whose body is a text; its lifetime and its place in the row (uses) are
-/// for the shard to set.
+/// An entry of kind failure, the body of which is a text; its lifetime and how many in a row it is
+/// (uses) are for the shard to set.
 EntryPtr make_failure(const Key& key, std::uint32_t tag, std::string_view text, dns::Rcode rcode,
                       std::uint16_t source, Moment now) noexcept;
 

@@ -1,7 +1,7 @@
-// What a shard remembers of entries it evicted before anybody asked for them again: 16 bits each,
-// in a table where newer ones overwrite older ones. Whoever is asked for a second time while it is
-// remembered goes straight to the main queue, so a working set that is larger than the probation
-// queue gets in too, while names that come once still do not.
+// What a shard remembers of entries that it evicted before they were asked for again: 16 bits each,
+// in a table where newer ones overwrite older ones. A name that is asked for a second time while it
+// is remembered goes straight to the main queue, so a working set that is larger than the probation
+// queue gets in too, while names that come once still do not. The shard's lock guards it.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Where a shard's entries are: open addressing with slots of 8 octets, an entry's address and its
 // tag (the top bits of its key's hash). The slots are kept in the order of their tags: an entry's
-// home is tag × slots / 2^20, so a tag alone says where it belongs. Hence a search for something
+// home is tag × slots / 2^20, so a tag alone says where it belongs. So a search for something
 // absent ends early, removal closes its gap at once (no tombstones), and growing moves slots
 // without looking at a single entry. Not thread-safe; the shard's lock guards it.
 #pragma once

@@ -8,7 +8,7 @@ namespace {
 
 // Entries one store lets pass (promoted, or once more around) before it must evict.
 constexpr std::size_t kChancesPerStore = 128;
-// Entries of one tag, so that a probe is bounded whatever names somebody chooses.
+// Entries of one tag, so that a probe is bounded whatever names clients choose.
 constexpr std::size_t kSameTagMax = 16;
 // One ghost for about every two entries.
 constexpr std::size_t kBytesPerGhost = 256;
@@ -319,7 +319,7 @@ void Shard::set_limit(std::size_t limit_bytes) noexcept {
     if (limit_bytes != limit_bytes_) ghosts_.reset();
     limit_bytes_ = limit_bytes;
     std::size_t chances = 4 * index_.count();
-    const Moment now = 0;  // nobody said what time it is, so nothing counts as expired
+    const Moment now = 0;  // the time is not known here, so nothing counts as expired
     // The index is fitted to what is left; until then an eighth is set aside for it.
     const std::size_t entries_max = (limit_bytes_ - std::min(limit_bytes_, sizeof(Shard))) / 8 * 7;
     while (used_bytes() > limit_bytes_ && probation_.bytes + main_.bytes > entries_max)

@@ -72,7 +72,7 @@ private:
         return "no answer from " + at + ": " + error_.message();
     }
 
-    // For a terminal: whatever a stranger calls itself.
+    // For a terminal: another server's name for itself may hold anything.
     std::string who(const Reply& reply) const {
         constexpr std::size_t kNameMax = 60;
         std::string name;

@@ -13,8 +13,8 @@ struct AdminReply {
     std::string body;
 };
 
-/// `method` is GET or POST. Blocks, 10 s at most. An error says in words why nobody answered, or
-/// that it was not a peerzone who did.
+/// `method` is GET or POST. Blocks, 10 s at most. An error says in words why there is no answer, or
+/// that it does not come from a peerzone.
 Result<AdminReply> ask_admin(const SocketAddress& server, const std::string& method,
                              const std::string& target, const std::string& accept);
 

@@ -40,9 +40,8 @@ bool is_foreign_claim_on_cluster(const Placed<dns::Name>& zone, const Config& co
            (zone.path.starts_with("peers.") || zone.path.starts_with("forward."));
 }
 
-// Everything under one suffix has one answer, whoever gives it: peers, local, forward and our own
-// zones share one table. A longer suffix inside a shorter one is no conflict: the longest match
-// wins.
+// Everything under one suffix has one owner: peers, local, forward and our own zones share one
+// table. A longer suffix inside a shorter one is no conflict: the longest match wins.
 void check_suffixes(ConfigBuilder& builder) {
     std::vector<Claim> claims;
     for (const auto& zone : builder.zones)

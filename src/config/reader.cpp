@@ -42,7 +42,8 @@ const Section* find_section(std::string_view path) {
     return found == sections.end() ? nullptr : *found;
 }
 
-// A sibling whose value is missing is where keys were meant to stand that are not indented.
+// A sibling without a value: the keys behind it were probably meant to stand below it, but are not
+// indented.
 const Value* empty_sibling(const Entries& entries, std::string_view key) {
     for (const auto& [name, value] : entries)
         if (name == key && value.node().kind == TreeNode::Kind::null) return &value;

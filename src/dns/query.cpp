@@ -35,8 +35,8 @@ bool is_meta(std::uint16_t type) noexcept {
            type == type::tsig || type == type::maila || type == type::mailb;
 }
 
-// Our own mark (src/README.md, "Loops"). Of another size it is somebody else's use of a number
-// for local use; of several the one that came further counts.
+// Our own mark (src/README.md, "Loops"). Of another size it is another program's option, for the
+// number is for local use; of several the one with most hops counts.
 void take_hop_mark(Bytes mark, Query& query) noexcept {
     if (mark.size() != 9 || mark[8] < query.hops) return;
     query.hop_node = std::uint64_t{load_u32(&mark[0])} << 32 | load_u32(&mark[4]);

@@ -31,7 +31,7 @@ public:
     /// rest, in whatever memory.
     virtual Moved send(Bytes octets, std::size_t& count) noexcept = 0;
 
-    /// Nobody on the way can read it.
+    /// It cannot be read on the way.
     virtual bool is_encrypted() const noexcept { return false; }
     /// receive() has more to give although the socket may never become readable again.
     virtual bool holds_input() const noexcept { return false; }

@@ -32,7 +32,7 @@ ConnectionLimits::Admission ConnectionLimits::open_instead(Ticket& of, const IpA
     ticket.give_back();
     const std::lock_guard lock(mutex_);
     if (of.limits_ == nullptr) return admit(client, ticket);
-    // Nobody gives way for one who is refused all the same.
+    // No connection gives way for a client that is refused all the same.
     const auto found = by_client_.find(client);
     const std::size_t of_client = found == by_client_.end() ? 0 : found->second;
     if (of_client - (of.client_ == client ? 1 : 0) >=

@@ -254,8 +254,8 @@ bool QueryLog::write_all() {
     return any;
 }
 
-// A pipe that is ready takes PIPE_BUF octets whole. When nobody reads, this waits, the rings fill,
-// and at the end of the program it gives up.
+// A pipe that is ready takes PIPE_BUF octets whole. When stderr has no reader, this waits, the
+// rings fill, and at the end of the program it gives up.
 void QueryLog::write_stderr(std::string_view lines) noexcept {
     while (!lines.empty() && !gave_up_) {
         pollfd waiting{STDERR_FILENO, POLLOUT, 0};
@@ -266,7 +266,7 @@ void QueryLog::write_stderr(std::string_view lines) noexcept {
             continue;
         }
         const ssize_t written = ::write(STDERR_FILENO, lines.data(), lines.size());
-        if (written < 0 && errno != EINTR && errno != EAGAIN) return;  // nobody will ever read it
+        if (written < 0 && errno != EINTR && errno != EAGAIN) return;  // it will never be read
         if (written > 0) lines.remove_prefix(static_cast<std::size_t>(written));
     }
 }

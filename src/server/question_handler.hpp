@@ -1,4 +1,4 @@
-// Who answers the questions that come over a connection: the worker's Resolver, or a double in the
+// What answers the queries that come over a connection: the worker's Resolver, or a double in the
 // tests. The contract of the two calls is resolver::Resolver's.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Level-triggered, so whoever leaves octets in a socket is told again. A socket that is watched for
-// nothing is not in the set: epoll would still tell of its failure, again and again.
+// Level-triggered, so a reader that leaves octets in a socket is told again. A socket that is
+// watched for nothing is not in the set: epoll would still tell of its failure, again and again.
 #include "server/ready_set.hpp"
 
 #include <sys/epoll.h>

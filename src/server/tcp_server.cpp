@@ -235,12 +235,12 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     connection->open = true;
     connections_.emplace(id, connection);
     start_clock();
-    // The question comes right behind the handshake: often it is here by now.
+    // The query comes right behind the handshake: often it is here by now.
     turn(connection, now, [now](TcpSession& session) { session.on_readable(now); });
 }
 
-// Whoever holds connections without using them must not keep others out. Only this worker's are
-// looked at: the kernel spreads clients over the workers.
+// A client that holds connections without using them must not keep other clients out. Only this
+// worker's are looked at: the kernel spreads clients over the workers.
 TcpServer::ConnectionPtr TcpServer::least_idle() const {
     ConnectionPtr least;
     for (const auto& [id, connection] : connections_) {

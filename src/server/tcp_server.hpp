@@ -27,7 +27,7 @@ class TcpServer final : public resolver::ReplySink {
 public:
     enum class Security : std::uint8_t { plain, tls };
 
-    /// The references outlive the server, and nobody calls deliver after it is gone.
+    /// The references outlive the server; deliver is not called after it is gone.
     TcpServer(boost::asio::io_context& io, QuestionHandler& handler,
               ConnectionLimits& shared_by_all_workers, metrics::Counters& counters,
               const Limits& limits);
@@ -42,7 +42,7 @@ public:
     /// Also sets the shared ConnectionLimits.
     void set_limits(const Limits& limits);
 
-    /// Accepts no more. Connections without a question close now, the others when their answers are
+    /// Accepts no more. Connections without a query close now, the others when their answers are
     /// written.
     void begin_drain();
     bool drained() const noexcept { return shared_.draining && connections_.empty(); }
@@ -52,7 +52,7 @@ public:
 
     std::size_t connection_count() const noexcept { return connections_.size(); }
 
-    /// The reply to a question of session `to.session`, whether that is still there or not.
+    /// The reply to a query of session `to.session`, whether that is still there or not.
     void deliver(const resolver::ReplyTo& to, Bytes reply) noexcept override;
 
 private:
@@ -89,7 +89,7 @@ private:
     std::map<std::uint64_t, ConnectionPtr> connections_;  // by ID, so by age
     std::uint64_t last_id_ = 0;
     const Connection* in_turn_ = nullptr;   // its step runs and ends with settle()
-    std::vector<std::uint64_t> delivered_;  // sessions with replies that nobody has sent yet
+    std::vector<std::uint64_t> delivered_;  // sessions with replies that are not sent yet
     std::vector<std::uint64_t> settling_;   // the same, while they are worked off
     ReadySet ready_;
     boost::asio::steady_timer clock_;

@@ -1,7 +1,7 @@
-// Invariants. Questions are taken only while has_room(), so what waits in input_ is less than one
+// Invariants. Queries are taken only while has_room(), so what waits in input_ is less than one
 // message plus one read. A session whose ending_ is set changes no more. The session's three states
-// for the clock: replies wait for the client (write stall), questions wait for upstreams (no
-// time-out of ours: the Resolver's deadline ends the wait), neither (idle time-out).
+// for the clock: replies wait for the client (write stall), queries wait for upstreams (no time-out
+// of ours: the Resolver's deadline ends the wait), neither (idle time-out).
 #include "server/tcp_session.hpp"
 
 #include <algorithm>
@@ -40,7 +40,7 @@ bool TcpSession::wants_read() const noexcept {
     return ending_ == Ending::none && !no_more_input_ && has_room();
 }
 
-// Half of the write queue is kept for the replies to questions that are already in flight.
+// Half of the write queue is kept for the replies to queries that are already in flight.
 bool TcpSession::has_room() const noexcept {
     return in_flight_ < std::max<std::size_t>(shared_.limits.tcp_in_flight_per_connection_max, 1) &&
            (replies_.empty() ||
@@ -66,7 +66,7 @@ void TcpSession::finish(Time now) {
 }
 
 void TcpSession::settle(Time now) {
-    // Each round takes at least one of the questions that have arrived, so this ends.
+    // Each round takes at least one of the queries that have arrived, so this ends.
     bool more = true;
     while (more && ending_ == Ending::none) {
         more = take_questions(now);
@@ -112,7 +112,7 @@ bool TcpSession::take_questions(Time now) {
     return false;
 }
 
-// The questions before the bad frame are still answered; what follows it could be anything.
+// The queries before the bad frame are still answered; what follows it could be anything.
 void TcpSession::refuse_input() {
     if (refused_) return;
     refused_ = true;
@@ -154,7 +154,7 @@ void TcpSession::answer(Bytes message, Time now) {
             break;
         }
         case resolver::Disposition::dropped:
-            break;  // not a question, so it does not keep the connection open
+            break;  // not a query, so it does not keep the connection open
     }
 }
 

@@ -1,8 +1,8 @@
-// One TCP connection of a client, with or without TLS (RFC 7766, 7828, 7858, 9210): reads
-// questions, answers what can be answered at once, sends the other replies in whatever order they
-// come, and decides when the connection has to end. It does the reads and writes of its stream,
-// which never block, and knows neither event loop nor clock: its owner says when the socket is
-// ready and what time it is, and closes it.
+// One TCP connection of a client, with or without TLS (RFC 7766, 7828, 7858, 9210): reads queries,
+// answers what can be answered at once, sends the other replies in whatever order they come, and
+// decides when the connection has to end. It does the reads and writes of its stream, which never
+// block, and knows neither event loop nor clock: its owner says when the socket is ready and what
+// time it is, and closes it.
 //
 // One object per connection, used on its worker's thread only. After each call the owner looks at
 // ending(), wants_read() and wants_write().
@@ -27,7 +27,7 @@ namespace peerzone::server {
 
 /// The idle time-out while connections are scarce (RFC 7766 6.2.3).
 inline constexpr Seconds kIdleCrowded{2};
-/// Octets per read: some hundred questions, then it is another connection's turn.
+/// Octets per read: some hundred queries, then it is another connection's turn.
 inline constexpr std::size_t kReadSize = 16 * 1024;
 
 /// What the sessions of one server share. Outlives them.
@@ -42,7 +42,7 @@ struct TcpShared {
     std::array<std::uint8_t, kReadSize> input{};         ///< scratch of the call that runs
     std::array<std::uint8_t, dns::kMessageMax> reply{};  ///< the same
 
-    /// How long a connection may be without a question now.
+    /// How long a connection may be without a query now.
     Seconds idle() const noexcept;
     /// The same for clients that ask (RFC 7828 3.3.2); 0 while draining: "close".
     std::uint16_t keepalive_100ms() const noexcept;
@@ -54,7 +54,7 @@ public:
         none,   ///< goes on
         done,   ///< the client has finished and has everything, or sent a bad frame, or the server
                 ///< drains
-        idle,   ///< no question for too long, or another client needs the connection more
+        idle,   ///< no query for too long, or another client needs the connection more
         slow,   ///< does not take its replies: reset, so that the kernel forgets them too
         broken  ///< the socket failed
     };
@@ -67,20 +67,20 @@ public:
 
     void on_readable(Time now);
     void on_writable(Time now);
-    /// Queues the reply to one question that admit took. May come from inside admit.
-    /// Unless it does, settle() must follow soon: several replies of one turn leave in one send.
+    /// Queues the reply to one query that admit took. May come from inside admit. Unless it does,
+    /// settle() must follow soon: several replies of one turn leave in one send.
     void deliver(Bytes reply);
-    /// Sends what is queued and goes on with the questions that had to wait for it.
+    /// Sends what is queued and goes on with the queries that had to wait for it.
     void settle(Time now);
     /// Looks at the time-outs, and gives memory back when the connection rests.
     void on_clock(Time now);
-    /// Nobody would miss an answer if it ended now.
+    /// No client would miss an answer if it ended now.
     bool is_idle() const noexcept {
         return ending_ == Ending::none && in_flight_ == 0 && replies_.empty();
     }
-    /// A question came that deserved an answer.
+    /// A query came that deserved an answer.
     bool has_asked() const noexcept { return has_asked_; }
-    /// When the last question came or the last reply went, or else the connection.
+    /// When the last query came or the last reply went, or else the connection.
     Time last_active() const noexcept { return last_active_; }
     /// Ends an idle session for the sake of a new one.
     void give_way() noexcept {
@@ -120,8 +120,8 @@ private:
 
     FrameReader input_;
     ReplyQueue replies_;
-    std::size_t in_flight_ = 0;  // questions that admit holds
-    Time last_active_;           // the last question came or the last reply went
+    std::size_t in_flight_ = 0;  // queries that admit holds
+    Time last_active_;           // the last query came or the last reply went
     Time last_progress_;         // replies_ became non-empty, or the client took octets of it
     bool progressed_ = false;    // one of the two happened and last_progress_ is not set yet
     bool has_asked_ = false;

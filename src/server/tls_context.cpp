@@ -1,4 +1,4 @@
-// OpenSSL's error queue is empty between our calls: whoever fails reads it and clears it.
+// OpenSSL's error queue is empty between our calls: a call that fails has it read and cleared.
 #include "server/tls_context.hpp"
 
 #include <openssl/err.h>
@@ -51,7 +51,7 @@ int choose_alpn(SSL* /*session*/, const unsigned char** chosen, unsigned char* c
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-// Nobody is there to type a passphrase.
+// There is no operator to type a passphrase.
 int no_passphrase(char* /*out*/, int /*size*/, int /*writes*/, void* was_asked) {
     *static_cast<bool*>(was_asked) = true;
     return -1;

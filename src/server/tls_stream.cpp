@@ -47,8 +47,8 @@ TlsStream::TlsStream(std::shared_ptr<const TlsContext> context, int socket, cons
       counters_(counters),
       wire_(socket) {}
 
-// Looks at the first octets before OpenSSL sees any: garbage and connections that only stand there
-// cost no session, and nobody makes us reserve much by a length.
+// Looks at the first octets before OpenSSL sees any: garbage and silent connections cost no
+// session, and no client makes us reserve much by a length.
 ByteStream::Moved TlsStream::await_hello(MutableBytes into) noexcept {
     std::copy_n(head_.begin(), head_size_, into.begin());
     const ssize_t got = ::recv(socket_, into.data() + head_size_, into.size() - head_size_, 0);

@@ -1,5 +1,5 @@
 // TLS over a client's socket (RFC 7858), the server's end. The handshake is part of receive(), so
-// the time-out for connections without a question covers it.
+// the time-out for connections without a query covers it.
 #pragma once
 
 #include <array>

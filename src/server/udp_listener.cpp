@@ -1,13 +1,12 @@
-// A reply is built over the question it answers: answer_now has parsed that into the Request by
-// then.
+// A reply is built over the query it answers: answer_now has parsed that into the Request by then.
 //
 // A UDP socket that is in an epoll set pays for every reply sent on it: each buffer the kernel
 // frees wakes the socket's wait queue, which the epoll set is on (0.2 us of 1.7 us). So a socket
 // with a lot to do is taken out of its epoll set until it runs dry.
 //
-// Invariants: Batch::out[0, to_send) are replies of the current batch, whose buffers nobody touches
-// until send() returns. Late::out[0, count) are replies that wait for the Cork. The socket is in
-// epoll_ exactly while `armed_`.
+// Invariants: Batch::out[0, to_send) are replies of the current batch, whose buffers stay as they
+// are until send() returns. Late::out[0, count) are replies that wait for the Cork. The socket is
+// in epoll_ exactly while `armed_`.
 #include "server/udp_listener.hpp"
 
 #include <netinet/in.h>
@@ -32,8 +31,8 @@ using metrics::Count;
 
 constexpr int kBatch = 64;
 constexpr int kRoundsMax = 16;  // batches per wake-up: then upstreams and streams have their turn
-constexpr int kBusy = 8;        // questions in one batch from which on the socket counts as busy
-constexpr std::size_t kBufferBytes = 4096;  // a question; then a reply, before it is cut to size
+constexpr int kBusy = 8;        // queries in one batch from which on the socket counts as busy
+constexpr std::size_t kBufferBytes = 4096;  // a query; then a reply, before it is cut to size
 constexpr std::size_t kControlMax = 128;
 
 }  // namespace
@@ -51,7 +50,7 @@ struct UdpListener::Batch {
     resolver::Request request;
 };
 
-/// Replies to questions that had to wait, until they leave together.
+/// Replies to queries that had to wait, until they leave together.
 struct UdpListener::Late {
     std::array<std::array<std::uint8_t, dns::kUdpEdnsMax>, kBatch> replies;
     alignas(cmsghdr) std::array<std::array<char, kControlMax>, kBatch> controls;
@@ -174,7 +173,7 @@ void UdpListener::answer_one(int index, Time now) {
     resolver::ReplyTo to;
     to.client = SocketAddress::from_native(b.clients[index]);
     note_control(index, to);
-    if (cut || to.client.port == 0) {  // larger than any question, or nowhere to reply to
+    if (cut || to.client.port == 0) {  // larger than any query, or nowhere to reply to
         counters_.add(Count::dropped_malformed);
         return;
     }

@@ -56,7 +56,7 @@ struct Worker::Impl {
                 [this](const boost::system::error_code&) { look_whether_drained(); });
             return;
         }
-        client.shut_down();  // whoever still waits gets SERVFAIL
+        client.shut_down();  // clients that still wait get SERVFAIL
         tcp.shut_down();
         keep_running.reset();
         io.stop();

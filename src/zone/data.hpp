@@ -1,10 +1,11 @@
 // The inside of a Zone: one block of octets per name, all blocks in one array, and a hash table of
-// their places. A block holds its name and its RRsets with their data behind each other, so an
-// answer touches one slot and one block.
+// where they begin. A block holds its name and its RRsets with their data behind each other, so an
+// answer touches one slot and one block. A Place is where a block begins in the array: a multiple
+// of 4, and 0 is none. Immutable once it is packed; any thread.
 //
-//   block:  NodeHead, relative name (folded), padding, set_count × RRset; places are multiples of
-//   4, place 0 is nothing RRset:  SetHead, count × record, padding record: [u32 place of the
-//   target's block, when the type has one] u16 size, data
+//   block:   NodeHead, relative name (folded), padding, set_count × RRset
+//   RRset:   SetHead, count × record, padding
+//   record:  u32 Place of the target's block (types with a target only), u16 size, data
 #pragma once
 
 #include <cstdint>

@@ -53,7 +53,8 @@ struct Draft {
         return {octets.data() + entry.rdata_at, entry.rdata_size};
     }
     bool is_cut(std::uint32_t node) const { return node != 0 && nodes[node].has_ns; }
-    /// Can nobody ask for a record of that type at `node`? `cover` is the node's entry of covers().
+    /// True when no query can reach a record of that type at `node`. `cover` is the node's entry of
+    /// covers().
     bool is_occluded(std::uint32_t node, std::uint32_t cover, std::uint16_t type) const;
     /// For each node the one that hides it: NodeHead::cover as an index, or kNone.
     std::vector<std::uint32_t> covers() const;

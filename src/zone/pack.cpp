@@ -168,8 +168,8 @@ private:
         }
     }
 
-    // Whose addresses go with the record. Glue belongs to referrals only; everything else is said
-    // with authority.
+    // The block of the host whose addresses go with the record, or 0. Glue belongs to referrals
+    // only; everything else is said with authority.
     Place find_target(const DraftEntry& e, bool is_referral, bool may_repeat,
                       std::unordered_set<std::string>& named) const {
         const dns::Name host =

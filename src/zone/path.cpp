@@ -6,8 +6,8 @@
 namespace peerzone::zone {
 namespace {
 
-// Names in a zone may come from strangers (Services of a cluster), so they must not be able to
-// choose their hashes.
+// Names in a zone may be chosen by others (Services of a cluster), who must not be able to choose
+// their hashes.
 const std::uint64_t kSeed = [] {
     std::random_device device;
     return std::uint64_t{device()} << 32 | device();

@@ -1,5 +1,6 @@
-// The load: one mode, one server, one line of JSON.   bench_load MODE ADDRESS PORT SET [OPTION
-// VALUE]…
+// The load: one mode, one server, one line of JSON.
+//
+//   bench_load MODE ADDRESS PORT SET [OPTION VALUE]…
 //   MODE  udp | pace | stream | connect | tls_stream | tls_connect | start
 //   SET   see questions.hpp; `start` takes `-- PROGRAM ARGUMENT…` at the end
 #include <sys/resource.h>

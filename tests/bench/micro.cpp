@@ -1,5 +1,6 @@
-// The steps of a hit, each alone: what the large benchmark cannot tell apart.   bench_micro
-// [--benchmark_filter=…]
+// The steps of a hit, each alone: what the large benchmark cannot tell apart.
+//
+//   bench_micro [--benchmark_filter=…]
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -160,7 +161,7 @@ void answer_hit(benchmark::State& state) {
 }
 BENCHMARK(answer_hit);
 
-// What workers cost each other: the names are the same, so every shard and entry is everybody's.
+// What workers cost each other: the names are the same, so they share every shard and entry.
 void find_in_shared_cache(benchmark::State& state) {
     static cache::Cache cache({});
     const Time now = Clock::now();

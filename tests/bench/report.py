@@ -121,7 +121,7 @@ def summary(results):
     out = []
     for workload, entries in results:
         if workload.variants:
-            continue  # nobody to compare with
+            continue  # nothing to compare with
         named, key = {entry.name: entry for entry in entries}, KEYS[workload.kind]
         us, floor = named.get("peerzone"), named.get("floor")
         if us is None or invalid(us):
@@ -134,7 +134,7 @@ def summary(results):
         best, verdict = ("–", "") if not others else (others[0][1] + " × " + number(others[0][0]),
                                                        "ahead" if others[0][0] <= 0.9 else "tie" if others[0][0] < 1.1 else "behind")
         if workload.name == "srv" and sum(r["additionals"] for r in rounds_of(us)) == 0:
-            verdict += ", without the addresses"  # less work than those who send them
+            verdict += ", without the addresses"  # less work than that of servers which send them
         out.append([workload.name, UNITS[workload.kind], number(median(us, key)), of_floor, best, verdict])
     return ["workload", "unit", "peerzone", "× floor", "× the best other server", "so peerzone is"], out
 

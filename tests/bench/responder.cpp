@@ -1,8 +1,8 @@
 // The DNS server behind the servers under test: answers every name (synthetic_answers.hpp) over UDP
-// and TCP, fast, from one core that it shares with the load.   bench_responder ADDRESS PORT
-// `count.bench A` tells how many questions it has answered: how often a cache has asked; `count.tcp
-// A`, how many of these over TCP; `count.known A`, how many of these for names that are asked again
-// and again (pod-…).
+// and TCP, fast, from one core that it shares with the load. Started as bench_responder ADDRESS
+// PORT. `count.bench A` tells how many questions it has answered: how often a cache has asked;
+// `count.tcp A`, how many of these over TCP; `count.known A`, how many of these for names that are
+// asked again and again (pod-…).
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>

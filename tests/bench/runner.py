@@ -28,7 +28,7 @@ class Entry:
 class Runner:
     def __init__(self, test, tools, setup):
         self.test, self.tools, self.setup = test, tools, setup
-        self.fresh = 0  # the next number of a name that nobody has asked yet
+        self.fresh = 0  # the next number of a name that was not asked yet
         self.backend = None
         self.certificate = ("none", "none")
 
@@ -93,11 +93,11 @@ class Runner:
                 if entry.skipped != report.NOT_ITS_WORK:
                     self.say("%s: %s skipped: %s" % (workload.name, entry.name, entry.skipped))
             if entry.server is not None:
-                entry.server.silence()  # until it is its turn: nobody else runs on its core, or asks the responder
+                entry.server.silence()  # until it is its turn: no other server runs on its core, or asks the responder
         running = [entry for entry in entries if entry.skipped is None]
         if not workload.at_once:
             for number in range(self.setup.rounds):
-                # Whoever is first changes: nobody always follows the same neighbour.
+                # Another server is first each time: none always follows the same neighbour.
                 turn = number % max(1, len(running))
                 for entry in running[turn:] + running[:turn]:
                     self._one_round(workload, entry)
@@ -220,7 +220,7 @@ class Runner:
         self.say("memory " + self._tell(entry))
         self._end(entry)
 
-    # A flood of names that nobody asks for again
+    # A flood of names that come once
 
     def _begin_flood(self, workload, entry):
         self._start(workload, entry)

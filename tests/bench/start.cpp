@@ -78,7 +78,7 @@ double time_start(const Load& load, Questions& questions, const std::vector<std:
         Question question = questions.next();
         write16(question.octets.data(), ++id);
         send(fd, question.octets.data(), question.size,
-             MSG_DONTWAIT);  // refused until somebody listens
+             MSG_DONTWAIT);  // refused until the server listens
         // Asleep in between: the upstream's responder is on this core, and a core that is kept
         // busy lets it run after a tick of the kernel's only (4 ms).
         for (const auto due = now + kAskEvery; took < 0 && wait_readable(fd, due);) {

@@ -127,7 +127,7 @@ bool Window::fill(Questions& questions, Judge& judge, std::uint64_t most, Clock:
     const int sent = sendmmsg(fd_, b.messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
     const std::size_t left = sent > 0 ? static_cast<std::size_t>(sent) : 0;
     for (std::size_t i = left; i < count; ++i) chosen[i]->used = false;
-    judge.tally.lost += count - left;  // taken from the questions, and asked nobody
+    judge.tally.lost += count - left;  // taken from the questions, and not sent
     judge.tally.sent += count;
     in_flight_ += static_cast<unsigned>(left);
     return left > 0;

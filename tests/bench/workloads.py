@@ -5,7 +5,7 @@ class Workload:
     def __init__(self, name, kind, mode, questions, text, tags=(), options=(), variants=()):
         self.name, self.kind, self.mode, self.questions, self.text = name, kind, mode, questions, text
         self.tags, self.options = list(tags), list(options)
-        self.variants = list(variants)  # (name, tags, options): peerzone against itself, beside nobody else
+        self.variants = list(variants)  # (name, tags, options): peerzone against itself, beside no other server
 
     @property
     def tls(self):

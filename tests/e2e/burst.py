@@ -1,4 +1,4 @@
-"""Many clients that ask for names nobody has asked for, all at once; each has an address of its own and waits for its answers.
+"""Many clients that ask for names not asked for before, all at once; each has an address of its own and waits for its answers.
 
     burst.py ADDRESS PORT ZONE COUNT RUN SOURCE…      prints JSON: what was said, and how long the answers took"""
 

@@ -148,7 +148,7 @@ class Server:
     def send_udp(udp, message, client):
         try:
             udp.sendto(message, client)
-        except OSError:  # who asked has gone, or the endpoint has
+        except OSError:  # the client has gone, or the endpoint has
             pass
 
     def accept(self, endpoint):

@@ -1,4 +1,4 @@
-"""What the stories of the servers show: figures, bars, who is better, and the tables of FAULTS.md."""
+"""What the stories of the servers show: figures, bars, which server is better, and the tables of FAULTS.md."""
 
 import collections
 import math
@@ -41,7 +41,7 @@ class Figures:
         return self.pooled("west hot", "both", since=0.0 if first else 1.0, until=1.0 if first else None)
 
     def expired(self):
-        """Those that nobody can have in date any more."""
+        """Those that no server can have in date any more."""
         return self.pooled("west hot", "both", since=fault_scenario.TTL + 0.1)
 
     def unknown(self, first):
@@ -127,7 +127,7 @@ def judge(test, figures, lenient):
                    or lenient, "phase %s moved the other peer: p99 %s -> %s" % (phase, ms(without), ms(with_fault)))
 
 
-# Who is better. Each measure: less is better; what counts as equal.
+# Which server is better. Each measure: less is better; what counts as equal.
 
 RATIO, LATENCY, TIME = 1.1, 0.002, 0.1
 

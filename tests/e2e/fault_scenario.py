@@ -63,7 +63,7 @@ class Scenario:
         return self.last("west", "one", lambda r: not load.answered(r) or r.took > SLOW)
 
     def at_once_after(self):
-        """From when on names that nobody knows fail at once."""
+        """From when on unknown names fail at once."""
         return self.last("west new", "both", lambda r: r.took is None or r.took > SLOW)
 
     def is_fresh(self, result):

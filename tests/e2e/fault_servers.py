@@ -55,7 +55,7 @@ def start(test, server, west, north, question):
     except harness.Failed as failed:
         if isinstance(server, Peerzone):
             raise
-        raise harness.Skip(str(failed)) from failed  # somebody else's server
+        raise harness.Skip(str(failed)) from failed  # another maker's server
 
 
 def start_echo(test):

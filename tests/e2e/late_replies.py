@@ -140,7 +140,7 @@ def measure(test, cells_of, servers, count):
 
 
 def cells_of(test, server, delays):
-    """All cells of a server, each with an endpoint nobody else has."""
+    """All cells of a server, each with an endpoint of its own."""
     ip, taken, cells = test.address()[0], set(), []
     for role in ROLES.get(server, ("forward",)):
         for transport in TRANSPORTS:

@@ -1,5 +1,5 @@
 """Network namespaces of one run of a test, and what lies in the system because of them: /run/netns/NAME, /etc/netns/NAME. All of it
-goes at the end of the run. A run that was killed leaves it behind; the next run of anybody clears it away: each run holds a lock
+goes at the end of the run. A run that was killed leaves it behind; the next run of any test clears it away: each run holds a lock
 that ends with its process.
 
     with namespaces.Run(test) as run:
@@ -47,7 +47,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def inside(self):
-        """The calling thread, and the processes it starts, are in the namespace; their files are everybody's."""
+        """The calling thread, and the processes it starts, are in the namespace; their files are the host's."""
         with open("/proc/self/ns/net", "rb") as own, open("/run/netns/" + self.name, "rb") as other:
             _enter(other.fileno())
             try:
@@ -100,7 +100,7 @@ class Run:
 
 @contextlib.contextmanager
 def _alone():
-    """Nobody else comes or goes. RUNS is there as long as somebody uses it."""
+    """No other run comes or goes. RUNS is there as long as a run uses it."""
     while True:
         RUNS.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):

@@ -1,5 +1,5 @@
 """A Service with two DNS pods behind one address, as kube-proxy builds it (nft DNAT, a backend for each flow), one of which has just
-ended: half of the source ports lead to nobody. No question is lost, and the peer does not flap.
+ended: half of the source ports lead to no server. No question is lost, and the peer does not flap.
 
     one_flow_test.py PEERZONE [ROUNDS]
 

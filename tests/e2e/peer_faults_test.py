@@ -201,7 +201,7 @@ DEADLINE = 1.8
 
 
 def dead(test):
-    """Memory is bounded, the other peer is unmoved, and everybody is told within the deadline. Without the fault the same questions
+    """Memory is bounded, the other peer is unmoved, and every client is told within the deadline. Without the fault the same questions
     come, and the peer answers: what they cost by themselves is not the fault's doing."""
     sanitizer = has_sanitizer(test.peerzone)
     count = COUNT // 5 if sanitizer else COUNT  # more than that a build with sanitizers does not take in

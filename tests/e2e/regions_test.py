@@ -187,7 +187,7 @@ class Judge:
             self.test.check(load.p99(results) <= bar, "%s: p99 %s" % (what, load.ms(load.p99(results))))
 
     def others(self):
-        """Who has no part in it feels nothing of it."""
+        """A region that has no part in it feels nothing of it."""
         run, test = self.run, self.test
         for title in ("north known", "north new", "east known", "east new", "inside: own"):
             found = run.streams[title].results

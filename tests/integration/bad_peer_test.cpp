@@ -279,7 +279,7 @@ TEST_F(BadPeer, OtherPeoplesRecordsAreDropped) {
     EXPECT_EQ(bad.asked(kOther, type::a), 1);
 }
 
-// The same as the answer itself: an alias to a name of somebody else, and that name's "data".
+// The same as the answer itself: an alias to a name of another owner, and that name's "data".
 TEST_F(BadPeer, AnAliasDoesNotLetAPeerAnswerForAnotherForOtherClients) {
     const std::string bank = "www.bank.example";
     bad.in_octets([&](const Received& q) {

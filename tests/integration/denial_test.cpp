@@ -132,7 +132,7 @@ TEST_F(Denial, WithoutSoaAPeerIsBelievedOnceItHasGivenData) {
         EXPECT_EQ(client.ask("b.west.example", type::a).rcode(), 3u);
         EXPECT_EQ(first.asked("b.west.example", type::a), i);
     }
-    // Somebody else is there now.
+    // Another server is there now.
     first.on("c.west.example", type::a, kRootsDenial);
     client.ask("c.west.example", type::a);
     EXPECT_EQ(client.ask("d.west.example", type::a).ede(), 20);

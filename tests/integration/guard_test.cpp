@@ -176,7 +176,7 @@ TEST_F(GreedyByAlias, AKnownNameBehindOneIsAnsweredThoughItsPeerIsFull) {
     const Client client = server.client();
     EXPECT_EQ(client.ask(alias(20), type::a).answers().size(), 2u);
     peer.on(name(20), type::a, silence());
-    for (int i = 0; i < 4; ++i)  // nobody has more than another one
+    for (int i = 0; i < 4; ++i)  // no client has more than another one
         OtherClient(server, ("127.0.0." + std::to_string(2 + i)).c_str()).send(name(i), 1);
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(peer.wait_for(name(i), type::a));
     const Reply reply = client.ask(alias(20), type::a);
@@ -188,7 +188,7 @@ TEST_F(GreedyByAlias, AKnownNameBehindOneIsAnsweredThoughItsPeerIsFull) {
     EXPECT_EQ(server.count(Count::shed_greediest), 0u);
 }
 
-// Who joins a flight that has moved and leaves it at once is counted nowhere afterwards.
+// A client that joins a query that has moved and leaves it at once is counted nowhere afterwards.
 TEST_F(GreedyByAlias, WhoIsAnsweredFromMemoryBesideOneIsCountedNoMore) {
     know_alias(20);
     peer.on(name(20), type::a, {{name(20) + " 0 IN A 10.2.0.1"}});
@@ -245,7 +245,7 @@ TEST_F(Greedy, WhoAsksEverythingTwiceGivesWayAllTheSame) {
         EXPECT_TRUE(greedy.receive().says("most of them of this client"));
 }
 
-// Those who join a question of a client take no place of others.
+// Clients that join a query of another client take no place of others.
 TEST_F(Greedy, ManyWaitersForOneQuestionAreNotManyQuestions) {
     const Server server(yaml("in_flight_per_upstream_max: 10"));
     const OtherClient other(server, "127.0.0.2");
@@ -260,7 +260,7 @@ TEST_F(Greedy, ManyWaitersForOneQuestionAreNotManyQuestions) {
     EXPECT_TRUE(greedy.receive().says("most of them of this client"));
 }
 
-// Two who flood use up no look for the greediest: neither could gain by it.
+// Two clients that flood use up no look for the greediest: neither could gain by it.
 TEST_F(Greedy, TwoWhoFloodDoNotKeepOthersFromTakingAPlace) {
     const Server server(yaml("in_flight_per_upstream_max: 20"));
     const OtherClient one(server, "127.0.0.2");
@@ -279,7 +279,7 @@ TEST_F(Greedy, TwoWhoFloodDoNotKeepOthersFromTakingAPlace) {
     EXPECT_EQ(server.count(Count::shed_greediest), 5u);
 }
 
-// What is given up is on its way all the same; when that is as much again, nobody gains by more.
+// What is given up is on its way all the same; when that is as much again, no client gains by more.
 TEST_F(Greedy, NobodyIsShedForNothing) {
     const Server server(yaml("in_flight_per_upstream_max: 8"));
     const OtherClient greedy(server, "127.0.0.2");
@@ -313,7 +313,7 @@ TEST_F(Greedy, AFullPeerTakesThePlacesOfTheGreediest) {
         << own.ede_text();
 }
 
-// Looking for the greediest is bounded in time; its own questions do not use that up.
+// Looking for the greediest is bounded in time; its own queries do not use that up.
 TEST_F(Greedy, WhoFloodsDoesNotKeepOthersFromTakingAPlace) {
     const Server server(yaml("in_flight_per_upstream_max: 10"));
     const Client greedy = server.client();

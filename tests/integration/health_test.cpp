@@ -46,7 +46,7 @@ struct HealthIntegration : ::testing::Test {
     bool wait_for(UpstreamState wanted) {
         return wait_for([&] { return state() == wanted; });
     }
-    /// One question for a new name every 5 ms until `done`; how many failed.
+    /// One query for a new name every 5 ms until `done`; how many failed.
     template <class Done>
     int ask_until(const Done& done, Duration limit = kPatience) {
         const Client client = server->client();

@@ -1,4 +1,4 @@
-// Stopping and reloading while questions are in flight.
+// Stopping and reloading while queries are in flight.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -103,8 +103,7 @@ TEST(Reloading, RoutesChangeForTheNextQuestionsOnly) {
     before.send(kDb, type::a, {.id = 1});
     ASSERT_TRUE(old_peer.wait_for(1));
     server.reload(peers(new_peer));
-    // The one in flight goes on with what it began with; the same question asked now does not join
-    // it.
+    // The one in flight goes on with what it began with; the same query asked now does not join it.
     EXPECT_EQ(after.ask(kDb, type::a, {.id = 2}).answers(),
               Lines{"db.westus.svc.cluster.local A 10.2.0.2"});
     old_peer.release();

@@ -66,7 +66,7 @@ TEST_F(Bounds, QuestionsBeyondThoseInFlightAreShedAtOnce) {
     EXPECT_EQ(server.count(metrics::Count::shed_in_flight), 1u);
     // Another peer is as it was.
     EXPECT_EQ(client.ask(northern(0), type::a, {.id = 9}).answers().size(), 1u);
-    // One more for a question in flight is no further question.
+    // One more for a query in flight is no further query.
     const Client another = server.client();
     another.send(name(0), type::a, {.id = 10});
     west.release();
@@ -123,7 +123,7 @@ TEST_F(Bounds, KnownAndOwnedNamesAreAlwaysAnswered) {
     ASSERT_TRUE(west.wait_for(2));
     EXPECT_EQ(client.ask(name(0), type::a).rcode(), 0u);
     EXPECT_EQ(client.ask("db.corp.internal", type::a).rcode(), 0u);
-    // An alias of ours to a known name of the peer needs nobody either …
+    // An alias of ours to a known name of the peer needs no upstream either …
     const Reply alias = client.ask("one.corp.internal", type::a);
     EXPECT_EQ(alias.answers().size(), 2u) << alias.ede_text();
     // … one to an unknown name does.

@@ -101,7 +101,7 @@ Octets marked(const char* name, std::uint8_t hops) {
     return wire.octets();
 }
 
-// A server beyond the peer refuses the fourth hop; everybody can write three into a question.
+// A server beyond the peer refuses the fourth hop; any client can write three into a query.
 TEST_F(Circle, WhatAMarkCausedIsNotRememberedForOthers) {
     Peer peer;
     peer.on(kName, type::a, failing(2));

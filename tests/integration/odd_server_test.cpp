@@ -35,7 +35,7 @@ struct OddServer : ::testing::Test {
     bool wait_for(UpstreamState wanted) {
         return wait_for([&] { return west().health->state() == wanted; });
     }
-    /// Names that nobody has asked for before, all at once; how many were answered with data.
+    /// Names that were not asked for before, all at once; how many were answered with data.
     int ask_at_once(int count) {
         const Client client = server->client();
         for (int i = 0; i < count; ++i)

@@ -1,5 +1,5 @@
-// A name is answered by whom it belongs to, whichever alias leads there and whatever the one that
-// told the alias says of it: a peer, a zone of ours, the local cluster, a forward other than ".".
+// A name is answered by its owner, whichever alias leads there and whatever the one that told the
+// alias says of it: a peer, a zone of ours, the local cluster, a forward other than ".".
 #include <gtest/gtest.h>
 
 #include "support/integration_peer.hpp"
@@ -162,7 +162,7 @@ TEST_F(Crossing, DenialsOfOthersNamesAreNotBelieved) {
     EXPECT_EQ(gone.answers(), Lines{"gone.pub.example CNAME gone.west.example."});
 }
 
-// Nobody owns these here: a peer may see an Internet of its own.
+// These have no owner here: a peer may see an Internet of its own.
 TEST_F(Crossing, NamesOfTheCatchAllAreTakenAsThePeerSeesThem) {
     const std::string ext = "ext.west.example";
     west.on(ext, type::a,
@@ -209,7 +209,7 @@ TEST_F(Crossing, ARefreshFollowsTheSameWay) {
     }
 }
 
-// The alias is known, and who owns its end is there to be asked.
+// The alias is known, and the owner of its end is there to be asked.
 TEST_F(Crossing, WhileTheAliasesOwnerIsAwayItsEndIsAskedAsEver) {
     internet_says({kPub, kWest}, 0);
     west.on(kWest, type::a, {{address(kWest, "10.2.0.5", 0)}});
@@ -223,7 +223,7 @@ TEST_F(Crossing, WhileTheAliasesOwnerIsAwayItsEndIsAskedAsEver) {
               (Lines{"www.pub.example CNAME db.west.example.", "db.west.example A 10.2.0.6"}));
     EXPECT_EQ(reply.ede(), 3);
     EXPECT_TRUE(reply.says("forward=.")) << reply.ede_text();
-    // Where nobody can be asked, what was known last does.
+    // Where no upstream can be asked, what was known last does.
     server.enter("peer=west", UpstreamState::partitioned);
     EXPECT_EQ(client.ask(kPub, type::a).answers(), reply.answers());
 }

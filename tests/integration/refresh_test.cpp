@@ -1,4 +1,4 @@
-// Hot names are asked again before they expire: nobody waits for them, and what is new is seen.
+// Hot names are asked again before they expire: no client waits for them, and what is new is seen.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -79,8 +79,8 @@ TEST_F(Hot, ARefreshThatFailsHidesNothing) {
     EXPECT_EQ(server.count(Count::servfail), 0u);
 }
 
-// A refresh that takes its time when the answer expires: who comes then waits as for any slow
-// reply.
+// A refresh that takes its time when the answer expires: a client that comes then waits as for any
+// slow reply.
 TEST_F(Hot, AClientThatMeetsASlowRefreshIsAnsweredFromMemory) {
     peer.on(kDb, type::a, address("10.2.0.1", 1));
     const Server server(yaml());

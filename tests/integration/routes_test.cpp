@@ -1,5 +1,5 @@
-// Who is asked for what: precedence, names that must not leak, and replies that say more than they
-// were asked.
+// Which owner is asked for what: precedence, names that must not leak, and replies that say more
+// than they were asked.
 #include <gtest/gtest.h>
 
 #include "support/integration_peer.hpp"

@@ -1,4 +1,4 @@
-// Identical questions in flight share one exchange, and each waiter gets its own reply.
+// Identical queries in flight share one exchange, and each waiter gets its own reply.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -74,7 +74,7 @@ TEST(Sharing, EachWaiterHasItsOwnCaseFlagsAndEdns) {
     plain.send("DB.WESTUS.svc.cluster.local", type::a, {.id = 7, .edns = std::nullopt});
     ASSERT_TRUE(peer.wait_for(1));
     edns.send("db.westus.SVC.cluster.local", type::a, {.id = 8});
-    // The second one has arrived when a later question of the same socket has.
+    // The second one has arrived when a later query of the same socket has.
     edns.send("late.westus.svc.cluster.local", type::a, {.id = 9});
     ASSERT_TRUE(peer.wait_for(2));
     peer.release();

@@ -1,5 +1,5 @@
 // Datagrams at the edge: which address a reply leaves from, and what is too large, empty or no
-// question at all.
+// query at all.
 #include <gtest/gtest.h>
 
 #include <netinet/in.h>
@@ -61,7 +61,7 @@ TEST(Sockets, IPv6IsServedOverBothTransports) {
 
 TEST(Sockets, AnIPv6WildcardLeavesIPv4ToItsOwnSocket) {
     if (!has_ipv6_loopback()) GTEST_SKIP() << "SKIPPED: no ::1 here";
-    // The kernel picks a port that is free for IPv6. Somebody else may have it for IPv4, so one
+    // The kernel picks a port that is free for IPv6. Another program may have it for IPv4, so one
     // port of several must do.
     bool left = false;
     for (int port = 0; port < 8 && !left; ++port) {
@@ -78,7 +78,7 @@ TEST(Sockets, WhatIsNoQuestionGetsNoReplyAndStopsNobody) {
     const Octets good = question("db.corp.internal", type::a);
     client.send(Octets{});          // empty
     client.send(Octets{1, 2, 3});   // shorter than a header
-    client.send(Octets(60000, 0));  // larger than any question
+    client.send(Octets(60000, 0));  // larger than any query
     client.send(Octets(4097, 0));
     Octets response = good;
     response[2] |= 0x80;

@@ -51,7 +51,7 @@ TEST_F(LastKnown, ASlowPeerIsNotWaitedForLong) {
     EXPECT_EQ(reply.ede(), 3);
     EXPECT_TRUE(reply.says("peer=westus not answering for ")) << reply.ede_text();
     EXPECT_TRUE(reply.says(", answer is 0s old")) << reply.ede_text();
-    // The exchange goes on: who asks meanwhile waits no longer, and its end is kept.
+    // The exchange goes on: a client that asks meanwhile waits no longer, and its end is kept.
     Duration fastest = Seconds(1);
     for (int i = 0; i < 10; ++i) {  // the machine may be busy for a moment, not all the time
         const Time again = Clock::now();
@@ -129,7 +129,7 @@ TEST_F(LastKnown, AServfailOfThePeerEndsInWhatIsKnown) {
     }
 }
 
-// It may exist a moment later, and who was told otherwise must not keep that for long.
+// It may exist a moment later, and a client that was told otherwise must not keep that for long.
 TEST_F(LastKnown, WhileThePeerIsThereNoSuchNameKeepsItsOwnTtl) {
     const Server server(yaml("600ms", ", negative_ttl: 2s"));
     const Client client = server.client();
@@ -196,7 +196,7 @@ TEST_F(LastKnown, APartitionIsAnsweredFromMemoryAndItsEndIsFresh) {
     EXPECT_EQ(unknown.rcode(), 2u);
     EXPECT_EQ(unknown.ede(), 22);
     EXPECT_TRUE(unknown.says("peer=westus partitioned:")) << unknown.ede_text();
-    EXPECT_LE(peer.asked(), before + 1);  // a copy goes there now and then: nobody waits for it
+    EXPECT_LE(peer.asked(), before + 1);  // a copy goes there now and then: no client waits for it
     EXPECT_EQ(server.count(Count::failed_partitioned), 1u);
 
     peer.on(kDb, type::a, addresses("10.2.0.2", 60));

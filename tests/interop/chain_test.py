@@ -92,7 +92,7 @@ def check_truth(test, chain):
 
 
 def check_path(test, chain, where, address, *options):
-    """Every case as a miss, and again as a hit, while nobody but peerzone could know the answer."""
+    """Every case as a miss, and again as a hit, while only peerzone could know the answer."""
     chain.restart_peerzone()
     for case, reply in ask_all(address, CASES, *options).items():
         compare(test, where + ", miss", case, reply, chain.truth[case])

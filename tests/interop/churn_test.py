@@ -1,5 +1,5 @@
 """Everything at once and at random: bounds that are always reached, aliases between peers, replies of all kinds and none, reloads, marks
-that anybody can write. Every question is answered, and afterwards every place is free again.
+that any client can write. Every question is answered, and afterwards every place is free again.
 
     churn_test.py PEERZONE [SECONDS [SEED]]"""
 
@@ -126,7 +126,7 @@ class Churn:
                 silence_at = now + pick.choice([0.3, 1.5, 3])
 
     def calm_down(self):
-        """Whoever waits gets an answer; then all is well for long enough."""
+        """Every client that waits gets an answer; then all is well for long enough."""
         for peer in self.peers.values():
             peer.silent, peer.mood = False, lambda question: (0.15, wire.reply(question, "10.2.0.1", ttl=0))
         self.reload(0)
@@ -148,7 +148,7 @@ class Churn:
         return {upstream["name"]: upstream["state"] for upstream in self.status() if upstream["name"] in ZONES}
 
     def check_places(self):
-        """As many questions of one client are asked as there is room for, and one more is shed: exactly."""
+        """As many queries of one client are asked as there is room for, and one more is shed: exactly."""
         for zone in ZONES.values():
             client = self.client("127.0.0.2")
             for i in range(7):

@@ -53,7 +53,7 @@ class Reply:
 
 
 def ask(address, qname, qtype="A", *options, seconds=5):
-    """One question; `options` as dig takes them ("+tcp"). Never tried twice, so that a lost answer shows."""
+    """One query; `options` as dig takes them ("+tcp"). Never tried twice, so that a lost answer shows."""
     command = [harness.need("dig", "bind9-dnsutils"), "@" + address[0], "-p", str(address[1]), qname, qtype,
                "+nocookie", "+tries=1", "+time=%d" % seconds, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=4 * seconds, check=False)

@@ -1,5 +1,5 @@
 """ExternalName behind a peer: the peer's reply holds a CNAME that leads out of its zone, with or without what stands at its end.
-Both must resolve for a pod that asks its CoreDNS, which asks peerzone, which asks whoever knows."""
+Both must resolve for a pod that asks its CoreDNS, which asks peerzone, which asks the owner of the name."""
 
 import dig
 import harness
@@ -95,7 +95,7 @@ def check_cases(test, where, address, *options):
 
 
 def check_dead_end(test, address):
-    """Nobody is known for the end of the chain: the client gets the chain."""
+    """The end of the chain has no owner: the client gets the chain."""
     reply = dig.ask(address, name("lost"))
     test.equal((reply.status, reply.answer_set()), ("NOERROR", [cname(name("lost"), "db.nobody.example")]),
                "a chain to a name that nobody is known for")

@@ -1,4 +1,4 @@
-"""Peers that fall silent. Correctness is judged always: who gets an answer, who gets SERVFAIL, what the extended error says. A
+"""Peers that fall silent. Correctness is judged always: which client gets an answer, which gets SERVFAIL, what the extended error says. A
 latency is judged only when the machine lets it: an echo without any DNS runs beside every measurement, and what moves the echo as
 well is the machine's doing and is told, not judged.
 
@@ -150,7 +150,7 @@ def peer_dead(test):
                "the dead peer moved the other one: p99 %s -> %s" % (load.ms(without), load.ms(with_fault)))
 
 
-# Identical questions
+# Identical queries
 
 
 def ask_together(address, names):
@@ -177,7 +177,7 @@ def replies_of(sockets):
 
 
 def sharing(test):
-    """50 clients with one question cost a peer one question; each gets its own ID and letter case back."""
+    """50 clients with one query cost a peer one question; each gets its own ID and letter case back."""
     name = "db." + WEST
     names = [name if i % 2 else name.replace("db", "dB").replace("westus", "WestUS") for i in range(50)]
     with Responder(test.address()) as west, Responder(test.address()) as north:
@@ -185,7 +185,7 @@ def sharing(test):
         peerzone = test.start_peerzone("peerzone", "workers: 1\n" + peers_config(address, {
             "westus": [west.address], "northeurope": [north.address]}), address)
         clients = ask_together(address, names)
-        # One worker takes questions in turn: when this one has come out, all 50 have been seen.
+        # One worker takes queries in turn: when this one has come out, all 50 have been seen.
         fence = ask_together(address, ["fence." + NORTH])
         test.equal(north.read(5.0), ["fence." + NORTH], "the question that follows")
         west.read()
@@ -199,14 +199,14 @@ def sharing(test):
                 test.equal((wire.rcode(reply), int.from_bytes(reply[:2], "big"), wire.question_name(reply)),
                            (wire.NOERROR, i, names[i]), "client %d's own ID and letter case" % i)
 
-        # The same when nobody answers: few questions, and everybody is told.
+        # The same when no endpoint answers: few queries, and every client is told.
         west.held.clear()
         begin = time.monotonic()
         replies = replies_of(ask_together(address, ["gone." + WEST] * 50))
         took = time.monotonic() - begin
         check_failure(test, [load.Result("gone", 0, took, reply) for reply in replies], "westus", [], "nobody answers")
         test.check(1 <= len(west.read()) <= 6, "50 identical questions to a dead peer became %d" % len(west.names()))
-        # The failure is remembered: who asks again gets it without waiting, and the peer is left alone.
+        # The failure is remembered: a client that asks again gets it without waiting, and the peer is left alone.
         west.held.clear()
         reply = replies_of(ask_together(address, ["gone." + WEST]))[0]
         check_failure(test, [load.Result("gone", 0, 0, reply)], "westus", [], "asked again")
@@ -242,7 +242,7 @@ def shedding(test):
 
     def shed(results, why):
         return [r for r in results if r.reply and any(why in text for _, text in wire.extended_errors(r.reply))]
-    # Within some 0.3 s the peer is known to be gone, and then nobody waits for it.
+    # Within some 0.3 s the peer is known to be gone, and then no client waits for it.
     test.check(len(shed(flood, "too many questions in flight")) > 20, "the flood reached the limit of questions in flight")
     test.check(len(shed(same, "too many questions waiting for this name")) > 5, "one name reached the limit of clients that wait")
     test.say("flood %s, %d of them shed; cached %s; northeurope %s; echo %s" % (

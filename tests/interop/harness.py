@@ -1,4 +1,4 @@
-"""What every test here stands on: addresses nobody else uses, server processes that are ours alone, checks that count, skips with a
+"""What every test here stands on: addresses that no other test uses, server processes that are ours alone, checks that count, skips with a
 reason, and the servers' logs when something failed. Standard library only.
 
 A test is `harness.main("name", run)`, where run(test) does its work through the Test it is given:
@@ -58,7 +58,7 @@ class Server:
             os.killpg(self.process.pid, number)
 
     def silence(self):
-        """Alive, its sockets open, but it answers nobody. Waits for that: on a busy machine threads run on for a while."""
+        """Alive, its sockets open, but it answers no client. Waits for that: on a busy machine threads run on for a while."""
         self.signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
@@ -99,7 +99,7 @@ class Server:
                     if select.select([client], [], [], 0.1)[0] and client.recv(65535):
                         return
                 except ConnectionRefusedError:
-                    # Not listening yet. There is no event for "somebody bound this port", so look again soon.
+                    # Not listening yet. There is no event for "this port is bound", so look again soon.
                     select.select([], [], [], 0.02)
         raise Failed("%s does not answer: %s" % (self.name, self.log(3)))
 

@@ -67,7 +67,7 @@ def check_wire(test):
 
 
 def check_load(test):
-    """A silent server: every question is sent, none is answered, and no figure pretends otherwise."""
+    """A silent server: every query is sent, none is answered, and no figure pretends otherwise."""
     with Responder(test.address()) as silent:
         results, = load.run([load.Stream(silent.address, 200, lambda i: "n%d" % i)], 0.25, patience=0.05)
         test.equal(len(silent.read()), 50, "questions in a quarter of a second")

@@ -28,7 +28,7 @@ RATE = 200
 SECONDS = 2.5
 ROUNDS = 3
 PATIENCE = 10.0
-# 50 KiB in one answer, so that who never reads fills what there is with few questions: it is to cost memory, not our processors.
+# 50 KiB in one answer, so that a client that never reads fills what there is with few queries: it is to cost memory, not our processors.
 LARGE = "".join('large 60 TXT "%s"\n' % ('" "'.join(["%02d" % i + 200 * "x"] * 8)) for i in range(32))
 # What the limits allow: 8 connections that never read with a write queue of 1 MiB each, 1,000 of at most 32 KiB, and as much again for
 # what allocators and sanitizers keep.
@@ -95,7 +95,7 @@ class Scene:
 
 
 class Newcomers(threading.Thread):
-    """A new connection for every question, by turns over TCP and TLS: limits must not be used up by others."""
+    """A new connection for every query, by turns over TCP and TLS: limits must not be used up by others."""
 
     def __init__(self, scene):
         super().__init__(daemon=True)

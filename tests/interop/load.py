@@ -65,7 +65,7 @@ class Stream:
 
 
 class Connections(Stream):
-    """The same over connections that stand, with TLS or without, and that nobody may close."""
+    """The same over connections that stand, with TLS or without, and that no server may close."""
 
     def __init__(self, sockets, rate, name):
         super().__init__(None, rate, name, sockets=0)
@@ -152,7 +152,7 @@ def ms(seconds):
 
 
 def judge_unmoved(test, what, with_fault, without, echo):
-    """All p99. A fault may not move who has no part in it; but where an echo takes a quarter of the bar, the machine decides."""
+    """All p99. A fault may not move a client that has no part in it; but where an echo takes a quarter of the bar, the machine decides."""
     bar = 1.5 * without + 0.001
     test.say("%s: p99 %s without, %s with the fault (at most %s); echo %s" % (what, *map(ms, (without, with_fault, bar, echo))))
     if with_fault > bar and echo >= bar / 4:

@@ -1,5 +1,5 @@
-"""A peer's DNS servers move while questions come in. Their host name is followed: an address that the name has no longer is not
-asked, and nobody who asks later than the record's TTL and 2 s pays for the move.
+"""A peer's DNS servers move while queries come in. Their host name is followed: an address that the name has no longer is not
+asked, and no client that asks later than the record's TTL and 2 s pays for the move.
 
     moving_test.py PEERZONE address|rolling"""
 
@@ -113,7 +113,7 @@ def address_changes(test):
 
 
 def rolling(test):
-    """All servers of the peer are replaced, one by one: no question fails."""
+    """All servers of the peer are replaced, one by one: no query fails."""
     scene = Scene(test, 3)
     ready(scene)
     spare = [scene.another() for _ in range(3)]

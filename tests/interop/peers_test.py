@@ -89,7 +89,7 @@ def check_traffic(test, relay):
 
 
 def check_hits(test, relay):
-    """A hit asks nobody: the questions with DO and with CD are the only ones asked again (and a few, if the machine is slow)."""
+    """A hit asks no upstream: the questions with DO and with CD are the only ones asked again (and a few, if the machine is slow)."""
     questions = [m for m in relay.udp_questions if not is_probe(m)]
     different = len({(wire.question_name(m).lower(), wire.question_type(m)) for m in questions})
     test.check(different == len(CASES) and different + 2 <= len(questions) <= different + 8,

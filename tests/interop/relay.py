@@ -1,5 +1,5 @@
 """Stands between peerzone and a server, hands on datagrams and streams as they are, and remembers what went past. It may be told to
-hand on one of them only, as a load balancer does that nobody has configured for the other."""
+hand on one of them only, as a load balancer does that is not configured for the other."""
 
 import contextlib
 import selectors

@@ -15,7 +15,7 @@ class Responder:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(address)
         self.address = address
-        self.held = []  # (question, from whom)
+        self.held = []  # (question, client)
         self.arrived = threading.Condition()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()

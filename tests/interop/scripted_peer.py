@@ -22,14 +22,14 @@ def alias(question, target, ttl):
 
 class ScriptedPeer:
     """UDP at `address`, in a thread of its own. `mood(question)` gives seconds to wait and the reply, or None for none; probes (NS) are
-    answered at once. Nobody hears anything while `silent`."""
+    answered at once. No client hears anything while `silent`."""
 
     def __init__(self, address, mood):
         self.address, self.mood, self.silent, self.ended = address, mood, False, False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self._socket.bind(address)
-        self._due = []  # (when, tie, reply, to whom)
+        self._due = []  # (when, tie, reply, client)
         self._ties = itertools.count()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

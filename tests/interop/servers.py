@@ -1,4 +1,4 @@
-"""DNS servers of other makers, each serving zone files on one address, in the foreground, as whoever runs the test.
+"""DNS servers of other makers, each serving zone files on one address, in the foreground, as the user that runs the test.
 
 Each function takes (test, name, zones) with zones = {zone: text} and returns a started harness.Server; harness.Skip when the
 program is missing or cannot run here."""
@@ -15,7 +15,7 @@ def _files(test, name, zones):
 def _start(test, name, argv, address, zones):
     try:
         return test.start(name, argv, address, next(iter(zones)))
-    except harness.Failed as failed:  # somebody else's server: a reason to skip, not a failure of ours
+    except harness.Failed as failed:  # another maker's server: a reason to skip, not a failure of ours
         raise harness.Skip(str(failed)) from failed
 
 

@@ -109,7 +109,7 @@ def check_kdig(test, tls, authority, other):
     test.check(code != 0 or ADDRESS not in said, "kdig with another name must refuse us: %s" % said)
     code, said = kdig(tls, *strict(other))
     test.check(code != 0 or ADDRESS not in said, "kdig with another authority must refuse us: %s" % said)
-    # Larger than a TLS record, and several questions over one connection.
+    # Larger than a TLS record, and several queries over one connection.
     code, said = kdig(tls, *strict(authority), "+keepopen", "pods." + ZONE, "A", *strict(authority), "+keepopen")
     test.check(code == 0 and "10.2.60.60" in said, "kdig +keepopen: %s" % said)
 

@@ -197,7 +197,7 @@ def run_maker(test, make):
     authority, other = Authority(test, "authority"), Authority(test, "stranger")
     try:
         server, tls = make(test, *authority.issue("DNS:" + HOST))
-    except harness.Failed as failed:  # somebody else's server: a reason to skip, not a failure of ours
+    except harness.Failed as failed:  # another maker's server: a reason to skip, not a failure of ours
         if make is peerzone:
             raise
         raise harness.Skip(str(failed)) from failed

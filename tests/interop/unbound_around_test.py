@@ -1,5 +1,5 @@
 """Unbound in front of peerzone: `forward-zone` works, `stub-zone` does not, since it asks without RD as one asks the server that owns a
-zone, and peerzone asks nobody for such a question (RFC 1034 4.3.1). What it knows already comes all the same."""
+zone, and peerzone asks no upstream for such a query (RFC 1034 4.3.1). What it knows already comes all the same."""
 
 import dig
 import harness

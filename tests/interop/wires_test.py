@@ -1,4 +1,4 @@
-"""Load balancers in front of a peer that pass only UDP or only TCP: which one works is learnt and shown, and clients do not pay for it.
+"""Load balancers in front of a peer that pass only UDP or only TCP: which one works is learned and shown, and clients do not pay for it.
 
     wires_test.py PEERZONE"""
 
@@ -69,7 +69,7 @@ def run(test):
             scene.wait_for(name, transport)
         test.check("tcp only" in subprocess.run([test.peerzone, "status", "--server", "%s:%d" % scene.admin], capture_output=True, text=True,
                                                 check=True, timeout=30).stdout, "the table of `peerzone status` shows it")
-        # What was learnt is used: nobody waits for what is lost any more.
+        # What was learned is used: no client waits for what is lost any more.
         before = {name: (len(clients(relay.udp_questions)), len(clients(relay.tcp_questions))) for name, relay in relays.items()}
         for name in NAMES:
             results = scene.ask(name, "then", 1.0)
@@ -79,7 +79,7 @@ def run(test):
         test.check(new["tcp"][0] == 0 and new["tcp"][1] == RATE, "tcp only: %d questions over UDP, %d over TCP" % new["tcp"])
         for name in ("both", "udp"):
             test.check(new[name][0] >= RATE and new[name][1] == 0, "%s: %d questions over UDP, %d over TCP" % (name, *new[name]))
-        # One that stops passing UDP while questions come in.
+        # One that stops passing UDP while queries come in.
         both.passes = ("tcp",)
         scene.ask("both", "blocked", 2.0)
         test.say("UDP that stopped is noticed after another %.2f s" % scene.wait_for("both", "tcp only"))

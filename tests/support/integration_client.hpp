@@ -24,7 +24,7 @@ namespace type = dns::type;
 
 inline constexpr Millis kPatience{10000};
 
-/// How a question is put. Unset EDNS size: no EDNS.
+/// How a query is put. Unset EDNS size: no EDNS.
 struct Asking {
     std::uint16_t id = 0x1234;
     bool recursion = true;

@@ -1,5 +1,5 @@
-// A Resolver with a real cache and zones, but nobody to ask: what it says at once, at a time that
-// the test chooses.
+// A Resolver with a real cache and zones, but no upstream to ask: what it says at once, at a time
+// that the test chooses.
 #pragma once
 
 #include <gtest/gtest.h>

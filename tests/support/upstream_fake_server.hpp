@@ -124,7 +124,7 @@ public:
     int open_max = 1 << 30;  ///< connections past that are closed at once
     int open_connections() const { return *open_; }
 
-    /// Sends to whoever asked `number` (from 1) over UDP: late, or unasked.
+    /// Sends to the client that asked `number` (from 1) over UDP: late, or unasked.
     void send_to(const Received& to, const Octets& message) {
         udp_.send_to(boost::asio::buffer(message),
                      {boost::asio::ip::address_v4::loopback(), to.port});

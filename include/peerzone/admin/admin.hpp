@@ -1,6 +1,7 @@
 // Admin HTTP: metrics, health, status, and the few commands an operator has. Runs on the control
 // thread's io_context and never blocks it. Bounded: connections, octets of a request, and the time
-// for each step; who waits longest for its request gives way when all connections are in use.
+// for each step; when all connections are in use, the oldest of those that wait for a request gives
+// way.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -27,7 +28,7 @@ struct FlushOrder {
     std::string upstream{};  ///< what this one said; one of upstream_names()
 };
 
-/// Who knows and does what is asked: the program, or a double in the tests. Control thread.
+/// What knows and does what is asked: the program, or a double in the tests. Control thread.
 class AdminHost {
 public:
     virtual bool ready() const = 0;

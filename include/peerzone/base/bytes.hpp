@@ -1,5 +1,5 @@
-// Octets in network order, on buffers that the caller owns. Nothing here checks bounds: whoever
-// loads has looked.
+// Octets in network order, on buffers that the caller owns. Nothing here checks bounds: the caller
+// has done so. Stateless; any thread.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // Files that the configuration names. Only regular files are read: opening a FIFO or reading a
-// terminal would block the thread until there is a writer.
+// terminal would block the thread until there is a writer. Stateless; any thread but a worker's,
+// for a file system may take its time.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // Structured log lines on stderr: `2026-01-31T10:00:00.000Z level event key=value key="two words"`.
-// Safe in any thread; not for the path of a hit. What a client can provoke goes through a LogLimit.
+// Safe in any thread; allocates, so not for the path of a hit. What a client can provoke goes
+// through a LogLimit.
 #pragma once
 
 #include <atomic>
@@ -35,7 +36,7 @@ void configure(const Options& options);
 bool enabled(Level level) noexcept;
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 
-/// " key=value" for a line that somebody puts together by himself, with the same quoting.
+/// " key=value" for a line that the caller puts together, with the same quoting.
 void append_field(std::string& line, std::string_view key, std::string_view value);
 
 inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {

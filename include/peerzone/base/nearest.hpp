@@ -1,4 +1,4 @@
-// What was probably meant by a word that is not known.
+// What was probably meant by a word that is not known. Pure; control plane.
 #pragma once
 
 #include <span>

@@ -1,5 +1,6 @@
-// Numbers that nobody outside can guess: IDs, ports, letter case (RFC 5452). From the kernel's
-// generator, fetched in batches. One per worker.
+// Numbers that cannot be guessed from outside: IDs, ports, letter case (RFC 5452). From the
+// kernel's generator, fetched in batches; the program ends when the kernel gives none. One per
+// worker, used on its thread.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Coroutines for questions that must wait: small, with frames from a pool of the thread that runs
+// Coroutines for queries that must wait: small, with frames from a pool of the thread that runs
 // them, so that a miss does not go to the allocator. A worker's coroutines start, run and end on
 // the worker's thread; nothing here is safe across threads.
 //
@@ -27,7 +27,7 @@ struct PooledFrame {
     }
 };
 
-/// Runs at once until it first waits and ends by itself; nobody can await it. An exception that
+/// Runs at once until it first waits and ends by itself; it cannot be awaited. An exception that
 /// leaves it ends the program: the data plane does not throw.
 struct Detached {
     struct promise_type : PooledFrame {

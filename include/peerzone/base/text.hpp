@@ -1,4 +1,4 @@
-// Texts for people.
+// Texts for people. Pure; any thread.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,7 @@ class TimerNode {
 public:
     using Handler = void (*)(TimerNode&);
 
-    /// `handler` is what whoever takes the node out of the wheel calls (Timers does).
+    /// `handler` is called by the one that takes the node out of the wheel (Timers does).
     explicit TimerNode(Handler handler) noexcept : handler_(handler) {}
     ~TimerNode() { cancel(); }
     TimerNode(const TimerNode&) = delete;

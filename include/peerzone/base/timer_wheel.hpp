@@ -1,4 +1,4 @@
-// Deadlines of questions in flight: a wheel of 1 ms slots. Pure: handed `now`, no clock, no
+// Deadlines of what is in flight: a wheel of 1 ms slots. Pure: handed `now`, no clock, no
 // allocation after construction. Nodes are part of what waits and leave the wheel by themselves
 // when they are destroyed.
 #pragma once

@@ -1,10 +1,10 @@
-// What peers and forwarders told us, as bodies of wire format (dns/answer.hpp) that can be put
-// behind any client's question. Shared by all workers: sharded by the name's hash, each shard
-// behind a lock that is held for one probe and one copy. Bounded in octets, everything included
-// (entries, index, lists). Eviction is scan-resistant: a new entry lives in a small probation queue
-// and moves to the main queue only when it was asked for again, so a flood of random names evicts
-// itself. An entry past its TTL stays as what was known last, until it is replaced or evicted. The
-// time is handed in.
+// What upstreams told us, as bodies of wire format (dns/answer.hpp) that can be put behind any
+// client's question. Shared by all workers: sharded by the name's hash, each shard behind a lock
+// that is held for one probe and one copy. Bounded in octets, everything included (entries, index,
+// lists). Eviction is scan-resistant: a new entry lives in a small probation queue and moves to the
+// main queue only when it was asked for again, so a flood of random names evicts itself. An entry
+// past its TTL stays as what was known last, until it is replaced or evicted. The time is handed
+// in. One per program; any thread may call it, and several at once.
 #pragma once
 
 #include <atomic>
@@ -37,11 +37,11 @@ enum class Kind : std::uint8_t {
     answer = 0,    ///< positive, or NODATA: by name and type
     nxdomain = 1,  ///< by name alone; `type` of the key is 0
     failure = 2,   ///< by name and type
-    chain = 3      ///< aliases whose end somebody else knows: by name and type; no answer by itself
+    chain = 3      ///< aliases to a name of another owner: by name and type; no answer by itself
 };
 
 /// The whole key: folded name, type, scope, DO, CD, kind. The class is always IN. The scope says
-/// whose words these are and under which renaming (view::Route::scope, View::chain_scope); it is
+/// which upstream said it and under which renaming (view::Route::scope, View::chain_scope); it is
 /// compared whole, so what belongs to another scope is never found.
 struct Key {
     Bytes name;               ///< folded, uncompressed; must outlive the call only
@@ -59,7 +59,7 @@ struct Value {
     dns::BodyInfo info;
     dns::Rcode rcode;
     bool authentic_data = false;  ///< AD as the forwarder set it
-    std::uint16_t source = 0;     ///< which upstream said it, numbered by the snapshot; opaque here
+    std::uint16_t source = 0;     ///< which upstream said it (Upstream::id); opaque here
     Duration lifetime{};          ///< until it expires; the caller took the least TTL and its caps
 };
 
@@ -109,7 +109,7 @@ struct Sweep {
 };
 
 /// Sums over all shards, for metrics. Hits and misses are in the workers' counters: here they would
-/// be one more line of memory that all workers write for each question.
+/// be one more line of memory that all workers write for each query.
 struct Stats {
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
@@ -189,7 +189,7 @@ private:
 
     std::unique_ptr<Shard[]> shards_;
     std::size_t shard_count_;  // a power of two
-    std::uint64_t seed_;       // so that nobody outside can choose who shares a shard or a tag
+    std::uint64_t seed_;       // so that names that share a shard or a tag cannot be chosen
     std::atomic<std::int64_t> max_ttl_;
     std::atomic<std::int64_t> negative_max_ttl_;
 };

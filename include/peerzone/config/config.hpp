@@ -45,10 +45,10 @@ inline constexpr std::size_t kFileBytesMax = 1u << 20;
 
 struct Config {
     std::string cluster_name = "local";  ///< cluster.name: how this cluster calls itself in logs
-    dns::Name cluster_zone;   ///< cluster.zone: default cluster.local; never forwarded unless local
-                              ///< or a peer says so
+    dns::Name cluster_zone;   ///< cluster.zone: default cluster.local; asked of local.forward only,
+                              ///< where there is one
     std::size_t workers = 0;  ///< workers: 0 is auto
-    std::vector<upstream::EndpointSpec> bootstrap;  ///< bootstrap: who resolves endpoints' host
+    std::vector<upstream::EndpointSpec> bootstrap;  ///< bootstrap: servers that resolve endpoints'
                                                     ///< names; default resolv.conf:/etc/resolv.conf
     server::ListenOptions listen;
     server::TlsOptions tls;  ///< tls; file names already relative to the configuration's folder
@@ -73,7 +73,8 @@ struct Loaded {
 };
 
 /// Reads, checks and converts a file, zones included (they are built once to find their errors).
-/// Never throws. Once stopped it ends between two zones, and what it gives then is of no use.
+/// Never throws. Any thread; reads files, which takes seconds for large zones. Once stopped it ends
+/// between two zones, and what it gives then is of no use.
 Loaded load(const std::string& file, const std::stop_token& stop = {});
 /// The same for text that did not come from a file; `file` names it in problems and is what
 /// relative paths are relative to.

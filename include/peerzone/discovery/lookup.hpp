@@ -31,7 +31,7 @@ struct SrvTarget {
 struct LookupReply {
     enum class Kind : std::uint8_t {
         found,
-        empty,  ///< the name or the type does not exist, or its records name nobody
+        empty,  ///< the name or the type does not exist, or its records name no host
         failed  ///< no reply, or none that made sense
     };
     Kind kind = Kind::failed;
@@ -52,7 +52,7 @@ public:
     Lookups(const Lookups&) = delete;
     Lookups& operator=(const Lookups&) = delete;
 
-    /// Asks `servers` in turn, and nobody else: no resolv.conf, hosts file or search list of the
+    /// Asks `servers` in turn, and no others: no resolv.conf, hosts file or search list of the
     /// machine. Over UDP, and over TCP when the reply is cut. Calls `done` from the event loop,
     /// never from within, at the deadline at the latest. Each call has sockets of its own; the
     /// caller bounds how many there are at a time.

@@ -49,13 +49,13 @@ public:
 
     struct Due {
         NameQuestion question;
-        std::size_t failures = 0;  ///< in a row: whoever asks begins with another server each time
+        std::size_t failures = 0;  ///< in a row: each time another server is asked first
     };
 
     /// The questions to follow from now on; new ones are due at once. Of the others all is
     /// forgotten.
     void want(const std::set<NameQuestion>& questions, Time now);
-    /// Those that failed last are due at once: there is news about whom to ask.
+    /// Those that failed last are due at once: there is news about the servers to ask.
     void retry_failed(Time now);
     /// There is doubt about what is known: it is due at once, unless it was asked within
     /// kDoubtInterval.

@@ -1,4 +1,4 @@
-// The nameservers of a resolv.conf(5) file. Control plane.
+// The nameservers of a resolv.conf(5) file. Control plane; reads the file.
 #pragma once
 
 #include <string>

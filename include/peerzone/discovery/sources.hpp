@@ -1,11 +1,11 @@
 // What follows from the items of all `endpoints` lists and of `bootstrap`: which names are asked
-// (app/name_schedule.hpp), which files are read, and the last good set of each. A state machine
-// without sockets or clocks; control thread.
+// (discovery/name_schedule.hpp), which files are read, and the last good set of each. A state
+// machine without sockets or clocks; control thread.
 //
 // A host has the addresses of its A and AAAA records. An SRV name has those of its targets of the
 // lowest priority, each with the port of its record; targets of a higher number are only used while
-// none of a lower one has an address. Weights are not looked at: whom to ask is decided by what
-// endpoints are like.
+// none of a lower one has an address. Weights are not looked at: which endpoint is asked is decided
+// by what endpoints are like.
 //
 // No answer empties a set. One family's records are given up when it answers that it has none and
 // the other family has been seen to have some since.

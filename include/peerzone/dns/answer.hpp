@@ -1,7 +1,7 @@
 // Writing replies into a caller's buffer. A reply is: header, the question as asked, a body of
 // records, OPT. The body's names are compressed against the question and against each other; since
 // the question of a given name always stands at octet 12 with the same size, a body can be kept
-// (cache/) and put behind another client's question as it is.
+// (cache/) and put behind another client's question as it is. Pure, allocates nothing; any thread.
 #pragma once
 
 #include <array>
@@ -102,7 +102,7 @@ struct UpstreamQuestion {
     bool checking_disabled = false;
     bool recursion_desired = true;
     std::uint8_t hops = 0;   ///< with `edns`: the hop mark, 0 for none
-    std::uint64_t node = 0;  ///< who we are in it
+    std::uint64_t node = 0;  ///< our node id in it
 };
 std::size_t write_question(MutableBytes out, std::uint16_t id, const UpstreamQuestion& question,
                            bool edns) noexcept;

@@ -1,6 +1,6 @@
-// A checked walk over a message that somebody sent. Never reads outside the span it was given;
-// every step says whether it could be taken. Compressed names are followed only backwards, so a
-// walk always ends (RFC 1035 4.1.4).
+// A checked walk over a message from the network. Never reads outside the span it was given; every
+// step says whether it could be taken. Compressed names are followed only backwards, so a walk
+// always ends (RFC 1035 4.1.4). Pure, allocates nothing; any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Domain names in uncompressed wire form (RFC 1035 3.1): labels, each behind its length, ending
 // with the root label. A value of fixed size, so that the data plane can hold names without
-// allocating. Case is kept and compares folded (RFC 4343).
+// allocating. Case is kept and compares folded (RFC 4343). Safe in any thread.
 #pragma once
 
 #include <array>
@@ -31,8 +31,8 @@ inline constexpr std::array<std::uint8_t, 256> kFold = [] {
 }();
 
 bool equal_folded(Bytes a, Bytes b) noexcept;
-/// The hash of a name that is folded already. Seeded once per process, so that nobody outside can
-/// choose names that collide.
+/// The hash of a name that is folded already. Seeded once per process, so that names that collide
+/// cannot be chosen from outside.
 std::uint64_t hash_folded(Bytes name) noexcept;
 
 class Name {

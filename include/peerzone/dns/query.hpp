@@ -1,5 +1,5 @@
-// A client's question, parsed once. Everything later (route, cache key, waiters) works on this
-// value; it owns its octets, so it can outlive the datagram.
+// A client's query, parsed once. Everything later (route, cache key, waiters) works on this value;
+// it owns its octets, so it can outlive the datagram. Pure; any thread.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct Query {
     bool tcp_keepalive = false;   ///< the client sent edns-tcp-keepalive (RFC 7828)
     bool padding = false;         ///< the client sent padding (RFC 7830)
     std::uint8_t hops = 0;        ///< of the hop mark, an EDNS option of ours; 0 without it
-    std::uint64_t hop_node = 0;   ///< who set that mark
+    std::uint64_t hop_node = 0;   ///< node id of the server that set it
     std::uint64_t name_hash = 0;  ///< hash_folded of the name
     std::array<std::uint8_t, kNameMax> asked;   ///< the name as the client wrote it
     std::array<std::uint8_t, kNameMax> folded;  ///< the same in lower case

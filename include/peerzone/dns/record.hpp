@@ -1,4 +1,5 @@
-// Records as text and back. Control plane and tests; never on the path of a hit.
+// Records as text and back (RFC 1035 5, RFC 3597). Pure, but it allocates: control plane and tests,
+// never on the path of a hit.
 #pragma once
 
 #include <cstdint>

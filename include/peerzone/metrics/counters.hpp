@@ -1,6 +1,6 @@
 // Counters of one worker. One thread writes, any thread may read: an add is a plain load and store
-// on a line that no other worker writes. The owner is the worker; totals are summed when somebody
-// looks.
+// on a line that no other worker writes. The owner is the worker, the prober or the control thread;
+// totals are summed for each look.
 #pragma once
 
 #include <array>
@@ -82,7 +82,7 @@ enum class Count : std::uint8_t {
     tls_resumed,
     tls_handshake_failed,
     tls_client_refused,
-    cache_misses,  // questions that had to wait for somebody
+    cache_misses,  // queries that had to wait for an upstream
     admin_connections,
     admin_requests,
     admin_bad_requests,
@@ -168,7 +168,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "admin_closed_slow",
      "query_log_dropped"};
 
-/// Types of questions that are told apart; the last one stands for all others.
+/// Types of queries that are told apart; the last one stands for all others.
 inline constexpr std::array<std::pair<std::uint16_t, std::string_view>, 13> kCountedTypes = {
     {{1, "A"},
      {2, "NS"},
@@ -194,7 +194,7 @@ public:
         return values_[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
     }
 
-    /// A question that was understood, by its type.
+    /// A query that was understood, by its type.
     void add_question(std::uint16_t type) noexcept {
         auto& value = questions_[type < kTypeSlots.size() ? kTypeSlots[type] : kOtherType];
         value.store(value.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -215,8 +215,8 @@ public:
         return replies_[header_rcode].load(std::memory_order_relaxed);
     }
 
-    /// From reading the question to having sent the reply (to handing it over, where it had to
-    /// wait). Of a batch each question counts with the time of the whole batch.
+    /// From reading the query to having sent the reply (to handing it over, where it had to wait).
+    /// Of a batch each query counts with the time of the whole batch.
     Histogram at_once;
     Histogram waited;
 

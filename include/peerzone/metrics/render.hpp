@@ -1,4 +1,5 @@
-// A Report in the text format of Prometheus (version 0.0.4).
+// A Report in the text format of Prometheus (version 0.0.4). Pure, but it allocates; control
+// thread.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // What there is to see of a running server at one moment, as plain values: /metrics, /status and
-// the status page are written from it. The control thread makes it when somebody looks.
+// the status page are written from it. The control thread makes one for each look.
 #pragma once
 
 #include <array>
@@ -71,7 +71,7 @@ struct UpstreamReport {
     std::string kind;  ///< "peer", "local" or "forward"
     std::vector<std::string> zones;
     std::string state;  ///< upstream::state_text
-    std::string order;  ///< "fastest" or "listed": whom clients' questions go to first
+    std::string order;  ///< "fastest" or "listed": which endpoint is asked first
     bool held = false;
     WallTime since = kNever;
     std::string pending;  ///< why there may be no endpoints
@@ -83,7 +83,7 @@ struct UpstreamReport {
     std::vector<SourceReport> sources;
     std::vector<EndpointReport> endpoints;
 
-    /// Somebody there would be asked, and is not known to be of no use.
+    /// An endpoint would be asked, and is not known to be of no use.
     bool up() const { return !held && state != "partitioned" && up_count() != 0; }
     std::size_t up_count() const {
         std::size_t count = 0;
@@ -101,7 +101,7 @@ struct CacheReport {
 
 struct Report {
     std::string version;
-    std::string node;     ///< who we are in hop marks, 16 hex digits
+    std::string node;     ///< our node id in hop marks, 16 hex digits
     std::string cluster;  ///< cluster.name
     std::string config_file;
     bool config_ok = true;  ///< the last load was

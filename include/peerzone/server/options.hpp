@@ -1,4 +1,5 @@
-// Where we listen, and what a client may cost.
+// Where we listen, and what a client may cost. Plain values; the fields are the defaults. Sizes in
+// octets.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +29,8 @@ struct ListenOptions {
 struct TlsOptions {
     std::string certificate;  ///< tls.certificate: ours, then what leads to its authority
     std::string key;          ///< tls.key: the certificate's, without a passphrase
-    std::string client_ca;    ///< tls.client_ca: who signs clients' certificates; empty: clients
-                              ///< need none
+    std::string client_ca;    ///< tls.client_ca: authorities of clients' certificates; empty:
+                              ///< clients need none
     bool operator==(const TlsOptions&) const = default;
 };
 
@@ -39,10 +40,10 @@ struct Limits {
     std::size_t tcp_connections_per_client_max =
         100;  ///< limits.tcp_connections_per_client_max: one client address
     std::size_t tcp_in_flight_per_connection_max =
-        64;  ///< limits.tcp_in_flight_per_connection_max: unanswered questions; then we stop
+        64;  ///< limits.tcp_in_flight_per_connection_max: unanswered queries; then we stop
              ///< reading
     Seconds tcp_idle{
-        10};  ///< limits.tcp_idle: a connection without a question is closed (RFC 7766 6.2.3)
+        10};  ///< limits.tcp_idle: a connection without a query is closed (RFC 7766 6.2.3)
     Seconds tcp_write_stall{
         5};  ///< limits.tcp_write_stall: a client that reads nothing for this long is cut off
     std::size_t tcp_write_queue_bytes_max =

@@ -1,6 +1,6 @@
 // The query log: one line per reply, or per reply that is an error, on stderr. A worker copies what
 // is to be told into a ring of its own and goes on; a thread of the log makes lines of it. When
-// nobody reads stderr fast enough the rings fill, lines are dropped and counted, and no worker
+// stderr is not read fast enough the rings fill, lines are dropped and counted, and no worker
 // waits.
 #pragma once
 
@@ -55,7 +55,7 @@ private:
     std::atomic<bool> stopping_{false};
     Fd wake_;  // an eventfd
     std::string lines_;
-    Millis patience_{1000};  // at the end, for whoever reads stderr
+    Millis patience_{1000};  // at the end, for the reader of stderr
     bool gave_up_ = false;
     std::thread thread_;
 };

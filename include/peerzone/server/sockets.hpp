@@ -13,9 +13,9 @@ namespace peerzone::server {
 
 enum class Sockets : std::uint8_t { udp_and_tcp, tcp };
 
-/// An error when anybody listens on the address already: with SO_REUSEPORT two
-/// servers of one user would share its questions without a word. An address family that the host
-/// lacks counts as free.
+/// An error when another socket listens on the address already: with SO_REUSEPORT two servers of
+/// one user would share its queries without a word. An address family that the host lacks counts as
+/// free.
 Result<void> check_free(const SocketAddress& address, Sockets which = Sockets::udp_and_tcp);
 /// Bound, non-blocking, with a receive buffer of 4 MiB where that is allowed, SO_RXQ_OVFL on, and
 /// packet information on wildcard addresses (replies leave from the address that was asked). An
@@ -23,7 +23,7 @@ Result<void> check_free(const SocketAddress& address, Sockets which = Sockets::u
 Result<Fd> open_udp(const SocketAddress& address);
 /// Bound, non-blocking, listening.
 Result<Fd> open_tcp(const SocketAddress& address);
-/// The same for admin HTTP: one socket, which shares the address with nobody.
+/// The same for admin HTTP: one socket, which shares its address with no other.
 Result<Fd> open_admin(const SocketAddress& address);
 /// Where a socket is bound: tells the port that the kernel chose for port 0.
 SocketAddress bound_address(const Fd& socket);

@@ -22,8 +22,8 @@ struct TlsLoad {
     std::shared_ptr<const TlsContext> context;
     Part part = Part::certificate;
     std::string problem;     ///< "'tls.key' is not the key of the certificate 'tls.crt'"
-    std::string warning;     ///< serves, but not for long or for nobody strict: expired
-    std::string subject;     ///< whose certificate it is: "CN=dns.westus.example.com"
+    std::string warning;     ///< it serves, but strict clients refuse it, or will soon: expired
+    std::string subject;     ///< subject of the certificate: "CN=dns.westus.example.com"
     std::string expires_at;  ///< "Jan 31 10:00:00 2027 GMT"
 };
 

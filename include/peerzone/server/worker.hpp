@@ -49,16 +49,16 @@ public:
     void start(std::shared_ptr<const resolver::Snapshot> snapshot);
 
     // Afterwards, by any thread.
-    /// Swaps in what the next questions see; questions in flight keep what they began with.
+    /// Swaps in what the next queries see; queries in flight keep what they began with.
     void publish(std::shared_ptr<const resolver::Snapshot> snapshot, const Limits& limits);
     /// What new connections over TLS use from now on; those that are open keep theirs. Also before
     /// start().
     void publish_tls(std::shared_ptr<const TlsContext> context);
-    /// Who is told of every reply from now on; null: nobody. Outlives the worker. Also before
+    /// What is told of every reply from now on; null: nothing is. Outlives the worker. Also before
     /// start().
     void observe(resolver::ReplyObserver* observer);
-    /// Takes no more questions, answers what is in flight, at most until `deadline`; then the
-    /// thread ends.
+    /// Takes no more queries, answers what is in flight, at most until `deadline`; then the thread
+    /// ends.
     void drain(Duration deadline);
     /// Waits for the thread's end.
     void join();

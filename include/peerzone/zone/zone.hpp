@@ -91,10 +91,10 @@ struct Problem {
     std::string message;
 };
 
-/// Collects records and checks that they make a zone: in bailiwick, CNAME alone at its name, one
-/// SOA, equal TTLs per RRset (the lowest wins, RFC 2181 5.2). Duplicates are dropped. What can
-/// never be asked for is left out, too: all but NS, DS and glue at and below a cut, and everything
-/// below a DNAME.
+/// Collects records and checks that they make a zone. Used by one thread. What is checked: in
+/// bailiwick, CNAME alone at its name, one SOA, equal TTLs per RRset (the lowest wins, RFC 2181
+/// 5.2). Duplicates are dropped. What can never be asked for is left out, too: all but NS, DS and
+/// glue at and below a cut, and everything below a DNAME.
 class Builder {
 public:
     explicit Builder(dns::Name origin);
@@ -125,7 +125,8 @@ inline constexpr std::size_t kProblemsMax = 1000;
 inline constexpr std::size_t kWarningsMax = 100;
 
 /// Builds a zone from its options. `file` may hold $ORIGIN and $TTL; $INCLUDE and $GENERATE are
-/// errors. All problems, not the first.
+/// errors. Reports all problems, not the first; does not throw for what the source holds. Reads the
+/// file: seconds for a large one. Any thread.
 struct LoadResult {
     std::unique_ptr<Zone> zone;  ///< null when there are problems
     std::vector<Problem> problems;

@@ -182,7 +182,7 @@ TEST_F(SmallQueue, TheNewestPacketIsDroppedWhenADirectionIsFull) {
 
 TEST_F(NetworkTest, WhatHasNoWayIsCountedAndDropped) {
     send(0, kEast);       // its own region
-    send(0, 0x0A040001);  // nobody's
+    send(0, 0x0A040001);  // the address of no host
     EXPECT_EQ(network.counters(0).unroutable, 2U);
     network.offer(0, Packet(19, 0x45), now);  // shorter than a header
     network.offer(0, Packet(60, 0x60), now);  // IPv6

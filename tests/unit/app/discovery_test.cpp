@@ -171,7 +171,7 @@ TEST_F(Discovering, AReloadFollowsOtherNames) {
     EXPECT_EQ(discovery.sources().count("b.example.com:53"), 0u);
 }
 
-// A load balancer with a TTL of minutes has moved: nobody waits for the TTL.
+// A load balancer with a TTL of minutes has moved: no client waits for the TTL.
 TEST_F(Discovering, ThePeersNamesAreAskedEarlyWhileNoEndpointReplies) {
     server.otherwise({.authorities = {itest::soa("example.com")}});
     server.on("dns.example.com", type::a, a("dns.example.com", "10.2.0.1", 300));
@@ -225,7 +225,8 @@ TEST_F(Discovering, OtherServersInTheBootstrapFileAreAskedAtOnce) {
     want("dns.example.com", "'resolv.conf:boot.conf'");
     run_until([&] { return !discovery.sources().at(kHost).error.empty(); });
     EXPECT_THAT(discovery.sources().at(kHost).error, HasSubstr("no nameserver to ask"));
-    // A file that names no port cannot name the scripted server: what counts is who was asked.
+    // A file that names no port cannot name the scripted server: what counts is which server was
+    // asked.
     put("boot.conf", "nameserver 127.0.0.254\n");
     run_until([&] {
         return discovery.sources().at(kHost).error.find("127.0.0.254:53") != std::string::npos;

@@ -1,4 +1,4 @@
-// Upstreams over TLS in the snapshot: who each endpoint must be, and what a reload keeps.
+// Upstreams over TLS in the snapshot: which name each endpoint must prove, and what a reload keeps.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,7 +58,7 @@ TEST_F(TlsUpstreams, EachEndpointMustBeWhatItWasGivenBy) {
     EXPECT_EQ(made->tls[0]->names().label, "peer=westus");
 }
 
-// Nobody vouches for where SRV records lead (RFC 9525 6.1).
+// No certificate vouches for where SRV records lead (RFC 9525 6.1).
 TEST_F(TlsUpstreams, ATargetOfSrvMustBeTheDomainThatWasAskedFor) {
     find("srv:_dns._tcp.westus.example.com", {"10.2.0.20:8853"});
     const auto made =

@@ -1,4 +1,4 @@
-// Memory and eviction: what the cache takes, and who has to go.
+// Memory and eviction: what the cache takes, and what has to go.
 #include <cstdio>
 #include <memory>
 
@@ -172,7 +172,8 @@ TEST_F(PressureTest, ExpiredEntriesGoBeforeUsedOnes) {
     EXPECT_GE(ask(small, 500'000, 3000), 0.95);
 }
 
-// A peer is away, what is known of it has expired, and somebody asks others for random names.
+// A peer is away, what is known of it has expired, and a client asks other upstreams for random
+// names.
 TEST_F(PressureTest, AFloodLeavesExpiredEntriesThatAreStillAskedFor) {
     constexpr std::uint64_t kHot = 500;
     Cache small({.size_bytes = 4u << 20});

@@ -1,4 +1,4 @@
-// What was known last: found past its TTL by those who ask for it, and never as fresh.
+// What was known last: found past its TTL by callers that ask for it, and never as fresh.
 #include <gmock/gmock.h>
 
 #include "cache_support.hpp"

@@ -88,7 +88,7 @@ TEST_F(Cli, HelpNamesTheCommandsAndShowsAnExample) {
     EXPECT_THAT(call({"flush", "--help"}).out, AllOf(HasSubstr("--zone"), HasSubstr("--peer")));
 }
 
-// The example of --help must work for whoever copies it.
+// The example of --help must work when it is copied.
 TEST_F(Cli, TheExampleOfHelpIsAConfiguration) {
     const std::string help = call({"--help"}).out;
     const std::size_t begin = help.find("<<'END'\n");

@@ -275,7 +275,7 @@ TEST_F(LookupTest, ABareErrorIsNotWaitedFor) {
     }
 }
 
-// Nobody but the server can make us leave EDNS away.
+// Only the server can make us leave EDNS away.
 TEST_F(LookupTest, AHeaderOfAnotherQuestionChangesNothing) {
     server([](const Received& q) -> FakeServer::Reaction {
         EXPECT_TRUE(q.has_opt());

@@ -77,7 +77,7 @@ TEST_F(ResolvConf, FailsWhenItCannotBeRead) {
     EXPECT_EQ(huge.error().message, "cannot read " + path_ + ": larger than 64 KiB");
     const std::string pipe = path_ + ".pipe";
     ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-    const auto fifo = read_resolv_conf(pipe);  // nobody writes
+    const auto fifo = read_resolv_conf(pipe);  // it has no writer
     ::unlink(pipe.c_str());
     ASSERT_FALSE(fifo);
     EXPECT_EQ(fifo.error().message, "cannot read " + pipe + ": not a regular file");

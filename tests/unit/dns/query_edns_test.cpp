@@ -173,7 +173,7 @@ TEST(ParseEdns, ReadsTheHopMark) {
     EXPECT_EQ(with_options({}).query.hop_node, 0u);
 }
 
-// The number is for local use: another size is somebody else's option, and no reason to refuse.
+// The number is for local use: another size is another program's option, and no reason to refuse.
 TEST(ParseEdns, AHopMarkOfAnotherSizeIsIgnored) {
     for (const std::size_t size : {0u, 1u, 8u, 10u, 40u}) {
         const Parsed parsed = with_options(hop_mark(7, 3, size));

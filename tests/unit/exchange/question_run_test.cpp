@@ -104,7 +104,7 @@ TEST_F(QuestionRunTest, AnErrorThatIsNotAboutSegmentsIsTold) {
     ask("a.eastus");
     run.write(list);
     server.reset();
-    EXPECT_EQ(run.send(client.get()), 2);  // nobody has said yet that the port is closed
+    EXPECT_EQ(run.send(client.get()), 2);  // the kernel has not said yet that the port is closed
     EXPECT_EQ(run.send(client.get()), -1);
     EXPECT_EQ(errno, ECONNREFUSED);
 }

@@ -10,7 +10,7 @@ namespace {
 using namespace peerzone::test;
 using testing::ElementsAre;
 
-/// Everything below these suffixes is somebody else's.
+/// Everything below these suffixes has another owner.
 struct Others final : OtherOwners {
     explicit Others(std::vector<std::string> names) {
         for (const std::string& text : names)

@@ -1,4 +1,4 @@
-// TLS without sockets: who is believed, what is said when somebody is not, and going on from an
+// TLS without sockets: which peer is believed, what is said when one is not, and going on from an
 // earlier session.
 #include "exchange/tls_session.hpp"
 
@@ -58,7 +58,7 @@ struct TlsSessionTest : testing::Test {
         options.key = folder.write("me.key", own.key);
     }
 
-    /// Carries octets to and fro until nobody has anything to say, `step` octets at a time.
+    /// Carries octets both ways until neither side has more to say, `step` octets at a time.
     void pump(std::size_t step = 65536) {
         for (bool moved = true; moved;) {
             Octets out;

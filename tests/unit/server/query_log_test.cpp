@@ -1,4 +1,4 @@
-// The query log: what a line says, which replies have one, and that nobody waits for a reader.
+// The query log: what a line says, which replies have one, and that no worker waits for a reader.
 #include "peerzone/server/query_log.hpp"
 
 #include <fcntl.h>
@@ -197,7 +197,7 @@ TEST_F(QueryLogTest, TheLongestNameFits) {
     EXPECT_THAT(text, EndsWith("by=\"peer=westus\"\n"));
 }
 
-// The end of the program must not wait for a pipe that nobody reads.
+// The end of the program must not wait for a pipe without a reader.
 TEST(QueryLogOnStderr, GivesUpAtTheEndWhenNobodyReads) {
     std::array<int, 2> pipe{};
     ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);

@@ -81,7 +81,7 @@ TEST(ListenSockets, AnAddressOfAnotherHostIsNamed) {
     EXPECT_NE(udp.error().message.find("(this host has no such address)"), std::string::npos);
 }
 
-// SO_REUSEPORT would let a second server of the same user take half of the questions.
+// SO_REUSEPORT would let a second server of the same user take half of the queries.
 TEST(ListenSockets, AnAddressThatAnotherServerSharesIsNotFree) {
     const auto udp = open_udp(at("127.0.0.1", 0));
     ASSERT_TRUE(udp.has_value());
@@ -103,7 +103,7 @@ TEST(ListenSockets, LookingWhetherAnAddressIsFreeLeavesItFree) {
             ASSERT_TRUE(udp.has_value());
             address = bound_address(*udp);
         }
-        if (!check_free(address)) continue;  // somebody else has it over TCP
+        if (!check_free(address)) continue;  // another program has it over TCP
         EXPECT_TRUE(check_free(address).has_value());
         EXPECT_TRUE(open_udp(address).has_value());
         return;

@@ -189,7 +189,7 @@ TEST_F(TcpServerTest, GarbageHarmsNobodyElse) {
     for (int i = 0; i < 100; ++i) {
         Octets garbage(random() % 3000);
         for (auto& octet : garbage) octet = static_cast<std::uint8_t>(random() % (i % 2 ? 256 : 2));
-        // Not a question that waits for ever or asks for a reply of any size.
+        // Not a query that waits for ever or asks for a reply of any size.
         for (auto& octet : garbage) octet = octet == 'b' ? 'n' : octet;
         TcpClient client(port_);
         client.send(garbage);
@@ -438,7 +438,7 @@ TEST_F(TcpServerTest, HandlersOutliveTheServer) {
     a.ask(1, 'l');
     ASSERT_TRUE(waiting_is(1));
     on_worker([&] {
-        b.ask(2, 'n');          // readiness that nobody will act on
+        b.ask(2, 'n');          // readiness that comes too late
         questions_.deliver(1);  // a posted send
         server_.reset();
     });

@@ -65,7 +65,7 @@ protected:
             out.insert(out.end(), buffer, buffer + n);
         return out;
     }
-    // Questions with replies of 1,000 octets until the socket takes no more.
+    // Queries with replies of 1,000 octets until the socket takes no more.
     void fill_the_socket() {
         for (std::uint16_t i = 0; i < 5000 && session_->queued_bytes() == 0; ++i)
             client_asks(i, 'b', 1000);

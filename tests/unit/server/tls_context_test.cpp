@@ -67,7 +67,7 @@ TEST_F(TlsContextTest, FilesThatAreMissingAreNamed) {
     expect_problem(Part::client_ca, "'" + options_.client_ca + "' cannot be read: No such file");
 }
 
-// Nobody writes into it: opening it as other files would last for ever.
+// It has no writer: opening it as other files would last for ever.
 TEST_F(TlsContextTest, AFifoIsNotWaitedFor) {
     const TlsOptions good = options_;
     const std::string pipe = folder_.file("pipe");

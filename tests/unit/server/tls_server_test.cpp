@@ -1,5 +1,5 @@
 // DNS over TLS on real loopback sockets. What TLS shares with TCP is tested over TCP
-// (tcp_server_test.cpp); here is what is its own, and that bad clients harm nobody else.
+// (tcp_server_test.cpp); here is what is its own, and that bad clients harm no others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -267,7 +267,7 @@ TEST_F(TlsServerTest, TakesAndGivesTheLongestMessages) {
     }
 }
 
-// The questions lie decrypted in the server when it stops reading: no readiness of the socket will
+// The queries lie decrypted in the server when it stops reading: no readiness of the socket will
 // bring them up again.
 TEST_F(TlsServerTest, QuestionsThatWaitedForRoomAreTakenWithoutNewOctets) {
     Limits limits;

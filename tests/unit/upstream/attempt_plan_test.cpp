@@ -405,7 +405,7 @@ TEST_F(PlanTest, ARefusedStreamIsRememberedForTheNextQuestion) {
     reply(exchange::ReplyKind::truncated);
     EXPECT_EQ(next().endpoint, 1u) << "another endpoint is the better bet";
     fault(FailureReason::refused);
-    // With nobody else left, TCP is tried all the same.
+    // With no other endpoint left, TCP is tried all the same.
     bool tried = false;
     while (!next().give_up) {
         tried = tried || (step.endpoint == 0 && step.protocol == Protocol::tcp);

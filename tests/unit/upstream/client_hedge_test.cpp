@@ -1,4 +1,5 @@
-// Hedges over real sockets: who wins, what is learned from who loses, and what it is good for.
+// Hedges over real sockets: which attempt wins, what is learned from the other, and what it is good
+// for.
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>

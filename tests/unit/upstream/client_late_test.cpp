@@ -136,7 +136,7 @@ TEST_F(ClientLateTest, AtMostThreeAttemptsListen) {
         return all;
     };
     ASSERT_TRUE(run_until([&] { return asked() == 4; }));
-    // The first one has given way: its port is not connected any more to somebody who listens.
+    // The first one has given way: its port is not connected any more to an attempt that listens.
     for (const auto& server : servers)
         for (const Received& q : server->udp) server->send_to(q, q.empty(2));
     ASSERT_TRUE(run_until([&] { return count(Count::upstream_udp_replies) >= 3; }));

@@ -83,7 +83,7 @@ TEST_F(ClientTest, ADeadPeerFailsWithinTheDeadlineAndIsNamed) {
     EXPECT_LT(answer.took, Millis(1500));
 }
 
-// A region that is known to be gone is not asked again by those who wait for it already.
+// A region that is known to be gone is not asked again by queries that wait for it already.
 TEST_F(ClientTest, WhoWaitsWhenThePeerIsFoundToBeGoneIsToldAtTheNextTimeOut) {
     upstream.options.transport = Protocol::udp;
     const FakeServer& one = serve(silent);

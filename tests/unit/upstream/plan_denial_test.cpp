@@ -1,5 +1,5 @@
-// Denials that prove nothing, as the plan sees them: whom it asks next, and what it says in the
-// end.
+// Denials that prove nothing, as the plan sees them: which endpoint it asks next, and what it says
+// in the end.
 #include <gtest/gtest.h>
 
 #include <functional>

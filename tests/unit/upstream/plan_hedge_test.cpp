@@ -1,4 +1,4 @@
-// Hedges in the plan: after how long, to whom, and what comes of them. And their budget.
+// Hedges in the plan: after how long, to which endpoint, and what comes of them. And their budget.
 #include <gtest/gtest.h>
 
 #include <set>

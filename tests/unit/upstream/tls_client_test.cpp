@@ -303,7 +303,7 @@ TEST_F(TlsClientTest, AClearTextPeerIsSaidToBeOne) {
 TEST_F(TlsClientTest, IdentitiesDoNotShareConnections) {
     FakeTlsServer& server = serve_tls(certified(), answering);
     ASSERT_TRUE(ask().asked.ok);
-    // The same address for another upstream, which expects somebody else there.
+    // The same address for another upstream, which expects another certificate there.
     Upstream other = upstream;
     other.label = "peer=other";
     other.tls = {identities.get(

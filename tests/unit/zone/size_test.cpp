@@ -1,4 +1,4 @@
-// Sizes that somebody might try, what fits into a reply, and what a lookup costs.
+// Sizes that an operator might try, what fits into a reply, and what a lookup costs.
 #include <gmock/gmock.h>
 
 #include <atomic>
