@@ -97,7 +97,8 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     snapshot->limits = config.resolver_limits;
     snapshot->node_id = node_id_;
     snapshot->cluster_zone = config.cluster_zone;
-    snapshot->zones = special_zones_.with(config.cluster_zone);
+    const ZoneList& special = special_zones_.with(config.cluster_zone);
+    snapshot->zones.assign(special.begin(), special.end());
     const std::size_t special_count = snapshot->zones.size();
     snapshot->zones.insert(snapshot->zones.end(), zones_.begin(), zones_.end());
     kept_.clear();
@@ -128,11 +129,14 @@ void SnapshotBuilder::add_views(resolver::Snapshot& snapshot, const config::Conf
         view.routes = built_in;
         const Visible visible = visible_to(options, snapshot, special_count);
         for (const SharedSuffix& shared : add_routes(view, snapshot, visible, scopes_))
-            log::warning("a suffix has two owners", {{"view", view.name},
-                                                     {"suffix", shared.suffix.to_text()},
-                                                     {"used", shared.used},
-                                                     {"unused", shared.unused}});
+            if (told_.insert(view.name + " " + shared.suffix.to_text() + " " + shared.unused)
+                    .second)
+                log::warning("a suffix has two owners", {{"view", view.name},
+                                                         {"suffix", shared.suffix.to_text()},
+                                                         {"used", shared.used},
+                                                         {"unused", shared.unused}});
     }
+    group_views(snapshot.views);
     scopes_.end_build();
     for (const auto& upstream : snapshot.upstreams)
         for (const dns::Name& suffix : suffixes_of(upstream->options))

@@ -1,5 +1,6 @@
 #include "app/view_routes.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace peerzone::app {
@@ -11,6 +12,16 @@ std::string owner_of(const Route& route, const resolver::Snapshot& snapshot) {
     return route.kind == Route::Kind::upstream
                ? snapshot.upstreams[route.index]->label
                : "zone " + snapshot.zones[route.index]->origin().to_text();
+}
+
+// The same suffixes, each with the same zone or upstream under the same names.
+bool lead_alike(const view::View& a, const view::View& b) {
+    return a.chain_scope == b.chain_scope && a.routes.routes().size() == b.routes.routes().size() &&
+           std::ranges::all_of(a.routes.routes(), [&](const Route& route) {
+               const Route* other = b.routes.find_exact(route.suffix);
+               return other != nullptr && other->kind == route.kind &&
+                      other->index == route.index && other->scope == route.scope;
+           });
 }
 
 }  // namespace
@@ -59,6 +70,14 @@ std::vector<SharedSuffix> add_routes(view::View& view, const resolver::Snapshot&
     view.recursion_available = !visible.upstreams.empty();
     view.chain_scope = scopes.chain_scope_of(view.routes);
     return shared;
+}
+
+void group_views(std::vector<view::View>& views) {
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        std::size_t first = 0;
+        while (!lead_alike(views[first], views[i])) ++first;
+        views[i].group = static_cast<view::ViewId>(first);
+    }
 }
 
 }  // namespace peerzone::app

@@ -37,4 +37,7 @@ view::RouteTable built_in_routes(const resolver::Snapshot& snapshot, std::size_t
 std::vector<SharedSuffix> add_routes(view::View& view, const resolver::Snapshot& snapshot,
                                      const Visible& visible, ScopeTable& scopes);
 
+/// Gives each view its group (View::group). Route tables must be complete.
+void group_views(std::vector<view::View>& views);
+
 }  // namespace peerzone::app

@@ -147,6 +147,8 @@ void AliasChase::visit_zone(const view::Route& route) {
     if (end == ZoneWalk::End::broken) {
         const bool loops = ends_in_loop(context_.scratch, at_.name.wire(), writer.info());
         fail_chain(loops ? ChainFault::loop : ChainFault::too_long, walk.name());
+    } else if (end == ZoneWalk::End::not_ready) {
+        fail(dns::ede::not_ready, "the zone of " + walk.name().to_text() + " is not synced yet");
     } else if (end == ZoneWalk::End::answered) {
         if (walk.rcode() != Rcode::noerror) answer_.rcode = walk.rcode();
         answer_.info = writer.info();

@@ -192,8 +192,8 @@ void AliasChase::fail_chain(exchange::ChainFault fault, const dns::Name& at) {
 
 // RFC 6672 2.2: YXDOMAIN, as for a DNAME that makes a name too long.
 void AliasChase::fail_overlong(const upstream::Upstream& owner, const dns::Name& name) {
-    fail(dns::ede::other, name.to_text() + " and " + owner.label +
-                              ": a renamed name would have more than 255 octets");
+    fail(dns::ede::other,
+         owner.label + ": renamed, a name would have more than 255 octets: " + name.to_text());
     answer_.rcode = Rcode::yxdomain;
 }
 

@@ -27,10 +27,10 @@ dns::Rcode rcode_of(zone::Outcome outcome) noexcept {
 
 // The zones of special-use names are there so that nothing leaks. They own what they have, such as
 // localhost; of the rest a server may know more, an office's "printer.local" for instance.
-bool has_name(const zone::Zone& zone, const dns::Name& name) noexcept {
+bool has_name(const zone::Authority& zone, const dns::Name& name) noexcept {
     std::array<std::uint8_t, 512> scratch;
     dns::BodyWriter writer(scratch, scratch.size(), name.wire());
-    return zone.lookup(name, dns::type::any, 0, writer).outcome != zone::Outcome::nxdomain;
+    return zone.lookup(name, dns::type::any, 0, writer, nullptr).outcome != zone::Outcome::nxdomain;
 }
 
 }  // namespace
@@ -65,6 +65,7 @@ ZoneWalk::End ZoneWalk::run(std::uint16_t type, unsigned links_before, std::uint
         if (found.outcome != zone::Outcome::delegation || links_ != 0) authoritative_ = true;
         if (const dns::Rcode rcode = rcode_of(found.outcome); rcode != dns::Rcode::noerror)
             rcode_ = rcode;
+        if (found.outcome == zone::Outcome::not_ready) return End::not_ready;
         if (found.outcome == zone::Outcome::broken || links_before + links_ > exchange::kLinksMax)
             return End::broken;
         if (found.outcome != zone::Outcome::chain) return End::answered;

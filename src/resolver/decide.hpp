@@ -55,10 +55,11 @@ inline std::optional<dns::Name> name_here(const view::Route& route,
 class ZoneWalk {
 public:
     enum class End : std::uint8_t {
-        answered,  ///< data, or that there are none
-        broken,    ///< aliases in a loop, or too many of them
-        no_owner,  ///< an alias leads to a name without an owner in this view
-        upstream   ///< an alias leads to a name of route()
+        answered,   ///< data, or that there are none
+        broken,     ///< aliases in a loop, or too many of them
+        not_ready,  ///< the zone of name() knows nothing yet
+        no_owner,   ///< an alias leads to a name without an owner in this view
+        upstream    ///< an alias leads to a name of route()
     };
 
     ZoneWalk(const Snapshot& snapshot, const view::View& view, const view::Route& route,

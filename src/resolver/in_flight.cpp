@@ -10,17 +10,17 @@
 namespace peerzone::resolver {
 namespace {
 
-// The key is that of the cache: name, type, view, DO, CD (src/README.md, "Key and flags"). Hops
+// The key: name, type, views with the same routes, DO, CD (src/README.md, "Key and flags"). Hops
 // tell queries apart, too: a question that came back to us must not wait for itself.
 std::uint64_t hash_of(const Request& r) noexcept {
-    const std::uint64_t rest = std::uint64_t{r.query.type} << 32 | std::uint64_t{r.view} << 8 |
-                               (r.query.dnssec_ok ? 2u : 0u) |
+    const std::uint64_t rest = std::uint64_t{r.query.type} << 32 |
+                               std::uint64_t{r.view_group} << 8 | (r.query.dnssec_ok ? 2u : 0u) |
                                (r.query.checking_disabled() ? 1u : 0u);
     return r.query.name_hash ^ rest * 0x9e3779b97f4a7c15;
 }
 
 bool same_question(const Request& a, const Request& b) noexcept {
-    return a.query.type == b.query.type && a.view == b.view &&
+    return a.query.type == b.query.type && a.view_group == b.view_group &&
            a.query.dnssec_ok == b.query.dnssec_ok &&
            a.query.checking_disabled() == b.query.checking_disabled() &&
            std::ranges::equal(a.query.name(), b.query.name());

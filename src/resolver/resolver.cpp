@@ -19,6 +19,7 @@ constexpr dns::ExtendedError kNoRoute{
     dns::ede::not_authoritative, "no zone, peer or forward for this name (peers, zones, forward)"};
 constexpr dns::ExtendedError kNoRecursion{dns::ede::not_authoritative,
                                           "not known here, and RD=0 forbids to ask upstream"};
+constexpr dns::ExtendedError kNotReady{dns::ede::not_ready, "this zone is not synced yet"};
 constexpr dns::ExtendedError kLongChain{dns::ede::other, "alias chain longer than 16 links"};
 constexpr dns::ExtendedError kAliasLoop{dns::ede::other, "aliases form a loop"};
 
@@ -88,6 +89,7 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
         return writer.error(request, Rcode::refused, out, &kNoView);
     }
     request.view = decision.view_id;
+    request.view_group = decision.view->group.value_or(decision.view_id);
     request.route = decision.route;
     writer.note().view = decision.view;
     const auto refuse = [&](const dns::ExtendedError& why) noexcept {
@@ -137,6 +139,11 @@ Disposition Resolver::Impl::from_zone(const Decision& decision, Request& request
         counters.add(Count::servfail);
         const bool loops = ends_in_loop(out.buffer, query.name(), body.info());
         return writer.error(request, Rcode::servfail, out, loops ? &kAliasLoop : &kLongChain,
+                            decision.view->recursion_available);
+    }
+    if (end == ZoneWalk::End::not_ready) {
+        counters.add(Count::servfail);
+        return writer.error(request, Rcode::servfail, out, &kNotReady,
                             decision.view->recursion_available);
     }
     // Aliases lead to an upstream, which takes a while.

@@ -139,7 +139,7 @@ void Resolver::Impl::reply_to_all(const PendingQuery& pending, const AliasChase&
         counters.add(answer.failed      ? Count::servfail
                      : chase.is_stale() ? Count::answered_stale
                                         : Count::answered_upstream);
-        reply_to(waiter, chase.view(), answer, now);
+        reply_to(waiter, pending.snapshot->views[waiter.request.view], answer, now);
     }
 }
 

@@ -138,7 +138,8 @@ void answer_hit(benchmark::State& state) {
     auto peer = std::make_shared<upstream::Upstream>();
     snapshot->upstreams.push_back(peer);
     snapshot->clients.add(IpPrefix::parse("10.1.0.0/16").value(), 0);
-    snapshot->views.push_back({.name = "pods", .routes = {}, .recursion_available = true});
+    snapshot->views.push_back(
+        {.name = "pods", .routes = {}, .recursion_available = true, .chain_scope = 1'000'000});
     snapshot->views[0].routes.add(
         {.suffix = dns::Name::from_text("westus.svc.cluster.local").value(),
          .kind = view::Route::Kind::upstream,

@@ -1,6 +1,7 @@
 // A client that asks like dig: one UDP socket, replies as values that a test can compare.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -113,6 +114,12 @@ class Client {
 public:
     explicit Client(const SocketAddress& server)
         : server_(server), fd_(::socket(family(server), SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
+    /// Asks from this address of the machine.
+    Client(const SocketAddress& server, const IpAddress& from) : Client(server) {
+        sockaddr_storage native{};
+        const socklen_t size = SocketAddress{from, 0, 0}.to_native(native);
+        EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&native), size), 0);
+    }
 
     void send(const Octets& message) const {
         sockaddr_storage native{};

@@ -88,6 +88,13 @@ public:
         build();
         for (const auto& worker : workers_) worker->publish(snapshot_, config_.server_limits);
     }
+    /// Serves the snapshot that `change` makes of the one in force.
+    void change(const std::function<void(resolver::Snapshot&)>& change) {
+        auto changed = std::make_shared<resolver::Snapshot>(*snapshot_);
+        change(*changed);
+        snapshot_ = std::move(changed);
+        for (const auto& worker : workers_) worker->publish(snapshot_, config_.server_limits);
+    }
     /// The state of an upstream, by its label ("peer=westus"), for the test to decide.
     void enter(const std::string& label, upstream::UpstreamState state) {
         for (const auto& upstream : snapshot_->upstreams)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "peerzone/resolver/resolver.hpp"
+#include "peerzone/zone/zone.hpp"
 #include "support/integration_client.hpp"
 
 namespace peerzone::resolver::test {

@@ -47,6 +47,7 @@ struct Request {
 
     dns::Query query;
     view::ViewId view = 0;
+    view::ViewId view_group = 0;         ///< View::group: which views may share its answer
     const view::Route* route = nullptr;  ///< of the snapshot in force; admit keeps that one
     bool other_kinds_possible = true;  ///< the cache may know a failure or a chain of this question
     bool last_known = false;           ///< the cache has an answer to it past its TTL

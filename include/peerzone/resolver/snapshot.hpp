@@ -8,14 +8,14 @@
 #include "peerzone/resolver/limits.hpp"
 #include "peerzone/upstream/upstream.hpp"
 #include "peerzone/view/view.hpp"
-#include "peerzone/zone/zone.hpp"
+#include "peerzone/zone/authority.hpp"
 
 namespace peerzone::resolver {
 
 struct Snapshot {
     view::ClientTable clients;
-    std::vector<view::View> views;                         ///< by ViewId
-    std::vector<std::shared_ptr<const zone::Zone>> zones;  ///< by Route::index of kind zone
+    std::vector<view::View> views;                              ///< by ViewId
+    std::vector<std::shared_ptr<const zone::Authority>> zones;  ///< by Route::index of kind zone
     std::vector<std::shared_ptr<const upstream::Upstream>>
         upstreams;  ///< by Route::index of kind upstream
     Limits limits;

@@ -125,6 +125,9 @@ struct View {
     bool recursion_available = false;  ///< RA: this view has at least one upstream
     /// Of answers put together over several routes: views with equal route tables share it.
     std::uint32_t chain_scope = 0;
+    /// The first view of the snapshot whose routes lead to the same zones and upstreams: a question
+    /// in flight for one of them serves the other. Unset: this one.
+    std::optional<ViewId> group{};
 };
 
 }  // namespace peerzone::view

@@ -13,6 +13,7 @@
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/name.hpp"
 #include "peerzone/dns/record.hpp"
+#include "peerzone/zone/authority.hpp"
 
 namespace peerzone::zone {
 
@@ -28,55 +29,22 @@ inline constexpr std::uint32_t kDefaultTtl = 30;
 /// CNAME and DNAME links followed within one zone.
 inline constexpr unsigned kChainMax = 16;
 
-/// How a lookup ended. What belongs into the reply has been written when it returns, SOA of
-/// negative answers included.
-enum class Outcome : std::uint8_t {
-    answered,    ///< data in the answer section (or a chain of aliases that ends in data)
-    nodata,      ///< the name exists, the type does not
-    nxdomain,    ///< the name (or the end of the alias chain, still in this zone) does not exist
-    delegation,  ///< below a zone cut: NS in authority, glue in additional; not authoritative
-    chain,       ///< aliases were written and lead out of this zone: go on at LookupResult::target
-    overlong,  ///< a DNAME was written, and the name it makes is too long: YXDOMAIN (RFC 6672 2.2)
-    broken     ///< more than kChainMax links: SERVFAIL; what was written is of no use
-};
-
-struct LookupResult {
-    Outcome outcome = Outcome::nxdomain;
-    dns::Name target;    ///< with Outcome::chain: where the aliases lead; with delegation: the cut
-    unsigned links = 0;  ///< aliases written
-};
-
 struct ZoneData;
 struct Draft;
 
-/// Names under a zone's origin that have another owner, such as a peer's zone below ours. An alias
-/// to one of them leads out of the zone.
-class NamesOwnedElsewhere {
-public:
-    virtual bool owns(const dns::Name& name) const noexcept = 0;
-
-protected:
-    ~NamesOwnedElsewhere() = default;
-};
-
-class Zone {
+/// Records that were given by the configuration or a file.
+class Zone final : public Authority {
 public:
     Zone(Zone&&) noexcept;
     Zone& operator=(Zone&&) noexcept;
     ~Zone();
 
-    const dns::Name& origin() const noexcept;
+    const dns::Name& origin() const noexcept override;
     std::size_t record_count() const noexcept;
-    /// Is there a zone cut at that name? The DS of it is this zone's to answer (RFC 4035 3.1.4.1).
-    bool delegates(const dns::Name& name) const noexcept;
-
-    /// Answers (name, type); `name` is the origin or below it, in any case. Answer records are
-    /// written with `name` as owner (for wildcards too). Type ANY gives one RRset (RFC 8482).
-    /// `rotation` turns the order of A and AAAA sets. Allocates nothing, throws nothing; safe in
-    /// any number of threads at once.
+    bool delegates(const dns::Name& name) const noexcept override;
     LookupResult lookup(const dns::Name& name, std::uint16_t type, std::uint32_t rotation,
                         dns::BodyWriter& writer,
-                        const NamesOwnedElsewhere* elsewhere = nullptr) const noexcept;
+                        const NamesOwnedElsewhere* elsewhere = nullptr) const noexcept override;
 
 private:
     friend class Builder;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "peerzone/zone/zone.hpp"
 #include "support/dns_wire.hpp"
 
 namespace peerzone::app {
@@ -128,6 +129,24 @@ TEST_F(ViewRoutes, ViewsWithEqualRoutesShareTheirChainScope) {
     EXPECT_EQ(make({.zones = {2}, .upstreams = {north, west}}).chain_scope, all);
     EXPECT_NE(make({.zones = {}, .upstreams = {west, north}}).chain_scope, all);
     EXPECT_NE(make({.zones = {2}, .upstreams = {west}}).chain_scope, all);
+}
+
+// What is in flight for one serves the other.
+TEST_F(ViewRoutes, ViewsThatLeadToTheSameZonesAndUpstreamsAreOneGroup) {
+    const auto west = add_upstream("peer=west", {"west.test"});
+    const auto north = add_upstream("peer=north", {"north.test"});
+    std::vector<view::View> views;
+    views.push_back(make({.zones = {2}, .upstreams = {west, north}}));
+    views.push_back(make({.zones = {2}, .upstreams = {north, west}}));
+    views.push_back(make({.zones = {3}, .upstreams = {west, north}}));
+    views.push_back(make({.zones = {2}, .upstreams = {west}}));
+    views.push_back(make({.zones = {3}, .upstreams = {north, west}}));
+    group_views(views);
+    EXPECT_EQ(views[0].group, 0);
+    EXPECT_EQ(views[1].group, 0);
+    EXPECT_EQ(views[2].group, 2) << "another zone for the same name";
+    EXPECT_EQ(views[3].group, 3);
+    EXPECT_EQ(views[4].group, 2);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ struct InFlight : ::testing::Test {
         Request made;
         EXPECT_EQ(dns::parse_query(itest::question(qname, type, how), made.query),
                   dns::Verdict::ok);
-        made.view = view;
+        made.view_group = view;
         return made;
     }
     PendingQuery* start(const std::string& qname, std::uint16_t upstream = 0) {

@@ -61,5 +61,33 @@ TEST_F(OwnedZone, ANameThatADnameMakesTooLongIsYxdomain) {
     EXPECT_EQ(ask("x.dn.example", type::a).rcode(), 3u);
 }
 
+// A zone whose data comes from elsewhere, such as an API, and is not there yet.
+struct NotReady final : zone::Authority {
+    const dns::Name apex = test::name("later.example");
+    const dns::Name& origin() const noexcept override { return apex; }
+    bool delegates(const dns::Name&) const noexcept override { return false; }
+    zone::LookupResult lookup(const dns::Name&, std::uint16_t, std::uint32_t, dns::BodyWriter&,
+                              const zone::NamesOwnedElsewhere*) const noexcept override {
+        return {.outcome = zone::Outcome::not_ready, .target = {}, .links = 0};
+    }
+};
+
+TEST_F(OwnedZone, WhatIsNotReadyFailsAndDeniesNothing) {
+    const auto index = static_cast<std::uint16_t>(snapshot->zones.size());
+    snapshot->zones.push_back(std::make_shared<const NotReady>());
+    snapshot->views[0].routes.add({.suffix = test::name("later.example"),
+                                   .kind = view::Route::Kind::zone,
+                                   .built_in = false,
+                                   .index = index});
+    add_zone("alias.example", {"www CNAME www.later.example."});
+    publish();
+    for (const char* asked : {"www.later.example", "www.alias.example"}) {
+        const Reply reply = ask(asked, type::a);
+        EXPECT_EQ(reply.rcode(), 2u) << asked;
+        EXPECT_TRUE(reply.answers().empty()) << asked;
+        EXPECT_EQ(reply.ede(), dns::ede::not_ready) << asked;
+    }
+}
+
 }  // namespace
 }  // namespace peerzone::resolver

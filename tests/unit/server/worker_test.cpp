@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "peerzone/server/sockets.hpp"
+#include "peerzone/zone/zone.hpp"
 #include "support/integration_client.hpp"
 
 namespace peerzone::server {
