@@ -1,5 +1,6 @@
 #include "resolver/decide.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace peerzone::resolver {
@@ -47,9 +48,15 @@ const view::Route* find_route(const Snapshot& snapshot, const view::View& view, 
     return is_ours ? parent : route;
 }
 
-Decision decide(const Snapshot& snapshot, const IpAddress& client, Bytes name,
-                std::uint16_t type) noexcept {
-    const auto view_id = snapshot.clients.find(client);
+view::ListenerId Snapshot::listener_of(const SocketAddress& listening) const noexcept {
+    const auto found = std::ranges::find(listeners, listening);
+    return found == listeners.end() ? view::ListenerId{0}
+                                    : static_cast<view::ListenerId>(found - listeners.begin() + 1);
+}
+
+Decision decide(const Snapshot& snapshot, view::ListenerId listener, const IpAddress& client,
+                Bytes name, std::uint16_t type) noexcept {
+    const auto view_id = snapshot.clients.find(listener, client);
     if (!view_id) return {};
     const view::View& view = snapshot.views[*view_id];
     return {*view_id, &view, find_route(snapshot, view, name, type)};

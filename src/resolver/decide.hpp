@@ -22,8 +22,8 @@ struct Decision {
 };
 
 /// `name` is folded wire form.
-Decision decide(const Snapshot& snapshot, const IpAddress& client, Bytes name,
-                std::uint16_t type) noexcept;
+Decision decide(const Snapshot& snapshot, view::ListenerId listener, const IpAddress& client,
+                Bytes name, std::uint16_t type) noexcept;
 
 /// The route of a name in a view: the longest suffix's. The DS of a zone of ours is its parent's to
 /// answer where that is ours, too, and delegates it (RFC 4035 3.1.4.1).

@@ -83,7 +83,8 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
 
     // 2., 4. and 5. The view of the client, and the longest suffix in it; names that must not leak
     // have built-in zones.
-    const Decision decision = decide(*snapshot, request.client, query.name(), query.type);
+    const Decision decision =
+        decide(*snapshot, request.listener, request.client, query.name(), query.type);
     if (decision.view == nullptr) {
         counters.add(Count::refused_client);
         return writer.error(request, Rcode::refused, out, &kNoView);

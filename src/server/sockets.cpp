@@ -90,10 +90,10 @@ Result<Fd> open_admin(const SocketAddress& address) {
     return opened;
 }
 
-SocketAddress bound_address(const Fd& socket) {
+SocketAddress bound_address(int socket) {
     sockaddr_storage native{};
     socklen_t size = sizeof native;
-    ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&native), &size);
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&native), &size);
     return SocketAddress::from_native(native);
 }
 

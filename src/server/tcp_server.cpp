@@ -17,6 +17,8 @@
 #include <utility>
 
 #include "peerzone/base/log.hpp"
+#include "peerzone/server/sockets.hpp"
+#include "server/tcp_log.hpp"
 #include "server/tls_stream.hpp"
 
 namespace peerzone::server {
@@ -30,13 +32,6 @@ constexpr int kAcceptsPerTurn = 16;
 constexpr Millis kAcceptBackOff{
     100};  // without descriptors or memory, trying again at once would spin
 constexpr Millis kClockMin{50};
-
-// What a client can provoke is logged once a minute, whichever worker sees it.
-log::LogLimit client_log;  // a limit of one client must not hide that the total is reached
-log::LogLimit total_log;
-log::LogLimit made_room_log;
-log::LogLimit slow_log;
-log::LogLimit accept_log;
 
 // accept(2): errors of the connection, not of the listener; the next one may be fine.
 bool passes(int error) noexcept {
@@ -55,49 +50,14 @@ bool passes(int error) noexcept {
     }
 }
 
-void log_refused(const SocketAddress& client, ConnectionLimits::Admission why, Time now) {
-    std::uint64_t suppressed = 0;
-    const bool total = why == ConnectionLimits::Admission::total_reached;
-    if (!(total ? total_log : client_log).allow(now, suppressed)) return;
-    log::warning(
-        "tcp connection refused",
-        {{"client", client.ip.to_text()},
-         {"limit", total ? "limits.tcp_connections_max" : "limits.tcp_connections_per_client_max"},
-         {"suppressed", std::to_string(suppressed)}});
-}
-
-void log_made_room(const SocketAddress& client, Time now) {
-    std::uint64_t suppressed = 0;
-    if (!made_room_log.allow(now, suppressed)) return;
-    log::warning("tcp connections are scarce, an idle one was closed for a new one",
-                 {{"client", client.ip.to_text()},
-                  {"limit", "limits.tcp_connections_max"},
-                  {"suppressed", std::to_string(suppressed)}});
-}
-
-void log_slow(const TcpSession& session, Time now) {
-    std::uint64_t suppressed = 0;
-    if (!slow_log.allow(now, suppressed)) return;
-    log::warning("tcp client does not read, cut off",
-                 {{"client", session.client().to_text()},
-                  {"waiting_bytes", std::to_string(session.queued_bytes())},
-                  {"suppressed", std::to_string(suppressed)}});
-}
-
-void log_accept_failed(int error, Time now) {
-    std::uint64_t suppressed = 0;
-    if (!accept_log.allow(now, suppressed)) return;
-    log::warning("tcp accept failed, trying again",
-                 {{"error", std::strerror(error)},  // NOLINT(concurrency-mt-unsafe)
-                  {"suppressed", std::to_string(suppressed)}});
-}
-
 }  // namespace
 
 struct TcpServer::Listener {
-    Listener(boost::asio::io_context& io, int socket, Security kind)
-        : fd(socket), security(kind), descriptor(io), pause(io) {}
+    Listener(boost::asio::io_context& io, int socket, const SocketAddress& bound, Security kind)
+        : fd(socket), address(bound), security(kind), descriptor(io), pause(io) {}
     const int fd;
+    const SocketAddress address;
+    view::ListenerId id = 0;
     const Security security;
     stream_descriptor descriptor;
     boost::asio::steady_timer pause;
@@ -115,6 +75,7 @@ struct TcpServer::Connection {
     Fd socket;
     const std::unique_ptr<ByteStream> stream;
     TcpSession session;
+    ListenerPtr listener;
     ConnectionLimits::Ticket ticket;
     ReadySet::Interest watched;
     bool open = false;
@@ -142,10 +103,18 @@ void TcpServer::set_limits(const Limits& limits) {
     limits_.set_limits(limits);
 }
 
+void TcpServer::see(const resolver::Snapshot& snapshot) noexcept {
+    for (const ListenerPtr& listener : listeners_)
+        listener->id = snapshot.listener_of(listener->address);
+    for (const auto& [id, connection] : connections_)
+        connection->session.set_listener(connection->listener->id);
+}
+
 // ---- listening
 
 void TcpServer::add_listener(int listening_fd, Security security) {
-    auto listener = std::make_shared<Listener>(io_, listening_fd, security);
+    auto listener =
+        std::make_shared<Listener>(io_, listening_fd, bound_address(listening_fd), security);
     error_code error;
     listener->descriptor.assign(listening_fd, error);
     if (error) {
@@ -187,7 +156,7 @@ void TcpServer::accept_some(const ListenerPtr& listener) {
         const int socket = ::accept4(listener->fd, reinterpret_cast<sockaddr*>(&address), &size,
                                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket >= 0) {
-            admit(*listener, Fd(socket), SocketAddress::from_native(address), now);
+            admit(listener, Fd(socket), SocketAddress::from_native(address), now);
             continue;
         }
         const int error = errno;
@@ -200,8 +169,9 @@ void TcpServer::accept_some(const ListenerPtr& listener) {
     await_clients(listener);
 }
 
-void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& client, Time now) {
-    const bool over_tls = listener.security == Security::tls;
+void TcpServer::admit(const ListenerPtr& listener, Fd socket, const SocketAddress& client,
+                      Time now) {
+    const bool over_tls = listener->security == Security::tls;
     if (over_tls && tls_ == nullptr) return;
     ConnectionLimits::Ticket ticket;
     auto admission = limits_.open(client.ip, ticket);
@@ -232,6 +202,8 @@ void TcpServer::admit(const Listener& listener, Fd socket, const SocketAddress& 
     auto connection = std::make_shared<Connection>(shared_, std::move(socket), std::move(stream),
                                                    client, id, now);
     connection->ticket = std::move(ticket);
+    connection->listener = listener;
+    connection->session.set_listener(listener->id);
     connection->open = true;
     connections_.emplace(id, connection);
     start_clock();

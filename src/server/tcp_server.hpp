@@ -37,6 +37,8 @@ public:
 
     /// Takes the socket, which is bound, listens and does not block.
     void add_listener(int listening_fd, Security security = Security::plain);
+    /// Which views the clients of each listener have from now on, those that are connected too.
+    void see(const resolver::Snapshot& snapshot) noexcept;
     /// What new connections over TLS use; without one they are closed.
     void set_tls(std::shared_ptr<const TlsContext> context) { tls_ = std::move(context); }
     /// Also sets the shared ConnectionLimits.
@@ -64,7 +66,7 @@ private:
     void await_clients(const ListenerPtr& listener);
     void back_off(const ListenerPtr& listener);
     void accept_some(const ListenerPtr& listener);
-    void admit(const Listener& listener, Fd socket, const SocketAddress& client, Time now);
+    void admit(const ListenerPtr& listener, Fd socket, const SocketAddress& client, Time now);
     /// Which connection goes first when they are scarce (RFC 7766 6.2.3): one that has never asked,
     /// else the one that has not asked for longest; none when all wait for answers.
     ConnectionPtr least_idle() const;

@@ -124,6 +124,7 @@ void TcpSession::answer(Bytes message, Time now) {
     shared_.counters.add(Count::tcp_queries);
     resolver::Request request;
     request.client = client_.ip;
+    request.listener = listener_;
     request.udp = false;
     request.keepalive_100ms = shared_.keepalive_100ms();
     std::size_t size = 0;

@@ -65,6 +65,8 @@ public:
     TcpSession(const TcpSession&) = delete;
     TcpSession& operator=(const TcpSession&) = delete;
 
+    /// Where its queries are asked, from now on (resolver::Request::listener).
+    void set_listener(view::ListenerId listener) noexcept { listener_ = listener; }
     void on_readable(Time now);
     void on_writable(Time now);
     /// Queues the reply to one query that admit took. May come from inside admit. Unless it does,
@@ -121,9 +123,10 @@ private:
     FrameReader input_;
     ReplyQueue replies_;
     std::size_t in_flight_ = 0;  // queries that admit holds
-    Time last_active_;           // the last query came or the last reply went
-    Time last_progress_;         // replies_ became non-empty, or the client took octets of it
-    bool progressed_ = false;    // one of the two happened and last_progress_ is not set yet
+    view::ListenerId listener_ = 0;
+    Time last_active_;         // the last query came or the last reply went
+    Time last_progress_;       // replies_ became non-empty, or the client took octets of it
+    bool progressed_ = false;  // one of the two happened and last_progress_ is not set yet
     bool has_asked_ = false;
     bool pads_ = false;           // replies are padded, since the client pads
     bool blocked_ = false;        // the socket takes nothing until on_writable

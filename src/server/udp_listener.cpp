@@ -69,7 +69,7 @@ UdpListener::UdpListener(boost::asio::io_context& io, Cork& cork, Fd socket,
       counters_(counters),
       batch_(std::make_unique_for_overwrite<Batch>()),
       late_(std::make_unique_for_overwrite<Late>()),
-      wildcard_(bound_address(socket_).ip.is_unspecified()) {
+      address_(bound_address(socket_)) {
     prepare(kBatch);
 }
 
@@ -178,6 +178,7 @@ void UdpListener::answer_one(int index, Time now) {
         return;
     }
     b.request.client = to.client.ip;
+    b.request.listener = listener_;
     b.request.udp = true;
     const int slot = b.to_send;
     std::size_t size = 0;
@@ -196,13 +197,14 @@ void UdpListener::answer_one(int index, Time now) {
     b.out_vectors[slot] = {b.buffers[index].data(), size};
     // A reply to a wildcard socket leaves from the address that was asked: the control message that
     // came in says it.
-    b.out[slot].msg_hdr = {.msg_name = &b.clients[index],
-                           .msg_namelen = header.msg_namelen,
-                           .msg_iov = &b.out_vectors[slot],
-                           .msg_iovlen = 1,
-                           .msg_control = wildcard_ ? b.controls[index].data() : nullptr,
-                           .msg_controllen = wildcard_ ? header.msg_controllen : 0,
-                           .msg_flags = 0};
+    b.out[slot].msg_hdr = {
+        .msg_name = &b.clients[index],
+        .msg_namelen = header.msg_namelen,
+        .msg_iov = &b.out_vectors[slot],
+        .msg_iovlen = 1,
+        .msg_control = address_.ip.is_unspecified() ? b.controls[index].data() : nullptr,
+        .msg_controllen = address_.ip.is_unspecified() ? header.msg_controllen : 0,
+        .msg_flags = 0};
     ++b.to_send;
 }
 
@@ -276,13 +278,14 @@ void UdpListener::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
     counters_.waited.add(Clock::now() - to.arrived);
     l.vectors[at] = {l.replies[at].data(), size};
     char* const control = l.controls[at].data();
-    l.out[at].msg_hdr = {.msg_name = &l.clients[at],
-                         .msg_namelen = to.client.to_native(l.clients[at]),
-                         .msg_iov = &l.vectors[at],
-                         .msg_iovlen = 1,
-                         .msg_control = wildcard_ ? control : nullptr,
-                         .msg_controllen = wildcard_ ? write_control(to, control) : 0,
-                         .msg_flags = 0};
+    l.out[at].msg_hdr = {
+        .msg_name = &l.clients[at],
+        .msg_namelen = to.client.to_native(l.clients[at]),
+        .msg_iov = &l.vectors[at],
+        .msg_iovlen = 1,
+        .msg_control = address_.ip.is_unspecified() ? control : nullptr,
+        .msg_controllen = address_.ip.is_unspecified() ? write_control(to, control) : 0,
+        .msg_flags = 0};
     cork_.gather(*this);
 }
 

@@ -24,6 +24,10 @@ public:
     ~UdpListener();
 
     void start();
+    /// Which views its clients have from now on.
+    void see(const resolver::Snapshot& snapshot) noexcept {
+        listener_ = snapshot.listener_of(address_);
+    }
     /// Answers what the kernel holds already, then reads no more. Replies still go out.
     void stop();
 
@@ -55,7 +59,8 @@ private:
     std::unique_ptr<Batch> batch_;
     std::unique_ptr<Late> late_;
     std::uint32_t kernel_drops_ = 0;
-    bool wildcard_ = false;
+    SocketAddress address_;
+    view::ListenerId listener_ = 0;
     bool armed_ = false;
     bool stopped_ = false;
 };

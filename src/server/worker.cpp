@@ -48,6 +48,11 @@ struct Worker::Impl {
           resolver(cache, client, counters),
           tcp(io, handler, connections, counters, limits) {}
 
+    void publish(std::shared_ptr<const resolver::Snapshot> snapshot) {
+        for (const auto& listener : udp) listener->see(*snapshot);
+        tcp.see(*snapshot);
+        resolver.publish(std::move(snapshot));
+    }
     void look_whether_drained() {
         const bool done = resolver.in_flight() == 0 && tcp.drained();
         if (!done && Clock::now() < drain_until) {
@@ -95,14 +100,14 @@ void Worker::observe(resolver::ReplyObserver* observer) {
 }
 
 void Worker::start(std::shared_ptr<const resolver::Snapshot> snapshot) {
-    impl_->resolver.publish(std::move(snapshot));
+    impl_->publish(std::move(snapshot));
     for (const auto& listener : impl_->udp) listener->start();
     impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
 }
 
 void Worker::publish(std::shared_ptr<const resolver::Snapshot> snapshot, const Limits& limits) {
     asio::post(impl_->io, [impl = impl_.get(), snapshot = std::move(snapshot), limits]() mutable {
-        impl->resolver.publish(std::move(snapshot));
+        impl->publish(std::move(snapshot));
         impl->tcp.set_limits(limits);
     });
 }

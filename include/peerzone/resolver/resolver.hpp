@@ -42,6 +42,7 @@ protected:
 /// One question on its way. The server fills the upper part, answer_now the lower.
 struct Request {
     IpAddress client;
+    view::ListenerId listener = 0;  ///< where it was asked (Snapshot::listener_of)
     bool udp = true;
     std::uint16_t keepalive_100ms = 0;  ///< TCP: the idle time to tell clients that ask (RFC 7828)
 

@@ -14,6 +14,8 @@ namespace peerzone::resolver {
 
 struct Snapshot {
     view::ClientTable clients;
+    /// Listening addresses that have views of their own; the first one is ListenerId 1.
+    std::vector<SocketAddress> listeners;
     std::vector<view::View> views;                              ///< by ViewId
     std::vector<std::shared_ptr<const zone::Authority>> zones;  ///< by Route::index of kind zone
     std::vector<std::shared_ptr<const upstream::Upstream>>
@@ -21,6 +23,9 @@ struct Snapshot {
     Limits limits;
     dns::Name cluster_zone;     ///< cluster.zone; the root: none
     std::uint64_t node_id = 0;  ///< who we are in hop marks; made anew by each process
+
+    /// 0: the address has no views of its own.
+    view::ListenerId listener_of(const SocketAddress& listening) const noexcept;
 };
 
 }  // namespace peerzone::resolver

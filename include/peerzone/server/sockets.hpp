@@ -26,7 +26,10 @@ Result<Fd> open_tcp(const SocketAddress& address);
 /// The same for admin HTTP: one socket, which shares its address with no other.
 Result<Fd> open_admin(const SocketAddress& address);
 /// Where a socket is bound: tells the port that the kernel chose for port 0.
-SocketAddress bound_address(const Fd& socket);
+SocketAddress bound_address(int socket);
+inline SocketAddress bound_address(const Fd& socket) {
+    return bound_address(socket.get());
+}
 /// True when the kernel has no IPv6 at all.
 bool ipv6_missing();
 

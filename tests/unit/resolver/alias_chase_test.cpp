@@ -47,7 +47,7 @@ struct Chasing : test::Setup, ::testing::Test {
         ASSERT_EQ(dns::parse_query(itest::question(qname, type::a), asked.query), dns::Verdict::ok);
         asked.client = IpAddress::parse(client_ip).value();
         const Decision decision =
-            decide(*snapshot, asked.client, asked.query.name(), asked.query.type);
+            decide(*snapshot, 0, asked.client, asked.query.name(), asked.query.type);
         asked.route = decision.route;
         pending = std::make_unique<PendingQuery>();
         pending->snapshot = snapshot;

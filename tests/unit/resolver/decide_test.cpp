@@ -20,7 +20,7 @@ struct Deciding : test::Setup, ::testing::Test {
     Decision of(const std::string& text, std::uint16_t type = test::type::a,
                 const std::string& from = "10.1.0.9") const {
         const dns::Name name = test::name(text).folded();
-        return decide(*snapshot, IpAddress::parse(from).value(), name.wire(), type);
+        return decide(*snapshot, 0, IpAddress::parse(from).value(), name.wire(), type);
     }
     ZoneWalk walk_of(const std::string& text) const {
         const Decision decision = of(text);

@@ -113,5 +113,41 @@ TEST_F(OneWorker, DrainingTwiceIsDrainingOnce) {
     SUCCEED();
 }
 
+// Two addresses to listen on, of which one has a view of its own.
+TEST_F(OneWorker, TheViewIsFoundByTheListeningAddressFirst) {
+    const auto worker = make();
+    const SocketAddress first = address;
+    SocketAddress second;
+    for (int tries = 0; second.port == 0 && tries < 50; ++tries) {
+        Fd socket = open_udp({IpAddress::v4(0x7f000001), 0, 0}).value();
+        Result<Fd> listening = open_tcp(bound_address(socket));
+        if (!listening) continue;
+        second = bound_address(socket);
+        worker->add_udp(std::move(socket));
+        worker->add_tcp(std::move(*listening));
+    }
+    const auto with_view = [&](const SocketAddress& of) {
+        auto made = std::make_shared<resolver::Snapshot>(*snapshot("10.0.0.5"));
+        made->views.push_back({.name = "office", .routes = {}, .recursion_available = false});
+        made->listeners = {of};
+        made->clients.add(1, IpPrefix::parse("127.0.0.0/8").value(), 1);
+        return made;
+    };
+    const auto rcodes = [&] {
+        std::vector<unsigned> all;
+        for (const SocketAddress& at : {first, second}) {
+            all.push_back(Client(at).ask("db.corp.internal", type::a).rcode());
+            all.push_back(itest::ask_tcp(at, "db.corp.internal", type::a).rcode());
+        }
+        return all;
+    };
+    worker->start(with_view(second));
+    EXPECT_EQ(rcodes(), (std::vector<unsigned>{0, 0, 5, 5}));
+    worker->publish(with_view(first), limits);
+    EXPECT_EQ(rcodes(), (std::vector<unsigned>{5, 5, 0, 0})) << "a reload gives it to the other";
+    worker->publish(snapshot("10.0.0.6"), limits);
+    EXPECT_EQ(rcodes(), (std::vector<unsigned>{0, 0, 0, 0}));
+}
+
 }  // namespace
 }  // namespace peerzone::server
