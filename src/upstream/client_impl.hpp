@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "peerzone/base/random.hpp"
 #include "peerzone/base/timers.hpp"
@@ -63,11 +64,13 @@ struct Client::Impl {
     static constexpr std::size_t kSidesMax = 3;
     /// One question while it waits, in the frame of ask().
     struct Asking {
-        Asking(const Upstream& u, const Question& q, const AskScope& scope, Time now)
+        Asking(const Upstream& u, std::shared_ptr<const EndpointSet> endpoints, const Question& q,
+               const AskScope& scope, Time now)
             : upstream(u),
+              set(std::move(endpoints)),
               question(q),
               others(scope.others),
-              plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), scope.until) {}
+              plan(u, *set, now, q.hops != 0 && u.options.takes_hop_mark(), scope.until) {}
         ~Asking() {
             for (SideAttempt* side : sides)
                 if (side != nullptr) side->leave_question();
@@ -76,6 +79,7 @@ struct Client::Impl {
         Asking& operator=(const Asking&) = delete;
 
         const Upstream& upstream;
+        const std::shared_ptr<const EndpointSet> set;  // as it was when the question began
         const Question& question;
         const exchange::OtherOwners* others;
         AttemptPlan plan;
@@ -90,8 +94,8 @@ struct Client::Impl {
     void prepare(exchange::Attempt& attempt, Endpoint& endpoint, const Question& question,
                  const Step& step);
     void start(exchange::Attempt& attempt, Protocol protocol, Time now);
-    void send_copy(const Upstream& upstream, std::size_t to, Protocol protocol,
-                   const Question& question, Time now);
+    void send_copy(const Upstream& upstream, const EndpointSet& set, std::size_t to,
+                   Protocol protocol, const Question& question, Time now);
     Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<UpstreamHealth> health,
                   std::shared_ptr<exchange::TlsIdentity> tls, Question question, Step step,
                   Time now);
@@ -129,6 +133,7 @@ struct Client::Impl {
     Timers timers;
     exchange::UdpExchange udp;
     exchange::StreamExchange stream;
+    EndpointReader endpoints;
     NoExchange no_exchange;
     exchange::AttemptList parked;
     exchange::ReplyIndex index;  // of the reply that was judged last

@@ -41,11 +41,11 @@ void Client::Impl::time_out(Asking& asking) {
 }
 
 Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
-    // The question may end first, and its snapshot with it.
-    const std::shared_ptr<Endpoint> endpoint = asking.upstream.endpoints[step.endpoint];
+    // The question may end first, and its snapshot and its set of endpoints with it.
+    const std::shared_ptr<Endpoint> endpoint = asking.set->endpoints[step.endpoint];
     const std::shared_ptr<UpstreamHealth> health = asking.upstream.health;
     const std::shared_ptr<exchange::TlsIdentity> tls =
-        step.protocol == Protocol::tls ? asking.upstream.tls[step.endpoint] : nullptr;
+        step.protocol == Protocol::tls ? asking.set->tls[step.endpoint] : nullptr;
     SideAttempt side;
     side.impl = this;
     side.step = step;
