@@ -65,7 +65,7 @@ public:
           cache_(config_.cache),
           shared_(cache_, config_.server_limits),
           operations_(io_, cache_),
-          discovery_(io_, [this] { publish(); }),
+          discovery_(io_, [this] { follow(); }),
           follower_(io_, file_, [this](Reading reading) { reload(std::move(reading)); }) {}
 
     Result<void> open();
@@ -81,6 +81,7 @@ private:
     void publish_tls();
     void start();
     void publish();
+    void follow();
     void wait_for_signal();
     void reload(Reading reading);
     void refuse(const std::vector<config::Problem>& problems, const std::string& why);
@@ -266,6 +267,11 @@ void Program::publish() {
     for (const auto& worker : workers_) worker->publish(snapshot, config_.server_limits);
     for (const std::string& notice : builder_.take_notices())
         log::info("special name opened", {{"what", notice}});
+}
+
+// Other addresses than before: the boards tell the workers.
+void Program::follow() {
+    if (builder_.follow(discovery_.sources())) prober_->follow(builder_.upstreams());
 }
 
 void Program::wait_for_signal() {

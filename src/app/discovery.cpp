@@ -13,7 +13,7 @@ namespace {
 
 constexpr Seconds kLookupDeadline{2};
 constexpr Seconds kLook{1};           // how often files and upstreams are looked at
-constexpr Millis kTellInterval{200};  // building a snapshot costs something
+constexpr Millis kTellInterval{200};  // many may change together, and new endpoints are probed
 constexpr std::size_t kListedMax = 16;
 
 std::string listed(const std::vector<SocketAddress>& addresses) {

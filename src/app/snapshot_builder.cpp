@@ -8,36 +8,6 @@
 namespace peerzone::app {
 namespace {
 
-std::string label_of(const upstream::Options& options) {
-    switch (options.kind) {
-        case upstream::Kind::peer: return "peer=" + options.name;
-        case upstream::Kind::local: return "local";
-        case upstream::Kind::forward: return "forward=" + options.zones.front().to_text();
-    }
-    return options.name;
-}
-
-// Where its options stand in the configuration.
-std::string tls_path(const upstream::Options& options) {
-    switch (options.kind) {
-        case upstream::Kind::peer: return "peers." + options.name + ".tls";
-        case upstream::Kind::local: return "local.forward.tls";
-        case upstream::Kind::forward:
-            return "forward.\"" + options.zones.front().to_text() + "\".tls";
-    }
-    return "tls";
-}
-
-// The name that the configuration gave an endpoint by, if it did: its certificate must be for that.
-// Of an SRV name it is the domain, for nobody vouches for where its records lead (RFC 9525 6.1).
-std::string certified_name(const upstream::EndpointSpec& spec) {
-    if (spec.srv.empty()) return spec.host;
-    std::string_view domain = spec.srv;
-    while (domain.starts_with('_') && domain.find('.') != std::string_view::npos)
-        domain.remove_prefix(domain.find('.') + 1);
-    return std::string(domain);
-}
-
 template <class Visit>
 void each_upstream(const config::Config& config, const Visit& visit) {
     for (const upstream::Options& peer : config.peers) visit(peer);
@@ -86,7 +56,7 @@ Result<void> SnapshotBuilder::take_files(const config::Config& config, ZoneList 
     each_upstream(config, [&](const upstream::Options& upstream) {
         if (upstream.transport == upstream::Protocol::tls) wanted.push_back(upstream.tls);
     });
-    if (auto loaded = tls_.load(wanted); !loaded) return loaded;
+    if (auto loaded = endpoint_sets_.load_tls(wanted); !loaded) return loaded;
     zones_ = std::move(zones);
     return {};
 }
@@ -101,19 +71,17 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     snapshot->zones.assign(special.begin(), special.end());
     const std::size_t special_count = snapshot->zones.size();
     snapshot->zones.insert(snapshot->zones.end(), zones_.begin(), zones_.end());
-    kept_.clear();
     each_upstream(config, [&](const upstream::Options& options) {
-        snapshot->upstreams.push_back(make_upstream(options, sources));
+        snapshot->upstreams.push_back(make_upstream(options));
     });
-    endpoints_ = std::move(kept_);
-    kept_.clear();
+    upstreams_ = snapshot->upstreams;
+    endpoint_sets_.publish(upstreams_, sources);
     // Who comes back later begins anew, and is not held by what was said before.
     std::erase_if(health_, [&](const auto& known) {
         return std::ranges::none_of(snapshot->upstreams, [&](const auto& upstream) {
             return upstream->health == known.second;
         });
     });
-    tls_.drop_unused();
     add_views(*snapshot, config, special_count);
     return snapshot;
 }
@@ -157,67 +125,19 @@ void SnapshotBuilder::note_opened(const view::RouteTable& special, const dns::Na
 }
 
 std::shared_ptr<upstream::Upstream> SnapshotBuilder::make_upstream(
-    const upstream::Options& options, const discovery::SourceTable& sources) {
+    const upstream::Options& options) {
     auto made = std::make_shared<upstream::Upstream>();
     made->label = label_of(options);
     made->id = ids_.emplace(made->label, static_cast<std::uint16_t>(ids_.size())).first->second;
     made->health = health_.try_emplace(made->label, made->health).first->second;
     made->options = options;
-    for (const upstream::EndpointSpec& spec : options.endpoints)
-        add_endpoints(*made, spec, sources);
+    for (const auto& before : upstreams_)
+        if (before->label == made->label && before->options == options) made->board = before->board;
     return made;
 }
 
-void SnapshotBuilder::add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
-                                    const discovery::SourceTable& sources) {
-    if (spec.address) return add_address(made, *spec.address, spec);
-    const std::string text = upstream::source_text(spec);
-    const auto known = sources.find(text);
-    if (known == sources.end() || known->second.addresses.empty()) {
-        const bool failed = known != sources.end() && !known->second.error.empty();
-        made.pending = failed ? known->second.error : text + ": not resolved yet";
-        return;
-    }
-    for (SocketAddress address : known->second.addresses) {
-        // A resolv.conf file names no ports.
-        if (!spec.resolv_conf.empty() && made.options.transport == upstream::Protocol::tls)
-            address.port = upstream::kTlsPort;
-        add_address(made, address, spec);
-    }
-}
-
-void SnapshotBuilder::add_address(upstream::Upstream& made, const SocketAddress& address,
-                                  const upstream::EndpointSpec& spec) {
-    const Key key{made.label, address};
-    if (kept_.contains(key)) return;  // named twice, perhaps by a host name and its address
-    if (made.endpoints.size() >= upstream::kEndpointsMax) {
-        if (told_.insert(made.label + " endpoints").second)
-            log::warning("too many endpoints", {{"upstream", made.label},
-                                                {"used", std::to_string(upstream::kEndpointsMax)}});
-        return;
-    }
-    const auto known = endpoints_.find(key);
-    const bool forwarder = made.options.kind == upstream::Kind::forward;
-    const upstream::EndpointRole role{
-        .forwarder = forwarder, .has_root = forwarder && made.options.zones.front().is_root()};
-    auto endpoint = known != endpoints_.end() ? known->second
-                                              : std::make_shared<upstream::Endpoint>(address, role);
-    kept_.emplace(key, endpoint);
-    made.endpoints.push_back(std::move(endpoint));
-    // The servers of a resolv.conf file have an order, too; the addresses of a name have none.
-    if (made.options.order == upstream::Order::listed) {
-        const bool same = spec.resolv_conf.empty() && !made.sources.empty() &&
-                          made.sources.back() == upstream::source_text(spec);
-        const int last = made.places.empty() ? -1 : made.places.back();
-        made.places.push_back(static_cast<std::uint8_t>(same ? last : last + 1));
-    }
-    made.sources.push_back(upstream::source_text(spec));
-    if (made.options.transport != upstream::Protocol::tls) return;
-    const exchange::TlsOptions& tls = made.options.tls;
-    made.tls.push_back(tls_.get(
-        tls, {.label = made.label,
-              .path = tls_path(made.options),
-              .server_name = tls.server_name.empty() ? certified_name(spec) : tls.server_name}));
+bool SnapshotBuilder::follow(const discovery::SourceTable& sources) {
+    return endpoint_sets_.publish(upstreams_, sources);
 }
 
 std::vector<std::string> SnapshotBuilder::take_notices() {

@@ -1,5 +1,5 @@
-// Configuration in, snapshot out. Keeps what must survive a reload: the Endpoint of an address that
-// stays (with what was learned about it), the number of an upstream, the scopes of what the cache
+// Configuration in, snapshot out. Keeps what must survive a reload: the endpoints of an upstream
+// (app/endpoint_sets.hpp) and the board they stand on, its number, the scopes of what the cache
 // knows. Control thread only.
 #pragma once
 
@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "app/endpoint_sets.hpp"
 #include "app/scope_table.hpp"
 #include "app/special_names.hpp"
 #include "peerzone/config/config.hpp"
 #include "peerzone/discovery/source.hpp"
-#include "peerzone/exchange/tls.hpp"
 #include "peerzone/resolver/snapshot.hpp"
 
 namespace peerzone::app {
@@ -46,18 +46,20 @@ public:
     std::shared_ptr<const resolver::Snapshot> build(const config::Config& config,
                                                     const discovery::SourceTable& sources);
 
+    /// Endpoints that are followed have changed: puts them onto the boards of the last snapshot's
+    /// upstreams, and the snapshot stays. True when a board has changed.
+    bool follow(const discovery::SourceTable& sources);
+    /// Of the last snapshot.
+    const std::vector<std::shared_ptr<const upstream::Upstream>>& upstreams() const noexcept {
+        return upstreams_;
+    }
+
     /// What the last build wants the operator to know, each told once over all builds.
     std::vector<std::string> take_notices();
 
 private:
-    using Key = std::pair<std::string, SocketAddress>;
 
-    std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options,
-                                                      const discovery::SourceTable& sources);
-    void add_endpoints(upstream::Upstream& made, const upstream::EndpointSpec& spec,
-                       const discovery::SourceTable& sources);
-    void add_address(upstream::Upstream& made, const SocketAddress& address,
-                     const upstream::EndpointSpec& spec);
+    std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options);
     void add_views(resolver::Snapshot& snapshot, const config::Config& config,
                    std::size_t special_count);
     void note_opened(const view::RouteTable& special, const dns::Name& suffix,
@@ -65,9 +67,8 @@ private:
 
     std::uint64_t node_id_;
     ZoneList zones_;
-    std::map<Key, std::shared_ptr<upstream::Endpoint>> endpoints_;
-    std::map<Key, std::shared_ptr<upstream::Endpoint>> kept_;  // those of the build under way
-    exchange::TlsIdentities tls_;
+    EndpointSets endpoint_sets_;
+    std::vector<std::shared_ptr<const upstream::Upstream>> upstreams_;  // of the last snapshot
     std::map<std::string, std::uint16_t> ids_;  // label → Upstream::id; grows with renames only
     std::map<std::string, std::shared_ptr<upstream::UpstreamHealth>> health_;  // by label, as ids_
     ScopeTable scopes_;

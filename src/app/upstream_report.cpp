@@ -95,7 +95,8 @@ metrics::UpstreamReport report_on(const Upstream& upstream, const discovery::Sou
     report.order = upstream.options.order == upstream::Order::listed ? "listed" : "fastest";
     report.held = health.is_held();
     report.since = health.since_wall();
-    report.pending = printable(upstream.pending);
+    const auto set = upstream.set();
+    report.pending = printable(set->pending);
     const upstream::UpstreamStats& stats = health.stats();
     report.in_flight = stats.in_flight();
     report.hedges = stats.hedges();
@@ -112,9 +113,9 @@ metrics::UpstreamReport report_on(const Upstream& upstream, const discovery::Sou
              .good_at = source.good_at ? upstream::wall_time(*source.good_at) : metrics::kNever,
              .error = printable(source.error)});
     }
-    for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
-        report.endpoints.push_back(report_on(upstream, *upstream.endpoints[i], now));
-        if (i < upstream.sources.size()) report.endpoints.back().source = upstream.sources[i];
+    for (std::size_t i = 0; i < set->endpoints.size(); ++i) {
+        report.endpoints.push_back(report_on(upstream, *set->endpoints[i], now));
+        if (i < set->sources.size()) report.endpoints.back().source = set->sources[i];
     }
     return report;
 }

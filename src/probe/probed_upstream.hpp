@@ -23,7 +23,7 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
     void* owner;
     std::shared_ptr<upstream::Endpoint> endpoint;
     ProbedUpstream* probed = nullptr;  // null: it is gone, and its last probes end unheard
-    std::size_t index = 0;             // in the upstream's endpoints
+    std::size_t index = 0;             // in the set's endpoints
     unsigned in_flight = 0;
     unsigned misses = 0;             // in a row, over the usual transport
     bool answered = false;           // any probe, ever
@@ -52,6 +52,7 @@ struct ProbedUpstream : TimerNode {
 
     void* owner;
     std::shared_ptr<const upstream::Upstream> upstream;
+    std::shared_ptr<const upstream::EndpointSet> set;  // that the targets were made of
     std::vector<std::shared_ptr<Target>> targets;
     Partition partition;
     std::uint32_t round = 0;  // grows when every endpoint is asked at once

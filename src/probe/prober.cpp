@@ -90,8 +90,10 @@ void Prober::Impl::adopt(ProbedUpstream& probed, const std::shared_ptr<const ups
     std::vector<std::shared_ptr<Target>> before = std::move(probed.targets);
     probed.targets.clear();
     probed.upstream = upstream;
-    for (std::size_t i = 0; i < upstream->endpoints.size(); ++i) {
-        const auto& endpoint = upstream->endpoints[i];
+    probed.set = upstream->set();
+    const auto& endpoints = probed.set->endpoints;
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
+        const auto& endpoint = endpoints[i];
         const auto known = std::find_if(before.begin(), before.end(), [&](const auto& target) {
             return target != nullptr && target->endpoint == endpoint;
         });
@@ -109,7 +111,7 @@ void Prober::Impl::adopt(ProbedUpstream& probed, const std::shared_ptr<const ups
         target.index = i;
         if (!is_new) continue;
         target.due = now;
-        if (upstream->endpoints.size() > kSpread)
+        if (endpoints.size() > kSpread)
             target.due += Millis(random.below(static_cast<std::uint32_t>(kSpreadOver.count())));
         timers.add(target, now, target.due);
     }

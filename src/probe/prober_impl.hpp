@@ -20,7 +20,8 @@
 namespace peerzone::probe {
 
 struct ProbeAttempt : exchange::Attempt {
-    std::shared_ptr<const upstream::Upstream> upstream;  // whose TLS identity it uses
+    std::shared_ptr<const upstream::Upstream> upstream;
+    std::shared_ptr<const upstream::EndpointSet> set;  // whose TLS identity it uses
     Target* target = nullptr;
     upstream::Protocol protocol = upstream::Protocol::udp;
     std::uint32_t round = 0;

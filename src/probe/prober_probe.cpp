@@ -96,9 +96,10 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     const Target& target = *attempt.target;
     // A reload may have changed it since the last attempt: this one keeps what it points at.
     attempt.upstream = target.probed->upstream;
+    attempt.set = target.probed->set;
     const upstream::Upstream& upstream = *attempt.upstream;
     attempt.to = target.endpoint->address();
-    attempt.tls = attempt.protocol == upstream::Protocol::tls ? upstream.tls[target.index].get() : nullptr;
+    attempt.tls = attempt.protocol == upstream::Protocol::tls ? attempt.set->tls[target.index].get() : nullptr;
     attempt.type = dns::type::ns;
     attempt.edns = edns;
     attempt.server = target.endpoint.get();

@@ -171,7 +171,7 @@ AliasChase::Visit AliasChase::visit_upstream(const upstream::Upstream& owner, Ti
             canaries_.push_back({&owner, *asked});
     if (memory_only_ || away) {
         EdeText text;
-        const std::string why(away ? describe_away(text, owner) : *memory_only_);
+        const std::string why(away ? describe_away(text, owner, *owner.set()) : *memory_only_);
         if (const Visit led = visit_last_known(owner, why, now); led != Visit::ask) return led;
         if (!away) return Visit::ask;
         fail_away(owner);

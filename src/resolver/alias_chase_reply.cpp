@@ -80,7 +80,7 @@ void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::A
     // Nor are those of questions that came over other servers: the upstream may have refused the
     // hops, which any client can write into a question, and others ask without them. A question
     // that had only what was left of its chase's deadline says nothing of the name where it stood.
-    if (asked.cacheable && !owner.endpoints.empty() && !owner.health->is_away() &&
+    if (asked.cacheable && !owner.set()->endpoints.empty() && !owner.health->is_away() &&
         request().query.hops == 0)
         context_.memory.keep_failure(deadline_.is_cut ? subject_of(snapshot(), request()) : here(),
                                      asked.error_text, now);
@@ -178,7 +178,7 @@ void AliasChase::fail(std::uint16_t code, std::string text) {
 
 void AliasChase::fail_away(const upstream::Upstream& owner) {
     EdeText text;
-    const dns::ExtendedError why = describe_unknown(text, owner);
+    const dns::ExtendedError why = describe_unknown(text, owner, *owner.set());
     fail(why.code, std::string(why.text));
     answer_.source = Source::none;
     context_.counters.add(Count::failed_partitioned);

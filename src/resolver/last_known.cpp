@@ -11,23 +11,24 @@ namespace {
 constexpr Millis kUsualWaitMin{50};
 constexpr Millis kReturnWaitMin{250};
 
-EdeText& add_endpoints(EdeText& ede_text, const upstream::Upstream& upstream) noexcept {
-    const auto up = std::ranges::count_if(upstream.endpoints, [](const auto& endpoint) {
+EdeText& add_endpoints(EdeText& ede_text, const upstream::Upstream& upstream,
+                       const upstream::EndpointSet& set) noexcept {
+    const auto up = std::ranges::count_if(set.endpoints, [](const auto& endpoint) {
         return !endpoint->is_suspect() && endpoint->is_usable();
     });
     return ede_text.add(static_cast<std::uint64_t>(up))
         .add(" of ")
-        .add(upstream.endpoints.size())
+        .add(set.endpoints.size())
         .add(" endpoints up since ")
         .add_time(upstream.health->since_wall());
 }
 
 /// What went wrong last with the first endpoint whose error begins like this.
 /// False: there is none.
-bool add_error(EdeText& ede_text, std::string_view before, const upstream::Upstream& upstream,
+bool add_error(EdeText& ede_text, std::string_view before, const upstream::EndpointSet& set,
                std::string_view begins) noexcept {
     std::array<char, 192> text;
-    for (const auto& endpoint : upstream.endpoints) {
+    for (const auto& endpoint : set.endpoints) {
         const std::size_t size = endpoint->stats().copy_last_error(text);
         const std::string_view why(text.data(), size);
         if (why.empty() || !why.starts_with(begins)) continue;
@@ -64,7 +65,7 @@ bool is_denial(const cache::Hit& hit) noexcept {
 
 Duration usual_wait(const upstream::Upstream& upstream) noexcept {
     Duration least = Duration::max();
-    for (const auto& endpoint : upstream.endpoints)
+    for (const auto set = upstream.set(); const auto& endpoint : set->endpoints)
         if (endpoint->p95() != Duration::zero() && !endpoint->is_suspect())
             least = std::min(least, endpoint->p99());
     // A reply that is a little late is still better than what is past its TTL.
@@ -79,22 +80,23 @@ std::uint16_t stale_code(const cache::Hit& hit) noexcept {
     return hit.rcode == dns::Rcode::nxdomain ? dns::ede::stale_nxdomain : dns::ede::stale;
 }
 
-std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upstream) noexcept {
+std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upstream,
+                               const upstream::EndpointSet& set) noexcept {
     ede_text.add(upstream.label);
     if (upstream.health->is_held()) return ede_text.add(" held by operator").text();
-    return add_endpoints(ede_text.add(" "), upstream).text();
+    return add_endpoints(ede_text.add(" "), upstream, set).text();
 }
 
-dns::ExtendedError describe_unknown(EdeText& ede_text,
-                                    const upstream::Upstream& upstream) noexcept {
+dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream& upstream,
+                                    const upstream::EndpointSet& set) noexcept {
     constexpr std::uint16_t kAway = dns::ede::no_reachable_authority;
     ede_text.add(upstream.label);
     if (upstream.health->is_held()) return {kAway, ede_text.add(" held by operator").text()};
     if (upstream.options.transport == upstream::Protocol::tls &&
-        add_error(ede_text, " ", upstream, "tls: "))
+        add_error(ede_text, " ", set, "tls: "))
         return {dns::ede::network_error, ede_text.text()};
-    add_endpoints(ede_text.add(" partitioned: "), upstream);
-    add_error(ede_text, ", last ", upstream, "");
+    add_endpoints(ede_text.add(" partitioned: "), upstream, set);
+    add_error(ede_text, ", last ", set, "");
     return {kAway, ede_text.text()};
 }
 

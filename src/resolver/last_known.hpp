@@ -26,12 +26,14 @@ Duration usual_wait(const upstream::Upstream& upstream) noexcept;
 /// 4.20).
 std::uint16_t stale_code(const cache::Hit& hit) noexcept;
 
-// Each adds to `words`; the result is all of them.
+// Each adds to `ede_text`; the result is all of it. `set`: the upstream's endpoints.
 /// "peer=westus 0 of 2 endpoints up since 2026-01-31T10:00:00Z"
-std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upstream) noexcept;
+std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upstream,
+                               const upstream::EndpointSet& set) noexcept;
 /// "peer=westus partitioned: 0 of 2 endpoints up since 2026-01-31T10:00:00Z" (22); where TLS is the
 /// reason: "peer=westus 10.2.0.10:853 tls: certificate is for dns.eastus…" (23).
-dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream& upstream) noexcept;
+dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream& upstream,
+                                    const upstream::EndpointSet& set) noexcept;
 /// "peer=westus not answering for 50ms", where clients do not wait any longer.
 std::string describe_overdue(const upstream::Upstream& upstream);
 /// The reason, then ", answer is 42s old"

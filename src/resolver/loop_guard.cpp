@@ -13,8 +13,9 @@ constexpr unsigned kHopsMax = 4;
 constexpr Seconds kHandedBackTtlMax{5};
 
 bool is_endpoint_of(const upstream::Upstream& upstream, const IpAddress& client) noexcept {
+    const auto set = upstream.set();
     return std::ranges::any_of(
-        upstream.endpoints, [&](const auto& endpoint) { return endpoint->address().ip == client; });
+        set->endpoints, [&](const auto& endpoint) { return endpoint->address().ip == client; });
 }
 
 // Of few letters, people's servers mix the same case now and then. Our probes ask for NS, which

@@ -2,6 +2,8 @@
 // wait goes on in waiting.cpp.
 #include "peerzone/resolver/resolver.hpp"
 
+#include <algorithm>
+
 #include "resolver/impl.hpp"
 #include "resolver/last_known.hpp"
 
@@ -37,6 +39,10 @@ Resolver::~Resolver() = default;
 void Resolver::publish(std::shared_ptr<const Snapshot> snapshot) {
     impl_->snapshot = std::move(snapshot);
     impl_->refreshes.clear();  // their routes are the old snapshot's
+    std::size_t count = 0;
+    for (const auto& upstream : impl_->snapshot->upstreams)
+        count = std::max<std::size_t>(count, upstream->id + 1u);
+    impl_->client.forget_endpoints(count);
 }
 
 std::size_t Resolver::in_flight() const noexcept {
@@ -123,7 +129,8 @@ Disposition Resolver::Impl::fail_at_once(const Decision& decision, const Request
     counters.add(Count::failed_partitioned);
     owner.health->stats().note_failed_at_once();
     counters.add(Count::servfail);
-    const dns::ExtendedError why = describe_unknown(writer.begin_text(), owner);
+    const dns::ExtendedError why =
+        describe_unknown(writer.begin_text(), owner, client.endpoints_of(owner));
     return writer.error(request, Rcode::servfail, out, &writer.extended(why.code, why.text),
                         decision.view->recursion_available);
 }
@@ -210,7 +217,7 @@ Disposition Resolver::Impl::from_past(const Decision& decision, Request& request
             return Disposition::deferred;
         }
         EdeText& why = writer.begin_text();
-        describe_away(why, owner);
+        describe_away(why, owner, client.endpoints_of(owner));
         if (!memory.find_last_known(subject, now, out.buffer, hit)) return Disposition::deferred;
         return writer.from_cache(request, *decision.view, hit, note_stale(owner, hit, why), out);
     }

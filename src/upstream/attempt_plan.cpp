@@ -28,10 +28,12 @@ void AttemptPlan::State::set_tries(Protocol protocol, unsigned n) noexcept {
     }
 }
 
-AttemptPlan::AttemptPlan(const Upstream& upstream, Time now, bool marks_hops, Time until) noexcept
+AttemptPlan::AttemptPlan(const Upstream& upstream, const EndpointSet& set, Time now,
+                         bool marks_hops, Time until) noexcept
     : upstream_(upstream),
+      set_(set),
       marks_hops_(marks_hops),
-      count_(std::min(upstream.endpoints.size(), kEndpointsMax)),
+      count_(std::min(set.endpoints.size(), kEndpointsMax)),
       start_(now),
       deadline_(std::min<Time>(now + upstream.options.deadline, until)) {}
 
@@ -75,13 +77,13 @@ AttemptPlan::Choice AttemptPlan::choose_protocol(const State& state, const Endpo
 }
 
 unsigned AttemptPlan::place_of(std::size_t i) const noexcept {
-    return i < upstream_.places.size() ? upstream_.places[i] : 0u;
+    return i < set_.places.size() ? set_.places[i] : 0u;
 }
 
 /// Lower is asked first. Repeating a question goes on to suspect endpoints after two tries of each
 /// good one.
 unsigned AttemptPlan::rank(std::size_t i, Protocol protocol, Time now) const noexcept {
-    const Endpoint& endpoint = *upstream_.endpoints[i];
+    const Endpoint& endpoint = *set_.endpoints[i];
     const State& state = states_[i];
     const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
@@ -98,9 +100,9 @@ std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) c
     std::array<unsigned, kEndpointsMax> ranks;  // NOLINT: filled up to count_
     std::array<Duration, kEndpointsMax> rtts;   // NOLINT
     for (std::size_t i = 0; i < count_; ++i) {
-        const Choice choice = choose_protocol(states_[i], *upstream_.endpoints[i], now);
+        const Choice choice = choose_protocol(states_[i], *set_.endpoints[i], now);
         ranks[i] = choice.possible && i != but ? rank(i, choice.protocol, now) : ~0u;
-        rtts[i] = upstream_.endpoints[i]->smoothed_rtt();
+        rtts[i] = set_.endpoints[i]->smoothed_rtt();
         if (ranks[i] == ~0u || ranks[i] > best_rank) continue;
         if (ranks[i] < best_rank) best_rtt = Duration::max();
         best_rank = ranks[i];
@@ -128,7 +130,7 @@ Duration AttemptPlan::timeout_of(const Endpoint& endpoint, Protocol protocol, un
 
 /// Another endpoint has said no, and this one, which is suspect, would not even say that.
 bool AttemptPlan::is_pointless(std::size_t endpoint) const noexcept {
-    return severity_ >= Severity::lame && upstream_.endpoints[endpoint]->is_suspect();
+    return severity_ >= Severity::lame && set_.endpoints[endpoint]->is_suspect();
 }
 
 bool AttemptPlan::may_wait_for(const Step& step, Time now) const noexcept {
@@ -142,7 +144,7 @@ void AttemptPlan::force(std::size_t endpoint) noexcept {
 
 void AttemptPlan::find_copy(Time now) noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
-        Endpoint& endpoint = *upstream_.endpoints[i];
+        Endpoint& endpoint = *set_.endpoints[i];
         if (i == step_.endpoint || !endpoint.is_suspect() || !endpoint.claim_retry(now)) continue;
         step_.copy_to = i;
         step_.copy_wire = choose_protocol(states_[i], endpoint, now).protocol;
@@ -153,7 +155,7 @@ void AttemptPlan::find_copy(Time now) noexcept {
 /// One that is there and was not asked yet.
 std::size_t AttemptPlan::pick_unasked(Time now, std::uint32_t random) const noexcept {
     const std::size_t chosen = pick(now, random);
-    if (chosen == Step::kNone || upstream_.endpoints[chosen]->is_suspect()) return Step::kNone;
+    if (chosen == Step::kNone || set_.endpoints[chosen]->is_suspect()) return Step::kNone;
     return states_[chosen].udp_tries + states_[chosen].stream_tries == 0 ? chosen : Step::kNone;
 }
 
@@ -181,11 +183,11 @@ Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
         doubt_asked_ = true;
     }
     if (chosen == Step::kNone ||
-        !choose_protocol(states_[chosen], *upstream_.endpoints[chosen], now).possible)
+        !choose_protocol(states_[chosen], *set_.endpoints[chosen], now).possible)
         chosen = pick(now, random);
     if (chosen == Step::kNone || is_pointless(chosen)) return step_;
 
-    const Endpoint& endpoint = *upstream_.endpoints[chosen];
+    const Endpoint& endpoint = *set_.endpoints[chosen];
     State& state = states_[chosen];
     fill(step_, chosen, now);
     const unsigned tries = state.tries(step_.protocol);
@@ -200,7 +202,7 @@ Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
 }
 
 void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept {
-    const Endpoint& endpoint = *upstream_.endpoints[chosen];
+    const Endpoint& endpoint = *set_.endpoints[chosen];
     const State& state = states_[chosen];
     step.give_up = false;
     step.endpoint = chosen;
@@ -219,11 +221,11 @@ void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept 
 /// if that is less, for an endpoint that is often slow knows no better.
 Duration AttemptPlan::hedge_after(Time now) const noexcept {
     if (!upstream_.options.hedge) return Duration::max();
-    const Duration own = upstream_.endpoints[step_.endpoint]->p95();
+    const Duration own = set_.endpoints[step_.endpoint]->p95();
     if (own == Duration::zero()) return Duration::max();
     Duration best = Duration::max();
     for (std::size_t i = 0; i < count_; ++i) {
-        const Endpoint& endpoint = *upstream_.endpoints[i];
+        const Endpoint& endpoint = *set_.endpoints[i];
         const Duration other = endpoint.p95();
         if (i == step_.endpoint || other == Duration::zero() || other >= best) continue;
         if (endpoint.is_suspect() || endpoint.is_unusable()) continue;
@@ -241,7 +243,7 @@ Step AttemptPlan::hedge(Time now, std::uint32_t random) noexcept {
     if (deadline_ - now < kRemainingMin) return step;
     const std::size_t chosen = pick(now, random, step_.endpoint);
     if (chosen == Step::kNone) return step;
-    const Endpoint& endpoint = *upstream_.endpoints[chosen];
+    const Endpoint& endpoint = *set_.endpoints[chosen];
     if (endpoint.is_suspect() || endpoint.is_unusable()) return step;
     // Slow is not failed: what another place in the list says may be another answer.
     if (place_of(chosen) != place_of(step_.endpoint)) return step;

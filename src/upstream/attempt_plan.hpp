@@ -37,7 +37,7 @@ struct Step {
     static constexpr std::size_t kNone = ~std::size_t{0};
 
     bool give_up = true;
-    std::size_t endpoint = kNone;  ///< index into Upstream::endpoints
+    std::size_t endpoint = kNone;  ///< index into EndpointSet::endpoints
     Protocol protocol = Protocol::udp;
     bool edns = true;
     bool hop_mark = false;     ///< if the question has hops
@@ -66,10 +66,10 @@ public:
     static constexpr unsigned kSilencesMax = 3;  ///< attempts per endpoint that time out
     static constexpr Millis kBackOffMax{400};  ///< repeated tries double their time-out up to this
 
-    /// `upstream` must outlive the plan. `marks_hops`: questions carry the hop mark, where it is
-    /// understood.
-    /// `until` bounds its deadline: that of all questions along a chain of aliases.
-    AttemptPlan(const Upstream& upstream, Time now, bool marks_hops = false,
+    /// `upstream` and `set`, the endpoints to ask, must outlive the plan. `marks_hops`: questions
+    /// carry the hop mark, where it is understood. `until` bounds its deadline: that of all
+    /// questions along a chain of aliases.
+    AttemptPlan(const Upstream& upstream, const EndpointSet& set, Time now, bool marks_hops = false,
                 Time until = Time::max()) noexcept;
 
     Step next(Time now, std::uint32_t random) noexcept;
@@ -167,6 +167,7 @@ private:
     Failure reply_failure() const;
 
     const Upstream& upstream_;
+    const EndpointSet& set_;
     bool marks_hops_;
     std::size_t count_;
     Time start_;

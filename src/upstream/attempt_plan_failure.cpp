@@ -15,7 +15,7 @@ std::string millis_text(Duration d) {
 }  // namespace
 
 std::string AttemptPlan::place(bool with_protocol) const {
-    std::string text = upstream_.endpoints[told_.endpoint]->address().to_text();
+    std::string text = set_.endpoints[told_.endpoint]->address().to_text();
     if (with_protocol) text.append(" ").append(protocol_text(told_.protocol));
     return text;
 }
@@ -48,7 +48,7 @@ Failure AttemptPlan::failure(Time now) const {
             if (count_ == 0)
                 return {dns::ede::no_reachable_authority,
                         upstream_.label + " " +
-                            (upstream_.pending.empty() ? "has no endpoints" : upstream_.pending)};
+                            (set_.pending.empty() ? "has no endpoints" : set_.pending)};
             return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
         case Severity::failed_attempt: return fault_failure(now);
         case Severity::untrusted:

@@ -23,7 +23,7 @@ void AttemptPlan::judge_failure(const Step& step, const exchange::CheckedReply& 
 
 /// A usable reply. What the question was asked without is remembered only now that it has helped.
 void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
-    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    Endpoint& endpoint = *set_.endpoints[step.endpoint];
     const State& state = states_[step.endpoint];
     const bool other_protocol = step.protocol == Protocol::tcp && state.silent;
     if (state.without_edns) endpoint.note_no_edns(now);
@@ -42,7 +42,7 @@ void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
 bool AttemptPlan::doubts_case(const Step& step, const exchange::CheckedReply& checked,
                               Time now) noexcept {
     if (step.came_back) return false;
-    LetterCase& letter_case = upstream_.endpoints[step.endpoint]->letter_case();
+    LetterCase& letter_case = set_.endpoints[step.endpoint]->letter_case();
     State& state = states_[step.endpoint];
     const CaseDoubt doubt = doubt_of(checked);
     if (!step.mix_case) {
@@ -86,7 +86,7 @@ void AttemptPlan::learn_from_clients(Endpoint& endpoint,
 
 bool AttemptPlan::on_reply(const Step& step, const exchange::CheckedReply& checked, Duration rtt,
                            Time now) {
-    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    Endpoint& endpoint = *set_.endpoints[step.endpoint];
     State& state = states_[step.endpoint];
     heard_ = true;
     state.heard = true;
@@ -163,13 +163,13 @@ void AttemptPlan::on_case_differs(const Step& step, Time now) noexcept {
     heard_ = true;
     state.heard = true;
     state.odd_case = true;
-    upstream_.endpoints[step.endpoint]->note_case_changed(now);
+    set_.endpoints[step.endpoint]->note_case_changed(now);
     force(step.endpoint);
 }
 
 bool AttemptPlan::on_failure(const Step& step, FailureReason reason, Time now,
                              const std::string* why) {
-    Endpoint& endpoint = *upstream_.endpoints[step.endpoint];
+    Endpoint& endpoint = *set_.endpoints[step.endpoint];
     State& state = states_[step.endpoint];
     const bool truncated = state.truncated && step.protocol == Protocol::tcp;
     if (reason == FailureReason::untrusted) {
@@ -202,7 +202,7 @@ bool AttemptPlan::on_silence(const Step& step, Time now) noexcept {
     State& state = states_[step.endpoint];
     if (state.lost || state.heard) return false;
     state.lost = true;
-    return upstream_.endpoints[step.endpoint]->note_loss(now, step.asked_at);
+    return set_.endpoints[step.endpoint]->note_loss(now, step.asked_at);
 }
 
 }  // namespace peerzone::upstream

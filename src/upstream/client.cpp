@@ -86,9 +86,9 @@ void Client::Impl::start(exchange::Attempt& attempt, Protocol protocol, Time now
     }
 }
 
-void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Protocol protocol,
-                             const Question& question, Time now) {
-    const std::shared_ptr<Endpoint>& endpoint = upstream.endpoints[to];
+void Client::Impl::send_copy(const Upstream& upstream, const EndpointSet& set, std::size_t to,
+                             Protocol protocol, const Question& question, Time now) {
+    const std::shared_ptr<Endpoint>& endpoint = set.endpoints[to];
     Step own;
     own.protocol = protocol;
     own.edns = endpoint->edns_works(now);
@@ -97,7 +97,7 @@ void Client::Impl::send_copy(const Upstream& upstream, std::size_t to, Protocol 
     own.kind = upstream.options.kind;
     own.mix_case = own.protocol == Protocol::udp && endpoint->case_works(now);
     own.timeout = upstream.options.deadline;
-    auto tls = own.protocol == Protocol::tls ? upstream.tls[to] : nullptr;
+    auto tls = own.protocol == Protocol::tls ? set.tls[to] : nullptr;
     copy(endpoint, upstream.health, std::move(tls), question, own, now);
 }
 
@@ -195,9 +195,9 @@ void Client::Impl::count_oddities(const exchange::CheckedReply& checked) {
 /// Tells the plan what came of an attempt; true when `asked` holds the answer.
 bool Client::Impl::judge(Asking& asking, const Step& step, const exchange::Attempt& attempt) {
     const Time now = attempt.ended_at;
-    AttemptPlan& plan = asking.plan;
+    AttemptPlan& plan = *asking.plan;
     Asked& asked = asking.asked;
-    Endpoint& endpoint = *asking.upstream.endpoints[step.endpoint];
+    Endpoint& endpoint = *asking.set->endpoints[step.endpoint];
     UpstreamHealth& health = *asking.upstream.health;
     const CaseWatch letter_case(endpoint, asking.upstream.label, counters, now);
     if (attempt.outcome == exchange::Outcome::case_differs) {
@@ -232,8 +232,8 @@ bool Client::Impl::judge(Asking& asking, const Step& step, const exchange::Attem
 
 /// The plan has no step left. A denial that no other reply has confirmed or refuted is passed on.
 Asked Client::Impl::given_up(const Asking& asking, Time now) const {
-    const std::optional<dns::Rcode> doubt = asking.plan.doubt();
-    if (!doubt) return failed(asking.plan, now);
+    const std::optional<dns::Rcode> doubt = asking.plan->doubt();
+    if (!doubt) return failed(*asking.plan, now);
     Asked asked;
     asked.ok = true;
     asked.ended_at = now;
@@ -279,12 +279,20 @@ Client::Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& count
 void Client::send_canary(const Upstream& upstream, const Question& question, Time now) {
     UpstreamHealth& health = *upstream.health;
     health.note_wanted(now);
-    if (health.is_held() || upstream.endpoints.empty() || !health.claim_nudge(now)) return;
-    const auto count = static_cast<std::uint32_t>(upstream.endpoints.size());
-    const std::size_t to = impl_->random.below(count);
-    const Protocol protocol =
-        usual_protocol(upstream.options.transport, *upstream.endpoints[to], now);
-    impl_->send_copy(upstream, to, protocol, question, now);
+    if (health.is_held()) return;
+    const EndpointSet& set = endpoints_of(upstream);
+    if (set.endpoints.empty() || !health.claim_nudge(now)) return;
+    const std::size_t to = impl_->random.below(static_cast<std::uint32_t>(set.endpoints.size()));
+    const Protocol protocol = usual_protocol(upstream.options.transport, *set.endpoints[to], now);
+    impl_->send_copy(upstream, set, to, protocol, question, now);
+}
+
+const EndpointSet& Client::endpoints_of(const Upstream& upstream) {
+    return *impl_->endpoints.read(upstream.id, *upstream.board);
+}
+
+void Client::forget_endpoints(std::size_t count) {
+    impl_->endpoints.forget(count);
 }
 
 Client::~Client() {
@@ -310,11 +318,10 @@ void Client::call_at(TimerNode& node, Time now, Time at) {
 /// Begins the attempt that the plan wants, and what goes with it.
 void Client::Impl::ask_next(Asking& asking, Time now) {
     const Step& step = asking.step;
-    const Upstream& upstream = asking.upstream;
     QuestionAttempt& attempt = asking.attempt;
-    prepare(attempt, *upstream.endpoints[step.endpoint], asking.question, step);
-    attempt.tls = step.protocol == Protocol::tls ? upstream.tls[step.endpoint].get() : nullptr;
-    attempt.timeout = asking.plan.deadline() - now;
+    prepare(attempt, *asking.set->endpoints[step.endpoint], asking.question, step);
+    attempt.tls = step.protocol == Protocol::tls ? asking.set->tls[step.endpoint].get() : nullptr;
+    attempt.timeout = asking.plan->deadline() - now;
     watch_time_out(asking);
     if (step.hedge_after != Duration::max()) {
         attempt.late_after = step.hedge_after;
@@ -327,7 +334,7 @@ void Client::Impl::ask_next(Asking& asking, Time now) {
     make_room(asking, now);  // so that three listen, this one included
     start(attempt, step.protocol, now);
     if (step.copy_to != Step::kNone)
-        send_copy(upstream, step.copy_to, step.copy_wire, asking.question, now);
+        send_copy(asking.upstream, *asking.set, step.copy_to, step.copy_wire, asking.question, now);
 }
 
 /// When the attempt times out for the plan.
@@ -342,14 +349,14 @@ void Client::Impl::watch_time_out(Asking& asking) {
 /// Something may still come, from an attempt that has timed out.
 bool Client::Impl::may_wait(const Asking& asking, Time now) const {
     return std::any_of(asking.sides.begin(), asking.sides.end(), [&](const SideAttempt* side) {
-        return side != nullptr && asking.plan.may_wait_for(side->step, now);
+        return side != nullptr && asking.plan->may_wait_for(side->step, now);
     });
 }
 
 /// Nothing is left to ask. In short steps: meanwhile the upstream may be found partitioned.
 void Client::Impl::park(Asking& asking, Time now) {
     exchange::Attempt& attempt = asking.attempt;
-    attempt.timeout = std::min<Duration>(kParkedLook, asking.plan.deadline() - now);
+    attempt.timeout = std::min<Duration>(kParkedLook, asking.plan->deadline() - now);
     attempt.on_late = nullptr;
     attempt.begin(now);
     attempt.exchange = &no_exchange;
@@ -364,14 +371,15 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
     const InFlight in_flight(*upstream.health);
     upstream.health->note_wanted(now);
     upstream.health->hedges().earn();
-    Impl::Asking asking(upstream, question, scope, now);
+    Impl::Asking asking(upstream, impl.endpoints.read(upstream.id, *upstream.board), question,
+                        scope, now);
     asking.attempt.impl = &impl;
     asking.attempt.asking = &asking;
     asking.attempt.waker = upstream.health.get();
     asking.attempt.flows_max = kQuestionFlowsMax;
     asking.attempt.is_persistent = true;
     for (;;) {
-        asking.step = asking.plan.next(now, impl.random.u32());
+        asking.step = asking.plan->next(now, impl.random.u32());
         if (!asking.step.give_up) {
             impl.ask_next(asking, now);
         } else if (impl.may_wait(asking, now)) {
@@ -387,8 +395,11 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
         if (outcome == exchange::Outcome::beaten ||
             (!was_parked && impl.judge(asking, asking.step, asking.attempt)))
             co_return std::move(asking.asked);
-        // Meanwhile it is sure that nobody is there: asking again would only make clients wait.
-        if (upstream.health->is_away()) co_return impl.away(asking.plan, now);
+        // Meanwhile it is sure that no endpoint is there: asking again would only make clients
+        // wait.
+        if (upstream.health->is_away()) co_return impl.away(*asking.plan, now);
+        const auto& set = impl.endpoints.read(upstream.id, *upstream.board);
+        if (set != asking.set) asking.begin_again(set, now);
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "peerzone/base/random.hpp"
 #include "peerzone/base/timers.hpp"
@@ -63,22 +65,38 @@ struct Client::Impl {
     static constexpr std::size_t kSidesMax = 3;
     /// One question while it waits, in the frame of ask().
     struct Asking {
-        Asking(const Upstream& u, const Question& q, const AskScope& scope, Time now)
+        Asking(const Upstream& u, std::shared_ptr<const EndpointSet> endpoints, const Question& q,
+               const AskScope& scope, Time now)
             : upstream(u),
+              set(std::move(endpoints)),
               question(q),
               others(scope.others),
-              plan(u, now, q.hops != 0 && u.options.takes_hop_mark(), scope.until) {}
-        ~Asking() {
-            for (SideAttempt* side : sides)
-                if (side != nullptr) side->leave_question();
-        }
+              plan(std::in_place, u, *set, now, marks_hops(), scope.until) {}
+        ~Asking() { leave_sides(); }
         Asking(const Asking&) = delete;
         Asking& operator=(const Asking&) = delete;
 
+        bool marks_hops() const noexcept {
+            return question.hops != 0 && upstream.options.takes_hop_mark();
+        }
+        void leave_sides() noexcept {
+            for (SideAttempt*& side : sides)
+                if (side != nullptr) std::exchange(side, nullptr)->leave_question();
+        }
+        /// The upstream has other endpoints now: they are asked from the beginning, within the
+        /// same deadline. What is on its way to the others goes on without the question.
+        void begin_again(const std::shared_ptr<const EndpointSet>& endpoints, Time now) {
+            const Time until = plan->deadline();
+            leave_sides();
+            set = endpoints;
+            plan.emplace(upstream, *set, now, marks_hops(), until);
+        }
+
         const Upstream& upstream;
+        std::shared_ptr<const EndpointSet> set;  // as it was when the plan began
         const Question& question;
         const exchange::OtherOwners* others;
-        AttemptPlan plan;
+        std::optional<AttemptPlan> plan;
         Step step;
         QuestionAttempt attempt;
         std::array<SideAttempt*, kSidesMax> sides{};
@@ -90,8 +108,8 @@ struct Client::Impl {
     void prepare(exchange::Attempt& attempt, Endpoint& endpoint, const Question& question,
                  const Step& step);
     void start(exchange::Attempt& attempt, Protocol protocol, Time now);
-    void send_copy(const Upstream& upstream, std::size_t to, Protocol protocol,
-                   const Question& question, Time now);
+    void send_copy(const Upstream& upstream, const EndpointSet& set, std::size_t to,
+                   Protocol protocol, const Question& question, Time now);
     Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<UpstreamHealth> health,
                   std::shared_ptr<exchange::TlsIdentity> tls, Question question, Step step,
                   Time now);
@@ -129,6 +147,7 @@ struct Client::Impl {
     Timers timers;
     exchange::UdpExchange udp;
     exchange::StreamExchange stream;
+    EndpointReader endpoints;
     NoExchange no_exchange;
     exchange::AttemptList parked;
     exchange::ReplyIndex index;  // of the reply that was judged last

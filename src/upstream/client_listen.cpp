@@ -16,7 +16,7 @@ void Client::Impl::unusually_late(Asking& asking) {
     exchange::Attempt& attempt = asking.attempt;
     watch_time_out(asking);
     const bool hedges = !attempt.is_refused() && asking.upstream.health->hedges().take();
-    const Step step = hedges ? asking.plan.hedge(now, random.u32()) : Step{};
+    const Step step = hedges ? asking.plan->hedge(now, random.u32()) : Step{};
     // A third one would only be asked because two are on their way.
     if (!step.give_up)
         attempt.late_after =
@@ -41,11 +41,11 @@ void Client::Impl::time_out(Asking& asking) {
 }
 
 Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
-    // The question may end first, and its snapshot with it.
-    const std::shared_ptr<Endpoint> endpoint = asking.upstream.endpoints[step.endpoint];
+    // The question may end first, and its snapshot and its set of endpoints with it.
+    const std::shared_ptr<Endpoint> endpoint = asking.set->endpoints[step.endpoint];
     const std::shared_ptr<UpstreamHealth> health = asking.upstream.health;
     const std::shared_ptr<exchange::TlsIdentity> tls =
-        step.protocol == Protocol::tls ? asking.upstream.tls[step.endpoint] : nullptr;
+        step.protocol == Protocol::tls ? asking.set->tls[step.endpoint] : nullptr;
     SideAttempt side;
     side.impl = this;
     side.step = step;
@@ -60,7 +60,7 @@ Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
         health->stats().note_hedge();
         counters.add(Count::upstream_hedges);
         prepare(side, *endpoint, asking.question, step);
-        side.timeout = asking.plan.deadline() - now;
+        side.timeout = asking.plan->deadline() - now;
     } else {
         side.take_place_of(asking.attempt);
     }
@@ -106,7 +106,7 @@ void Client::Impl::silent(SideAttempt& side) {
     const Time now = Clock::now();
     timers.add(side, now, side.wakes_at());
     if (side.is_refused()) return;  // its ports were counted
-    const bool suspect = side.asking != nullptr ? side.asking->plan.on_silence(side.step, now)
+    const bool suspect = side.asking != nullptr ? side.asking->plan->on_silence(side.step, now)
                                                 : side.endpoint->note_loss(now, side.began_at);
     note_loss(suspect, *side.health);
 }
@@ -139,7 +139,7 @@ void Client::Impl::wake(Asking& asking, bool hedged, Time now) {
     exchange::Attempt& attempt = asking.attempt;
     if (asking.is_parked) {
         attempt.finish(exchange::Outcome::timeout, now);
-    } else if (attempt.is_armed() && !asking.plan.may_wait_for(asking.step, now)) {
+    } else if (attempt.is_armed() && !asking.plan->may_wait_for(asking.step, now)) {
         beside(asking, asking.step, Role::beaten, now);  // the same question, the same "no"
         asking.is_parked = true;                         // it has not timed out
         attempt.finish(exchange::Outcome::timeout, now);

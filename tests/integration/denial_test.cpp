@@ -53,7 +53,7 @@ TEST_F(Denial, AnotherServerAtThePeersAddressDeniesNothing) {
         const Client client = server.client();
         first.on(kDb, type::a, address(kDb, 0));
         EXPECT_EQ(client.ask(kDb, type::a).answers(), kKnown);
-        const auto& endpoint = *server.upstream("peer=west").endpoints.front();
+        const auto& endpoint = *server.upstream("peer=west").set()->endpoints.front();
         const auto usable = endpoint.last_reply();
         first.on(kDb, type::a, lame);
         for (int i = 0; i < 2; ++i) {

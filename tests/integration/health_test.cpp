@@ -35,7 +35,7 @@ struct HealthIntegration : ::testing::Test {
                                           "127.0.0.1", 2, Probes::on);
     }
     const upstream::Upstream& westus() { return server->upstream("peer=westus"); }
-    upstream::Endpoint& endpoint(std::size_t i) { return *westus().endpoints[i]; }
+    upstream::Endpoint& endpoint(std::size_t i) { return *westus().set()->endpoints[i]; }
     UpstreamState state() { return westus().health->state(); }
     template <class Done>
     static bool wait_for(const Done& done, Duration limit = kPatience) {

@@ -25,7 +25,7 @@ struct OddServer : ::testing::Test {
                                      "127.0.0.1", 1, probes);
     }
     const upstream::Upstream& west() { return server->upstream("peer=west"); }
-    upstream::Endpoint& endpoint() { return *west().endpoints[0]; }
+    upstream::Endpoint& endpoint() { return *west().set()->endpoints[0]; }
     template <class Done>
     static bool wait_for(const Done& done, Duration limit = kPatience) {
         const Time end = Clock::now() + limit;

@@ -16,6 +16,7 @@
 
 #include "app/snapshot_builder.hpp"
 #include "peerzone/config/config.hpp"
+#include "peerzone/discovery/source.hpp"
 #include "peerzone/probe/prober.hpp"
 #include "peerzone/server/sockets.hpp"
 #include "peerzone/server/worker.hpp"
@@ -95,6 +96,15 @@ public:
         snapshot_ = std::move(changed);
         for (const auto& worker : workers_) worker->publish(snapshot_, config_.server_limits);
     }
+    /// What `source` (an item of an endpoints list) is followed to from now on.
+    void find(const std::string& source, const std::vector<std::string>& addresses) {
+        auto& found = sources_[source].addresses;
+        found.clear();
+        for (const std::string& text : addresses)
+            found.push_back(SocketAddress::parse(text, upstream::kDnsPort).value());
+        if (builder_.follow(sources_) && control_ != nullptr)
+            control_->follow(snapshot_->upstreams);
+    }
     /// The state of an upstream, by its label ("peer=westus"), for the test to decide.
     void enter(const std::string& label, upstream::UpstreamState state) {
         for (const auto& upstream : snapshot_->upstreams)
@@ -105,7 +115,7 @@ public:
     /// those that ask whether a denial was one of the letter case.
     void ask_in_plain_case() const {
         for (const auto& upstream : snapshot_->upstreams)
-            for (const auto& endpoint : upstream->endpoints)
+            for (const auto set = upstream->set(); const auto& endpoint : set->endpoints)
                 for (unsigned i = 0; i < upstream::LetterCase::kEventsMax; ++i)
                     endpoint->letter_case().note_changed(Clock::now());
     }
@@ -131,7 +141,7 @@ public:
 
 private:
     void build() {
-        snapshot_ = builder_.build(config_, {});
+        snapshot_ = builder_.build(config_, sources_);
         if (control_ != nullptr) control_->follow(snapshot_->upstreams);
     }
 
@@ -158,6 +168,7 @@ private:
     server::Shared shared_;
     std::vector<std::unique_ptr<server::Worker>> workers_;
     app::SnapshotBuilder builder_;
+    discovery::SourceTable sources_;
     std::shared_ptr<const resolver::Snapshot> snapshot_;
     SocketAddress address_;
     std::unique_ptr<Control> control_;

@@ -20,8 +20,9 @@ public:
     Prober(const Prober&) = delete;
     Prober& operator=(const Prober&) = delete;
 
-    /// These upstreams, and no others, are probed from now on. Call it before their snapshot goes
-    /// to the workers. What is known of an upstream whose health object stays goes on.
+    /// These upstreams, and no others, are probed from now on, at the endpoints that stand on their
+    /// boards now. Call it before their snapshot goes to the workers, and when a board has changed.
+    /// What is known of an upstream whose health object stays goes on.
     void follow(const std::vector<std::shared_ptr<const upstream::Upstream>>& upstreams);
 
     /// Ends all probes. No state changes after this.

@@ -63,11 +63,18 @@ public:
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    /// Asks until there is a reply to believe, every endpoint was tried, or
-    /// upstream.options.deadline or scope.until has passed. `upstream` and `question` must live
+    /// Asks until there is a reply to believe, every endpoint that the upstream has now was tried,
+    /// or upstream.options.deadline or scope.until has passed. `upstream` and `question` must live
     /// until the task ends (the coroutine that awaits holds the snapshot); `now` is when it begins.
     Task<Asked> ask(const Upstream& upstream, const Question& question, Time now,
                     AskScope scope = {});
+
+    /// The endpoints of `upstream` as they are now, for what is done on hits, too: cheap as long as
+    /// they stay. The reference is good until the client next looks at them.
+    const EndpointSet& endpoints_of(const Upstream& upstream);
+    /// With a new snapshot, whose Upstream::id are below `count`: the sets of upstreams that are
+    /// gone are kept no longer.
+    void forget_endpoints(std::size_t count);
 
     /// The letter case that questions left with.
     SentNames& sent() noexcept;

@@ -1,5 +1,6 @@
 // A peer, the local cluster's own DNS, or a forwarder: who is asked for the names of some zones. An
-// immutable value of the snapshot (its endpoints' health is not: upstream/endpoint.hpp).
+// immutable value of the snapshot; its endpoints stand on a board and may change meanwhile
+// (upstream/endpoint_board.hpp).
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "peerzone/dns/name.hpp"
 #include "peerzone/exchange/tls.hpp"
 #include "peerzone/upstream/endpoint.hpp"
+#include "peerzone/upstream/endpoint_board.hpp"
 #include "peerzone/upstream/health.hpp"
 
 namespace peerzone::upstream {
@@ -32,6 +34,8 @@ struct EndpointSpec {
     std::string srv;          ///< "_dns._udp.example.com": its targets, with the ports it gives
     std::string resolv_conf;  ///< "resolv.conf:/path": the nameservers of that file
     std::uint16_t port = kDnsPort;  ///< of host
+
+    friend bool operator==(const EndpointSpec&, const EndpointSpec&) = default;
 };
 /// As the file has it, port included: "10.2.0.10:53", "dns.example.com:53",
 /// "srv:_dns._udp.example.com", "resolv.conf:/etc/resolv.conf".
@@ -41,6 +45,8 @@ std::string source_text(const EndpointSpec& spec);
 struct StaleOptions {
     Seconds max_age{86400};  ///< past its TTL, up to 7d; 0: never
     Seconds answer_ttl{30};  ///< the TTL that clients get with it, 1s–1h
+
+    friend bool operator==(const StaleOptions&, const StaleOptions&) = default;
 };
 
 struct Options {
@@ -54,7 +60,7 @@ struct Options {
                                         ///< udp: TCP only when truncated; tcp, tls: nothing else
     exchange::TlsOptions tls;           ///< transport tls only
     Order order = Order::fastest;  ///< listed: servers that are not equal; the next one only when
-                                   ///< those before it fail (Upstream::places)
+                                   ///< those before it fail (EndpointSet::places)
     bool hedge = true;      ///< a second endpoint is asked as well when the first takes longer than
                             ///< most replies do, for at most 5 % of the questions
     Millis deadline{1800};  ///< the whole question, all attempts; 100ms–4500ms
@@ -65,6 +71,8 @@ struct Options {
     /// Questions there say over how many servers they came (src/README.md, "Loops"): to peers
     /// and to the cluster's own DNS, which often points back at us; not to strangers.
     bool takes_hop_mark() const noexcept { return kind != Kind::forward; }
+
+    friend bool operator==(const Options&, const Options&) = default;
 };
 
 struct Upstream {
@@ -72,18 +80,13 @@ struct Upstream {
         0;  ///< stays with the label over reloads, so that per-upstream limits count through them
     std::string label;  ///< for people: "peer=westus", "local", "forward=."
     Options options;
-    std::vector<std::shared_ptr<Endpoint>> endpoints;
-    /// Which item of options.endpoints each endpoint came from first (source_text), at the same
-    /// place.
-    std::vector<std::string> sources;
-    /// Order listed: the place of each endpoint, lowest first; the addresses of one name share one.
-    /// Otherwise empty: all are equal.
-    std::vector<std::uint8_t> places;
     std::shared_ptr<UpstreamHealth> health = std::make_shared<UpstreamHealth>();
-    /// With transport tls: of each endpoint, at the same place. Otherwise empty.
-    std::vector<std::shared_ptr<exchange::TlsIdentity>> tls;
-    /// Why there may be no endpoints yet: "dns.example.com:53: not resolved yet".
-    std::string pending;
+    /// Stays over reloads as long as the options do: what an older snapshot has asked for never
+    /// goes to endpoints, or over a transport, that its own options do not have.
+    std::shared_ptr<EndpointBoard> board = std::make_shared<EndpointBoard>();
+
+    /// The endpoints that it has now. Not for what is done for each hit: Client::endpoints_of.
+    std::shared_ptr<const EndpointSet> set() const { return board->current(); }
 };
 
 }  // namespace peerzone::upstream

@@ -55,7 +55,7 @@ struct Building : ::testing::Test {
     }
     static std::vector<std::string> addresses(const upstream::Upstream& upstream) {
         std::vector<std::string> texts;
-        for (const auto& endpoint : upstream.endpoints)
+        for (const auto set = upstream.set(); const auto& endpoint : set->endpoints)
             texts.push_back(endpoint->address().to_text());
         return texts;
     }
@@ -117,12 +117,14 @@ TEST_F(Building, AListedEndpointHasItsPlace) {
         "peers: {westus: {zones: [w.test], endpoints: [10.2.0.10, dns.test, "
         "10.2.0.11]";
     find("dns.test:53", {"10.2.0.20", "10.2.0.21"});
-    EXPECT_THAT(build(peer + ", order: listed}}\n")->upstreams[0]->places, ElementsAre(0, 1, 1, 2));
-    EXPECT_THAT(build(peer + "}}\n")->upstreams[0]->places, IsEmpty());
+    EXPECT_THAT(build(peer + ", order: listed}}\n")->upstreams[0]->set()->places,
+                ElementsAre(0, 1, 1, 2));
+    EXPECT_THAT(build(peer + "}}\n")->upstreams[0]->set()->places, IsEmpty());
     find("resolv.conf:/run/test.conf", {"10.9.0.1", "10.9.0.2"});
     EXPECT_THAT(build("forward: {'.': {endpoints: ['resolv.conf:/run/test.conf', 10.9.0.3], "
                       "order: listed}}\n")
                     ->upstreams[0]
+                    ->set()
                     ->places,
                 ElementsAre(0, 1, 2));
 }
@@ -141,15 +143,15 @@ peers:
     ASSERT_EQ(new_west.label, "peer=westus");
     EXPECT_EQ(old_west.id, new_west.id);
     EXPECT_EQ(before->upstreams[1]->id, after->upstreams[0]->id);
-    ASSERT_EQ(new_west.endpoints.size(), 2u);
-    EXPECT_EQ(new_west.endpoints[1], old_west.endpoints[1])
+    const auto old_set = old_west.set();
+    ASSERT_THAT(addresses(new_west), ElementsAre("10.2.0.12:53", "10.2.0.11:53"));
+    EXPECT_EQ(new_west.set()->endpoints[1], old_set->endpoints[1])
         << "the same object, with what it learned";
-    EXPECT_EQ(new_west.endpoints[0]->address().to_text(), "10.2.0.12:53");
-    EXPECT_EQ(before->upstreams[1]->endpoints[0], after->upstreams[0]->endpoints[0]);
+    EXPECT_EQ(before->upstreams[1]->set()->endpoints[0], after->upstreams[0]->set()->endpoints[0]);
     // What was gone for one build begins anew.
     const auto again = build(kYaml);
-    EXPECT_NE(again->upstreams[0]->endpoints[0], old_west.endpoints[0]);
-    EXPECT_EQ(again->upstreams[0]->endpoints[1], old_west.endpoints[1]);
+    EXPECT_NE(again->upstreams[0]->set()->endpoints[0], old_set->endpoints[0]);
+    EXPECT_EQ(again->upstreams[0]->set()->endpoints[1], old_set->endpoints[1]);
 }
 
 TEST_F(Building, NumbersAreNeverUsedTwice) {
@@ -198,7 +200,8 @@ TEST_F(Building, TwoPeersWithOneAddressLearnApart) {
     const auto snapshot = build(
         "peers:\n  a: {zones: [a.cluster.local], endpoints: [10.2.0.10, 10.2.0.11]}\n"
         "  b: {zones: [b.cluster.local], endpoints: [10.2.0.10]}\n");
-    EXPECT_NE(snapshot->upstreams[0]->endpoints[0], snapshot->upstreams[1]->endpoints[0]);
+    EXPECT_NE(snapshot->upstreams[0]->set()->endpoints[0],
+              snapshot->upstreams[1]->set()->endpoints[0]);
 }
 
 TEST_F(Building, OpenedSpecialNamesAreToldOnce) {
@@ -221,9 +224,9 @@ TEST_F(Building, HostNamesArePendingUntilTheyAreKnown) {
         "peers: {west: {zones: [west.cluster.local], endpoints: ['dns.example.com:5353', "
         "10.2.0.10]}}\n";
     const auto before = build(yaml);
-    EXPECT_EQ(before->upstreams[0]->pending, "dns.example.com:5353: not resolved yet");
-    EXPECT_THAT(before->upstreams[0]->sources, ElementsAre("10.2.0.10:53"));
-    ASSERT_EQ(before->upstreams[0]->endpoints.size(), 1u);
+    EXPECT_EQ(before->upstreams[0]->set()->pending, "dns.example.com:5353: not resolved yet");
+    EXPECT_THAT(before->upstreams[0]->set()->sources, ElementsAre("10.2.0.10:53"));
+    ASSERT_EQ(before->upstreams[0]->set()->endpoints.size(), 1u);
     std::vector<std::string> items;
     for (const auto& item : followed_items(load(yaml)))
         items.push_back(upstream::source_text(item));
@@ -231,30 +234,62 @@ TEST_F(Building, HostNamesArePendingUntilTheyAreKnown) {
         items, ElementsAre("resolv.conf:/etc/resolv.conf", "dns.example.com:5353", "10.2.0.10:53"));
 
     sources["dns.example.com:5353"].error = "dns.example.com: no such name";
-    EXPECT_EQ(build(yaml)->upstreams[0]->pending, "dns.example.com: no such name");
+    EXPECT_EQ(build(yaml)->upstreams[0]->set()->pending, "dns.example.com: no such name");
     find("dns.example.com:5353", {"10.2.0.20:5353", "[fd00::20]:5353"});
     const auto after = build(yaml);
-    EXPECT_EQ(after->upstreams[0]->pending, "");
+    EXPECT_EQ(after->upstreams[0]->set()->pending, "");
     EXPECT_THAT(addresses(*after->upstreams[0]),
                 ElementsAre("10.2.0.20:5353", "[fd00::20]:5353", "10.2.0.10:53"));
-    EXPECT_THAT(after->upstreams[0]->sources,
+    EXPECT_THAT(after->upstreams[0]->set()->sources,
                 ElementsAre("dns.example.com:5353", "dns.example.com:5353", "10.2.0.10:53"));
 }
 
+constexpr const char* kFollowed =
+    "peers: {west: {zones: [west.cluster.local], endpoints: [{srv: _dns._udp.west.example.com}]}, "
+    "north: {zones: [north.cluster.local], endpoints: [10.3.0.10]}}\n";
+constexpr const char* kSource = "srv:_dns._udp.west.example.com";
+
 TEST_F(Building, AddressesThatComeAndGoLeaveTheOthersAsTheyAre) {
-    const std::string yaml =
-        "peers: {west: {zones: [west.cluster.local], endpoints: [{srv: "
-        "_dns._udp.west.example.com}]}}\n";
-    const std::string source = "srv:_dns._udp.west.example.com";
-    find(source, {"10.2.0.1:53", "10.2.0.2:53"});
-    const auto before = build(yaml);
-    find(source, {"10.2.0.2:53", "10.2.0.3:5353"});
-    const auto after = build(yaml);
-    EXPECT_THAT(addresses(*after->upstreams[0]), ElementsAre("10.2.0.2:53", "10.2.0.3:5353"));
-    EXPECT_EQ(after->upstreams[0]->endpoints[0], before->upstreams[0]->endpoints[1])
-        << "the same object, with what it learned";
-    EXPECT_THAT(addresses(*before->upstreams[0]), ElementsAre("10.2.0.1:53", "10.2.0.2:53"))
-        << "questions in flight keep what they began with";
+    find(kSource, {"10.2.0.1:53", "10.2.0.2:53"});
+    const auto snapshot = build(kFollowed);
+    const auto before = snapshot->upstreams[0]->set();
+    const auto other = snapshot->upstreams[1]->set();
+    find(kSource, {"10.2.0.2:53", "10.2.0.3:5353"});
+    EXPECT_TRUE(builder.follow(sources));
+    const auto after = snapshot->upstreams[0]->set();
+    EXPECT_THAT(addresses(*snapshot->upstreams[0]), ElementsAre("10.2.0.2:53", "10.2.0.3:5353"))
+        << "in the same snapshot";
+    EXPECT_EQ(after->endpoints[0], before->endpoints[1]) << "the same object, with what it learned";
+    ASSERT_EQ(before->endpoints.size(), 2u) << "questions in flight keep what they began with";
+    EXPECT_EQ(before->endpoints[0]->address().to_text(), "10.2.0.1:53");
+    EXPECT_EQ(snapshot->upstreams[1]->set(), other) << "of another upstream";
+    EXPECT_FALSE(builder.follow(sources)) << "nothing has changed";
+    EXPECT_EQ(snapshot->upstreams[0]->set(), after);
+}
+
+TEST_F(Building, AReloadKeepsTheBoardOfAnUpstreamWhoseOptionsStay) {
+    find(kSource, {"10.2.0.1:53"});
+    const auto before = build(kFollowed);
+    const auto set = before->upstreams[0]->set();
+    const auto after = build(std::string(kFollowed) + "log: {level: warning}\n");
+    EXPECT_EQ(after->upstreams[0]->board, before->upstreams[0]->board);
+    EXPECT_EQ(after->upstreams[0]->set(), set) << "nothing was published";
+}
+
+TEST_F(Building, WhatAnOlderSnapshotAsksForGoesByItsOwnOptions) {
+    find(kSource, {"10.2.0.1:53"});
+    const auto before = build(kFollowed);
+    const auto set = before->upstreams[0]->set();
+    std::string changed = kFollowed;
+    changed.insert(changed.find("endpoints"), "transport: tcp, ");
+    const auto after = build(changed);
+    EXPECT_NE(after->upstreams[0]->board, before->upstreams[0]->board);
+    EXPECT_EQ(after->upstreams[1]->board, before->upstreams[1]->board);
+    EXPECT_EQ(after->upstreams[0]->set()->endpoints, set->endpoints) << "what was learned stays";
+    find(kSource, {"10.2.0.2:53"});
+    EXPECT_TRUE(builder.follow(sources));
+    EXPECT_THAT(addresses(*after->upstreams[0]), ElementsAre("10.2.0.2:53"));
+    EXPECT_EQ(before->upstreams[0]->set(), set);
 }
 
 TEST_F(Building, APeerHasABoundOfEndpoints) {
@@ -267,16 +302,16 @@ TEST_F(Building, APeerHasABoundOfEndpoints) {
         find(host + ".example.com:53", all);
     }
     const auto snapshot = build(yaml + "]}}\n");
-    EXPECT_EQ(snapshot->upstreams[0]->endpoints.size(), upstream::kEndpointsMax);
-    EXPECT_EQ(snapshot->upstreams[0]->sources.size(), upstream::kEndpointsMax);
-    EXPECT_EQ(snapshot->upstreams[0]->sources[127], "b.example.com:53");
+    EXPECT_EQ(snapshot->upstreams[0]->set()->endpoints.size(), upstream::kEndpointsMax);
+    EXPECT_EQ(snapshot->upstreams[0]->set()->sources.size(), upstream::kEndpointsMax);
+    EXPECT_EQ(snapshot->upstreams[0]->set()->sources[127], "b.example.com:53");
 }
 
 TEST_F(Building, AnEndpointNamedTwiceIsOne) {
     const std::string yaml =
         "peers: {west: {zones: [west.cluster.local], endpoints: [dns.example.com, 10.2.0.10]}}\n";
     find("dns.example.com:53", {"10.2.0.10:53"});
-    EXPECT_EQ(build(yaml)->upstreams[0]->endpoints.size(), 1u);
+    EXPECT_EQ(build(yaml)->upstreams[0]->set()->endpoints.size(), 1u);
 }
 
 TEST_F(Building, ResolvConfGivesEndpointsAndBootstrap) {
@@ -285,7 +320,8 @@ TEST_F(Building, ResolvConfGivesEndpointsAndBootstrap) {
         "forward: {'.': {endpoints: ['resolv.conf:resolv.conf']}}\n",
         folder);
     const std::string source = "resolv.conf:" + (folder / "resolv.conf").string();
-    EXPECT_THAT(build(config)->upstreams[0]->pending, HasSubstr("resolv.conf: not resolved yet"));
+    EXPECT_THAT(build(config)->upstreams[0]->set()->pending,
+                HasSubstr("resolv.conf: not resolved yet"));
     ASSERT_EQ(bootstrap_servers(config.bootstrap, sources).size(), 1u);
     find(source, {"192.0.2.1:53", "[fd00::1]:53"});
     EXPECT_THAT(addresses(*build(config)->upstreams[0]),

@@ -45,17 +45,17 @@ TEST_F(TlsUpstreams, EachEndpointMustBeWhatItWasGivenBy) {
     find("dns.example.com:853", {"10.2.0.20", "10.2.0.21"});
     const auto made =
         build(load(peer("endpoints: [10.2.0.10, dns.example.com], tls: {ca: ca.crt}")));
-    ASSERT_EQ(made->endpoints.size(), 3u);
-    ASSERT_EQ(made->tls.size(), 3u);
-    EXPECT_EQ(made->endpoints[1]->address().to_text(), "10.2.0.20:853");
+    ASSERT_EQ(made->set()->endpoints.size(), 3u);
+    ASSERT_EQ(made->set()->tls.size(), 3u);
+    EXPECT_EQ(made->set()->endpoints[1]->address().to_text(), "10.2.0.20:853");
     const auto expected = [&](std::size_t i) {
-        return made->tls[i]->expected_name(made->endpoints[i]->address());
+        return made->set()->tls[i]->expected_name(made->set()->endpoints[i]->address());
     };
     EXPECT_EQ(expected(0), "10.2.0.10");
     EXPECT_EQ(expected(1), "dns.example.com");
-    EXPECT_EQ(made->tls[1], made->tls[2]);
-    EXPECT_EQ(made->tls[0]->names().path, "peers.westus.tls");
-    EXPECT_EQ(made->tls[0]->names().label, "peer=westus");
+    EXPECT_EQ(made->set()->tls[1], made->set()->tls[2]);
+    EXPECT_EQ(made->set()->tls[0]->names().path, "peers.westus.tls");
+    EXPECT_EQ(made->set()->tls[0]->names().label, "peer=westus");
 }
 
 // No certificate vouches for where SRV records lead (RFC 9525 6.1).
@@ -63,18 +63,20 @@ TEST_F(TlsUpstreams, ATargetOfSrvMustBeTheDomainThatWasAskedFor) {
     find("srv:_dns._tcp.westus.example.com", {"10.2.0.20:8853"});
     const auto made =
         build(load(peer("endpoints: [{srv: _dns._tcp.westus.example.com}], tls: {ca: ca.crt}")));
-    ASSERT_EQ(made->tls.size(), 1u);
-    EXPECT_EQ(made->endpoints[0]->address().to_text(), "10.2.0.20:8853");
-    EXPECT_EQ(made->tls[0]->expected_name(made->endpoints[0]->address()), "westus.example.com");
+    ASSERT_EQ(made->set()->tls.size(), 1u);
+    EXPECT_EQ(made->set()->endpoints[0]->address().to_text(), "10.2.0.20:8853");
+    EXPECT_EQ(made->set()->tls[0]->expected_name(made->set()->endpoints[0]->address()),
+              "westus.example.com");
 }
 
 TEST_F(TlsUpstreams, AServerNameIsForAllOfThem) {
     find("dns.example.com:853", {"10.2.0.20"});
     const auto made = build(load(peer(
         "endpoints: [10.2.0.10, dns.example.com], tls: {ca: ca.crt, server_name: dns.westus}")));
-    ASSERT_EQ(made->tls.size(), 2u);
-    EXPECT_EQ(made->tls[0], made->tls[1]);
-    EXPECT_EQ(made->tls[0]->expected_name(made->endpoints[0]->address()), "dns.westus");
+    ASSERT_EQ(made->set()->tls.size(), 2u);
+    EXPECT_EQ(made->set()->tls[0], made->set()->tls[1]);
+    EXPECT_EQ(made->set()->tls[0]->expected_name(made->set()->endpoints[0]->address()),
+              "dns.westus");
 }
 
 TEST_F(TlsUpstreams, ForwardersNameTheirPathAndTakePort853FromResolvConf) {
@@ -82,35 +84,35 @@ TEST_F(TlsUpstreams, ForwardersNameTheirPathAndTakePort853FromResolvConf) {
     const auto made = build(
         load("forward: {.: {transport: tls, endpoints: ['resolv.conf:resolv.conf'], tls: {ca: "
              "ca.crt}}}"));
-    ASSERT_EQ(made->endpoints.size(), 1u);
-    EXPECT_EQ(made->endpoints[0]->address().to_text(), "192.0.2.53:853");
-    EXPECT_EQ(made->tls.at(0)->names().path, "forward.\".\".tls");
+    ASSERT_EQ(made->set()->endpoints.size(), 1u);
+    EXPECT_EQ(made->set()->endpoints[0]->address().to_text(), "192.0.2.53:853");
+    EXPECT_EQ(made->set()->tls.at(0)->names().path, "forward.\".\".tls");
 }
 
 TEST_F(TlsUpstreams, OthersHaveNone) {
     const auto made =
         build(load("peers: {westus: {zones: [w.test], endpoints: [10.2.0.10], transport: tcp}}"));
-    EXPECT_TRUE(made->tls.empty());
+    EXPECT_TRUE(made->set()->tls.empty());
 }
 
 TEST_F(TlsUpstreams, AReloadKeepsTheIdentityUntilItsFilesChange) {
     const config::Config config = load(peer("endpoints: [10.2.0.10], tls: {ca: ca.crt}"));
-    const auto first = build(config)->tls.at(0);
-    EXPECT_EQ(build(config)->tls.at(0), first);
-    EXPECT_EQ(builder.build(config, sources)->upstreams.at(0)->tls.at(0), first);
+    const auto first = build(config)->set()->tls.at(0);
+    EXPECT_EQ(build(config)->set()->tls.at(0), first);
+    EXPECT_EQ(builder.build(config, sources)->upstreams.at(0)->set()->tls.at(0), first);
     folder.write("ca.crt", test::Authority("new CA").pem());
-    EXPECT_NE(build(config)->tls.at(0), first);
+    EXPECT_NE(build(config)->set()->tls.at(0), first);
 }
 
 TEST_F(TlsUpstreams, FilesThatBreakAfterTheCheckLeaveTheFormerOnes) {
     const config::Config config = load(peer("endpoints: [10.2.0.10], tls: {ca: ca.crt}"));
-    const auto first = build(config)->tls.at(0);
+    const auto first = build(config)->set()->tls.at(0);
     config::Config next = load(peer("endpoints: [10.2.0.11], tls: {ca: ca.crt}"));
     std::filesystem::remove(folder.path("ca.crt"));
     const auto loaded = builder.load_files(next);
     ASSERT_FALSE(loaded);
     EXPECT_THAT(loaded.error().message, HasSubstr("cannot be read"));
-    EXPECT_EQ(builder.build(config, sources)->upstreams.at(0)->tls.at(0), first);
+    EXPECT_EQ(builder.build(config, sources)->upstreams.at(0)->set()->tls.at(0), first);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct ProberTest : ClientTest {
     }
     void follow() {
         if (prober == nullptr) prober = std::make_unique<Prober>(io, options);
+        publish();
         prober->follow({std::make_shared<const upstream::Upstream>(upstream)});
     }
     bool until(upstream::UpstreamState wanted, Duration limit = Seconds(20)) {
@@ -101,7 +102,7 @@ TEST_F(ProberTest, AnEndpointThatRefusesIsAskedOnlyWhenThereIsNoBetterOne) {
         endpoint(1).note_reply(Millis(50));  // far away
     }
     EXPECT_EQ(endpoint(0).stats().questions(), 0u);
-    upstream.endpoints.pop_back();
+    set.endpoints.pop_back();
     const Answer answer = ask();
     EXPECT_EQ(failure(answer), "20 peer=westus " + place() + " REFUSED");
     EXPECT_EQ(state(), upstream::UpstreamState::healthy) << "it is there";
@@ -328,7 +329,7 @@ TEST_F(ProberTest, WithoutEndpointsItIsUnresolved) {
 TEST_F(ProberTest, SlowIsNotPartitioned) {
     for (const Duration slow : {Millis(500), Millis(1100), Millis(1600)}) {
         prober.reset();
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         upstream.health = std::make_shared<upstream::UpstreamHealth>();
         std::vector<std::pair<Time, Received>> held;
         FakeServer& server = serve([&](const Received& q) {
@@ -491,8 +492,8 @@ TEST_F(ProberTest, EndpointsComeAndGoWithProbesOnTheirWay) {
     mutable_server();
     follow();
     run_for(Millis(20));
-    const std::weak_ptr<upstream::Endpoint> first = upstream.endpoints[0];
-    upstream.endpoints.clear();
+    const std::weak_ptr<upstream::Endpoint> first = set.endpoints[0];
+    set.endpoints.clear();
     serve(well);
     follow();
     ASSERT_TRUE(until(upstream::ProbeResult::healthy));

@@ -77,21 +77,21 @@ TEST_F(StaleAnswers, AreNotSaidToBeAuthentic) {
 }
 
 TEST_F(StaleAnswers, EndpointsThatAreUpAreCounted) {
-    auto west = std::make_shared<upstream::Upstream>(*snapshot->upstreams[0]);
+    upstream::EndpointSet set;
     for (const char* address : {"10.2.0.10", "10.2.0.11", "10.2.0.12"}) {
-        west->endpoints.push_back(std::make_shared<upstream::Endpoint>(
+        set.endpoints.push_back(std::make_shared<upstream::Endpoint>(
             SocketAddress{IpAddress::parse(address).value(), 53}));
-        for (int i = 0; i < 3 && west->endpoints.size() < 3; ++i)
-            west->endpoints.back()->note_loss(now);
+        for (int i = 0; i < 3 && set.endpoints.size() < 3; ++i)
+            set.endpoints.back()->note_loss(now);
     }
-    snapshot->upstreams[0] = west;
+    snapshot->upstreams[0]->board->publish(set);
     publish();
     partition();
     EXPECT_TRUE(ask("new.westus", type::a).says("0 of 3 endpoints up")) << "never heard of";
-    west->endpoints[2]->note_client_answer();
+    set.endpoints[2]->note_client_answer();
     EXPECT_EQ(ask("new.westus", type::a).ede_text(),
               "peer=westus partitioned: 1 of 3 endpoints up since 2026-01-31T10:00:00Z");
-    west->endpoints[1]->stats().note_error("udp timeout 40ms", kTenOClock);
+    set.endpoints[1]->stats().note_error("udp timeout 40ms", kTenOClock);
     EXPECT_EQ(ask("new.westus", type::a).ede_text(),
               "peer=westus partitioned: 1 of 3 endpoints up since 2026-01-31T10:00:00Z, last "
               "10.2.0.11:53 udp timeout 40ms");
@@ -272,10 +272,10 @@ TEST_F(StaleAnswers, AFailedExchangeEndsInWhatWasKnown) {
 TEST_F(StaleAnswers, AnUpstreamThatIsBackIsAskedForEverythingAfterASecond) {
     constexpr std::size_t kAtOnce = 64;
     boost::asio::ip::udp::socket silent(io, {boost::asio::ip::address_v4::loopback(), 0});
-    auto west = std::make_shared<upstream::Upstream>(*snapshot->upstreams[0]);
-    west->endpoints = {std::make_shared<upstream::Endpoint>(
+    upstream::EndpointSet set;
+    set.endpoints = {std::make_shared<upstream::Endpoint>(
         SocketAddress{IpAddress::parse("127.0.0.1").value(), silent.local_endpoint().port()})};
-    snapshot->upstreams[0] = west;
+    snapshot->upstreams[0]->board->publish(set);
     publish();
     know("db.westus", type::a, {"10.2.0.1"}, {.lifetime = Seconds(5)});
     now += Seconds(10);

@@ -12,16 +12,21 @@ using upstream::UpstreamState;
 struct UsualWaitTest : testing::Test {
     /// An endpoint whose every reply takes `rtt`.
     void add_endpoint(Duration rtt) {
-        peer.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{}));
-        for (int i = 0; i < 1000; ++i) peer.endpoints.back()->note_reply(rtt);
+        add_unmeasured();
+        for (int i = 0; i < 1000; ++i) set.endpoints.back()->note_reply(rtt);
+    }
+    void add_unmeasured() {
+        set.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{}));
+        peer.board->publish(set);
     }
 
+    upstream::EndpointSet set;
     upstream::Upstream peer;
 };
 
 TEST_F(UsualWaitTest, IsFiftyMillisecondsForWhoIsNearOrUnknown) {
     EXPECT_EQ(usual_wait(peer), 50ms);
-    peer.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{}));
+    add_unmeasured();
     EXPECT_EQ(usual_wait(peer), 50ms);
     add_endpoint(1ms);
     EXPECT_EQ(usual_wait(peer), 50ms);
@@ -42,7 +47,8 @@ TEST_F(UsualWaitTest, IsLongerForWhoIsJustBack) {
     EXPECT_EQ(usual_wait(peer), 250ms);
     add_endpoint(180ms);
     EXPECT_EQ(usual_wait(peer), 250ms);  // the nearer one answers
-    peer.endpoints.erase(peer.endpoints.begin());
+    set.endpoints.erase(set.endpoints.begin());
+    peer.board->publish(set);
     EXPECT_GT(usual_wait(peer), 380ms);
     peer.health->enter(UpstreamState::healthy, Time{} + 2h, {});
     EXPECT_LT(usual_wait(peer), 225ms);

@@ -15,6 +15,7 @@ namespace {
 struct PlanTest : testing::Test {
     Time now{Seconds(9000)};
     Upstream upstream;
+    EndpointSet set;
     std::unique_ptr<AttemptPlan> plan;
     Step step;
 
@@ -24,19 +25,19 @@ struct PlanTest : testing::Test {
     void endpoints(std::initializer_list<int> rtts) {
         for (const int rtt : rtts) {
             const auto ip =
-                IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(upstream.endpoints.size()));
-            upstream.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
-            test::trust_case(*upstream.endpoints.back(), now);
+                IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(set.endpoints.size()));
+            set.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
+            test::trust_case(*set.endpoints.back(), now);
             for (int i = 0; rtt > 0 && i < 40; ++i)
-                at(upstream.endpoints.size() - 1).note_reply(Millis(rtt));
+                at(set.endpoints.size() - 1).note_reply(Millis(rtt));
         }
     }
-    Endpoint& at(std::size_t i) { return *upstream.endpoints[i]; }
+    Endpoint& at(std::size_t i) { return *set.endpoints[i]; }
     void make_suspect(std::size_t i) {
         for (int n = 0; n < 3; ++n) at(i).note_loss(now);
     }
 
-    void begin() { plan = std::make_unique<AttemptPlan>(upstream, now); }
+    void begin() { plan = std::make_unique<AttemptPlan>(upstream, set, now); }
     const Step& next(std::uint32_t random = 0) {
         if (plan == nullptr) begin();
         step = plan->next(now, random);
@@ -95,7 +96,7 @@ TEST_F(PlanTest, AsksOverUdpWithEdnsAndMixedCaseFirst) {
 TEST_F(PlanTest, DataNodataAndNxdomainAreAnswers) {
     for (const exchange::ReplyKind kind :
          {exchange::ReplyKind::data, exchange::ReplyKind::nodata, exchange::ReplyKind::nxdomain}) {
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         endpoints({0});
         begin();
         next();
@@ -106,7 +107,7 @@ TEST_F(PlanTest, DataNodataAndNxdomainAreAnswers) {
 
 TEST_F(PlanTest, WithoutEndpointsItSaysWhy) {
     EXPECT_EQ(failure(), "22 peer=westus has no endpoints");
-    upstream.pending = "dns.example.com: not resolved yet";
+    set.pending = "dns.example.com: not resolved yet";
     begin();
     EXPECT_EQ(failure(), "22 peer=westus dns.example.com: not resolved yet");
 }
@@ -192,7 +193,7 @@ TEST_F(PlanTest, AfterThreeTimeOutsTheRepliesAreWaitedForUntilTheDeadline) {
 TEST_F(PlanTest, TheTimeoutFollowsASlowEndpointUpToHalfOfTheDeadline) {
     endpoints({700});
     EXPECT_EQ(next().timeout, Millis(705));
-    upstream.endpoints.clear();
+    set.endpoints.clear();
     endpoints({1500});
     begin();
     EXPECT_EQ(next().timeout, Millis(900));
@@ -265,7 +266,7 @@ TEST_F(PlanTest, NeverGoesPastTheDeadline) {
              std::nullopt, Protocol::udp, Protocol::tcp}) {
         upstream.options.transport = transport;
         upstream.options.deadline = Millis(1000);
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         endpoints({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
         const Time start = now;
         begin();
@@ -350,7 +351,7 @@ TEST_F(PlanTest, ACutReplyIsAskedAgainOverTcpAtOnce) {
     for (const auto transport :
          std::initializer_list<std::optional<Protocol>>{std::nullopt, Protocol::udp}) {
         upstream.options.transport = transport;
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         endpoints({10, 10});
         begin();
         const std::size_t first = next(1).endpoint;
@@ -659,7 +660,7 @@ TEST_F(PlanTest, EverySequenceOfEventsEnds) {
     for (const auto transport : std::initializer_list<std::optional<Protocol>>{
              std::nullopt, Protocol::udp, Protocol::tcp}) {
         for (int script = 0; script < kEvents * kEvents * kEvents * kEvents; ++script) {
-            upstream.endpoints.clear();
+            set.endpoints.clear();
             endpoints({10, 0});
             upstream.options.transport = transport;
             begin();

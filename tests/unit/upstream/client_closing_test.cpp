@@ -51,7 +51,7 @@ struct ClosingTest : ClientTest {
 
 TEST_F(ClosingTest, ThirtyAtOnceWhereEachConnectionTakesAFew) {
     for (const int each : {1, 2, 3, 7}) {
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         FakeServer& server = serve(closing_after(each), kTcp);
         ask_at_once(30);
         EXPECT_EQ(answered(), 30u) << each << ": " << first_failure();

@@ -47,6 +47,7 @@ struct ClientTest : testing::Test {
     Cork cork;
     metrics::Counters counters;
     Upstream upstream;
+    EndpointSet set;  // of the upstream, put onto its board with each question
     ClientOptions options;
     std::vector<std::unique_ptr<FakeServer>> servers;
     std::unique_ptr<Client> client_;
@@ -62,10 +63,10 @@ struct ClientTest : testing::Test {
     }
     FakeServer& serve(FakeServer::Handler handler, FakeServer::Tcp tcp = FakeServer::Tcp::refuse) {
         servers.push_back(std::make_unique<FakeServer>(io, std::move(handler), tcp));
-        upstream.endpoints.push_back(std::make_shared<Endpoint>(servers.back()->address()));
+        set.endpoints.push_back(std::make_shared<Endpoint>(servers.back()->address()));
         return *servers.back();
     }
-    Endpoint& endpoint(std::size_t i = 0) { return *upstream.endpoints[i]; }
+    Endpoint& endpoint(std::size_t i = 0) { return *set.endpoints[i]; }
     std::string place(std::size_t i = 0) { return endpoint(i).address().to_text(); }
 
     static Question question(const std::string& name = "db.westus.example",
@@ -75,7 +76,13 @@ struct ClientTest : testing::Test {
         q.type = type;
         return q;
     }
-    void start(Answer& answer, const Question& q) { run_question(client(), upstream, q, answer); }
+    void publish() {
+        if (set != *upstream.set()) upstream.board->publish(set);
+    }
+    void start(Answer& answer, const Question& q) {
+        publish();
+        run_question(client(), upstream, q, answer);
+    }
     bool run_until(const std::function<bool()>& done, Duration limit = Seconds(20)) {
         const Time end = Clock::now() + limit;
         while (!done() && Clock::now() < end) io.run_one_for(Millis(50));

@@ -150,7 +150,7 @@ struct ClientTailTest : ClientHedgeTest {
     static constexpr int kQuestions = 1500;
     void start_again() {
         client_.reset();
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         upstream.health = std::make_shared<UpstreamHealth>();
         hedges_before_ = count(Count::upstream_hedges);
     }
@@ -179,7 +179,7 @@ struct ClientTailTest : ClientHedgeTest {
         }
         std::sort(took.begin(), took.end());
         std::uint64_t asked = 0;
-        for (const auto& e : upstream.endpoints) asked += e->stats().questions();
+        for (const auto& e : set.endpoints) asked += e->stats().questions();
         const Tail tail{took[took.size() * 99 / 100], static_cast<double>(asked) / kQuestions - 1,
                         count(Count::upstream_hedges) - hedges_before_};
         std::printf("%s hedges: p99 %.1f ms, %.1f %% extra questions, %llu hedges\n",

@@ -59,7 +59,7 @@ TEST_F(ClientHopMarkTest, OverTcpToo) {
 TEST_F(ClientHopMarkTest, WhoRefusesItIsAskedAgainWithoutAtOnce) {
     for (const unsigned rcode : {1u, 4u}) {  // FORMERR, NOTIMP
         servers.clear();
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         const FakeServer& server = serve([rcode](const Received& q) {
             return Reaction{{has_mark(q) ? q.empty(rcode) : q.answer()}};
         });

@@ -48,7 +48,7 @@ TEST_F(ClientTest, LetterCaseIsRandomAndTheNameTheSame) {
 }
 
 TEST_F(ClientTest, WithoutEndpointsItFailsAtOnce) {
-    upstream.pending = "dns.example.com: not resolved yet";
+    set.pending = "dns.example.com: not resolved yet";
     const Answer answer = ask();
     EXPECT_FALSE(answer.asked.ok);
     EXPECT_TRUE(answer.asked.cacheable);
@@ -186,7 +186,7 @@ TEST_F(ClientTest, AnInvalidReplyGoesOnToTheNextEndpoint) {
     serve(answering);
     for (int i = 0; i < 6; ++i) EXPECT_TRUE(ask().asked.ok);
     EXPECT_EQ(count(Count::upstream_invalid), servers[0]->udp.size());
-    upstream.endpoints.pop_back();
+    set.endpoints.pop_back();
     EXPECT_EQ(failure(ask()), "24 peer=westus " + place() + " udp invalid reply");
 }
 
@@ -208,7 +208,7 @@ TEST_F(ClientTest, ServfailGoesOnToTheNextEndpoint) {
     serve(answering);
     for (int i = 0; i < 8; ++i) EXPECT_TRUE(ask().asked.ok);
     EXPECT_FALSE(endpoint(0).is_suspect());
-    upstream.endpoints.pop_back();
+    set.endpoints.pop_back();
     const Answer answer = ask();
     EXPECT_EQ(failure(answer), "0 peer=westus " + place() + " SERVFAIL");
     EXPECT_TRUE(answer.asked.cacheable);
@@ -288,7 +288,10 @@ TEST_F(ClientTest, ShuttingDownEndsEveryWait) {
     Upstream over_tcp = upstream;
     FakeServer deaf(io, silent, FakeServer::Tcp::accept);
     over_tcp.options.transport = Protocol::tcp;
-    over_tcp.endpoints = {std::make_shared<Endpoint>(deaf.address())};
+    over_tcp.board = std::make_shared<EndpointBoard>();
+    EndpointSet elsewhere;
+    elsewhere.endpoints = {std::make_shared<Endpoint>(deaf.address())};
+    over_tcp.board->publish(elsewhere);
     std::vector<Answer> answers(20);
     for (std::size_t i = 0; i < 10; ++i) start(answers[i], question());
     for (std::size_t i = 10; i < 20; ++i) run_question(client(), over_tcp, question(), answers[i]);
@@ -340,6 +343,7 @@ TEST_F(ClientTest, ADroppedTaskIsForgotten) {
             const Asked result = co_await asking;
             ADD_FAILURE() << "nobody is there any more: " << result.error_text;
         };
+        publish();
         const Outer outer = body(client(), upstream, q);
         outer.frame.destroy();
     }

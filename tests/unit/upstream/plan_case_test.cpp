@@ -11,6 +11,7 @@ namespace {
 struct PlanCaseTest : testing::Test {
     Time now{Seconds(9000)};
     Upstream upstream;
+    EndpointSet set;
     std::unique_ptr<AttemptPlan> plan;
     Step step;
 
@@ -20,17 +21,17 @@ struct PlanCaseTest : testing::Test {
     }
     void add() {
         const auto ip =
-            IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(upstream.endpoints.size()));
-        upstream.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
-        upstream.endpoints.back()->note_reply(Millis(1));
+            IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(set.endpoints.size()));
+        set.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
+        set.endpoints.back()->note_reply(Millis(1));
     }
-    Endpoint& endpoint() { return *upstream.endpoints[0]; }
+    Endpoint& endpoint() { return *set.endpoints[0]; }
     const Step& next() {
         step = plan->next(now, 0);
         return step;
     }
     const Step& begin(bool marks_hops = false) {
-        plan = std::make_unique<AttemptPlan>(upstream, now, marks_hops);
+        plan = std::make_unique<AttemptPlan>(upstream, set, now, marks_hops);
         return next();
     }
     bool reply(exchange::ReplyKind kind, dns::Rcode rcode = dns::Rcode::noerror) {
@@ -93,7 +94,7 @@ TEST_F(PlanCaseTest, WhateverItSaysToMixedCase) {
                                       Said{exchange::ReplyKind::failure, dns::Rcode::servfail},
                                       Said{exchange::ReplyKind::no_edns, dns::Rcode::formerr},
                                       Said{exchange::ReplyKind::no_edns, dns::Rcode::notimp}}) {
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         add();
         for (int i = 0; i < 3; ++i) {
             begin(true);

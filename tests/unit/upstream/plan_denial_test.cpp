@@ -14,17 +14,18 @@ namespace {
 struct PlanDenial : testing::Test {
     Time now{Seconds(9000)};
     Upstream upstream;
+    EndpointSet set;
     std::unique_ptr<AttemptPlan> plan;
     Step step;
 
     void endpoints(unsigned count) {
         upstream.label = "peer=westus";
         for (unsigned i = 0; i < count; ++i)
-            upstream.endpoints.push_back(
+            set.endpoints.push_back(
                 std::make_shared<Endpoint>(SocketAddress{IpAddress::v4(0x0a02000a + i), 53, 0}));
-        for (const auto& endpoint : upstream.endpoints)  // letter case is not what this is about
+        for (const auto& endpoint : set.endpoints)  // letter case is not what this is about
             for (int n = 0; n < 3; ++n) endpoint->note_case_changed(now);
-        plan = std::make_unique<AttemptPlan>(upstream, now);
+        plan = std::make_unique<AttemptPlan>(upstream, set, now);
         step = plan->next(now, 0);
     }
     void next() { step = plan->next(now, 0); }
@@ -59,7 +60,7 @@ struct PlanDenial : testing::Test {
         const Failure f = plan->failure(now);
         return std::to_string(f.code) + " " + f.text;
     }
-    Endpoint& asked() { return *upstream.endpoints[step.endpoint]; }
+    Endpoint& asked() { return *set.endpoints[step.endpoint]; }
 };
 
 TEST_F(PlanDenial, ALameReplyMovesOnAndIsNoSignOfHealth) {
@@ -89,7 +90,7 @@ TEST_F(PlanDenial, ADenialWithoutSoaIsAskedOnceElsewhere) {
     endpoints(3);
     const std::size_t first = step.endpoint;
     EXPECT_FALSE(reply(bare()));
-    EXPECT_TRUE(upstream.endpoints[first]->last_reply()) << "usable";
+    EXPECT_TRUE(set.endpoints[first]->last_reply()) << "usable";
     next();
     ASSERT_FALSE(step.give_up);
     EXPECT_NE(step.endpoint, first);
@@ -98,7 +99,7 @@ TEST_F(PlanDenial, ADenialWithoutSoaIsAskedOnceElsewhere) {
 
 TEST_F(PlanDenial, WhatTheOtherEndpointSaysWins) {
     for (const exchange::CheckedReply& better : {data(), proven()}) {
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         endpoints(2);
         EXPECT_FALSE(reply(bare()));
         next();
@@ -121,7 +122,7 @@ TEST_F(PlanDenial, WhereTheOtherEndpointIsOfNoHelpTheDenialStands) {
     for (const std::function<void()>& ends :
          {std::function<void()>(timeout), std::function<void()>(servfail),
           std::function<void()>(is_lame)}) {
-        upstream.endpoints.clear();
+        set.endpoints.clear();
         endpoints(3);
         EXPECT_FALSE(reply(bare(dns::Rcode::noerror)));
         next();
@@ -136,7 +137,7 @@ TEST_F(PlanDenial, WhereTheOtherEndpointIsOfNoHelpTheDenialStands) {
 TEST_F(PlanDenial, NobodyWaitsForASuspectOneToConfirmIt) {
     endpoints(2);
     const std::size_t other = 1 - step.endpoint;
-    for (int i = 0; i < 3; ++i) upstream.endpoints[other]->note_loss(now);
+    for (int i = 0; i < 3; ++i) set.endpoints[other]->note_loss(now);
     EXPECT_TRUE(reply(bare()));
 }
 
@@ -184,8 +185,10 @@ TEST_F(PlanDenial, TheDeadlineOfAChaseBoundsAQuestion) {
     upstream.options.deadline = Millis(1000);
     endpoints(1);
     EXPECT_EQ(plan->deadline(), now + Millis(1000));
-    EXPECT_EQ(AttemptPlan(upstream, now, false, now + Millis(300)).deadline(), now + Millis(300));
-    EXPECT_EQ(AttemptPlan(upstream, now, false, now + Millis(3000)).deadline(), now + Millis(1000));
+    EXPECT_EQ(AttemptPlan(upstream, set, now, false, now + Millis(300)).deadline(),
+              now + Millis(300));
+    EXPECT_EQ(AttemptPlan(upstream, set, now, false, now + Millis(3000)).deadline(),
+              now + Millis(1000));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace {
 struct HedgeTest : testing::Test {
     Time now{Seconds(9000)};
     Upstream upstream;
+    EndpointSet set;
     std::unique_ptr<AttemptPlan> plan;
     Step step;
 
@@ -20,17 +21,17 @@ struct HedgeTest : testing::Test {
 
     void add(int rtt_ms, double slow_share = 0) {
         const auto ip =
-            IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(upstream.endpoints.size()));
-        upstream.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
-        test::trust_case(*upstream.endpoints.back(), now);
+            IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(set.endpoints.size()));
+        set.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
+        test::trust_case(*set.endpoints.back(), now);
         for (int i = 1; rtt_ms > 0 && i <= 400; ++i) {
             const bool slow = slow_share > 0 && i % static_cast<int>(1 / slow_share) == 0;
-            upstream.endpoints.back()->note_reply(Millis(slow ? rtt_ms + 300 : rtt_ms));
+            set.endpoints.back()->note_reply(Millis(slow ? rtt_ms + 300 : rtt_ms));
         }
     }
-    Endpoint& at(std::size_t i) { return *upstream.endpoints[i]; }
+    Endpoint& at(std::size_t i) { return *set.endpoints[i]; }
     void begin(std::uint32_t random = 0) {
-        plan = std::make_unique<AttemptPlan>(upstream, now);
+        plan = std::make_unique<AttemptPlan>(upstream, set, now);
         step = plan->next(now, random);
     }
     Step hedge(std::uint32_t random = 0) {
@@ -99,14 +100,14 @@ TEST_F(HedgeTest, NoneToALaterPlaceInTheList) {
     add(20);
     add(20);
     add(20);
-    upstream.places = {0, 1, 1};
+    set.places = {0, 1, 1};
     for (std::uint32_t random = 0; random < 6; ++random) {
         begin(random);
         EXPECT_EQ(step.endpoint, 0u);
         EXPECT_EQ(step.hedge_after, kNever);
         EXPECT_TRUE(hedge(random).give_up);
     }
-    upstream.places = {0, 0, 1};
+    set.places = {0, 0, 1};
     for (std::uint32_t random = 0; random < 6; ++random) {
         begin(random);
         EXPECT_NE(step.hedge_after, kNever) << "two addresses of one name";

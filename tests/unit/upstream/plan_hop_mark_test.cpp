@@ -10,18 +10,19 @@ namespace {
 struct HopMarkTest : testing::Test {
     Time now{Seconds(9000)};
     Upstream upstream;
+    EndpointSet set;
     std::unique_ptr<AttemptPlan> plan;
     Step step;
 
     HopMarkTest() {
         upstream.label = "peer=westus";
-        upstream.endpoints.push_back(
+        set.endpoints.push_back(
             std::make_shared<Endpoint>(SocketAddress::parse("10.2.0.10", 53).value()));
         test::trust_case(endpoint(), now);
     }
-    Endpoint& endpoint() { return *upstream.endpoints[0]; }
+    Endpoint& endpoint() { return *set.endpoints[0]; }
     void begin(bool marks_hops = true) {
-        plan = std::make_unique<AttemptPlan>(upstream, now, marks_hops);
+        plan = std::make_unique<AttemptPlan>(upstream, set, now, marks_hops);
         next();
     }
     const Step& next() { return step = plan->next(now, 0); }

@@ -11,6 +11,7 @@ namespace {
 struct ListedOrder : testing::Test {
     Time now{Seconds(9000)};
     Upstream upstream;
+    EndpointSet set;
     std::unique_ptr<AttemptPlan> plan;
     Step step;
 
@@ -19,16 +20,16 @@ struct ListedOrder : testing::Test {
         upstream.label = "forward=.";
         for (int i = 0; i < 3; ++i) {
             const auto ip = IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(i));
-            upstream.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
+            set.endpoints.push_back(std::make_shared<Endpoint>(SocketAddress{ip, 53, 0}));
             for (int n = 0; n < 40; ++n)
                 at(static_cast<std::size_t>(i)).note_reply(Millis(40 - 15 * i));
             for (int n = 0; n < 3; ++n) at(static_cast<std::size_t>(i)).note_case_changed(now);
         }
-        upstream.places = {0, 1, 2};
+        set.places = {0, 1, 2};
     }
-    Endpoint& at(std::size_t i) { return *upstream.endpoints[i]; }
+    Endpoint& at(std::size_t i) { return *set.endpoints[i]; }
     std::size_t first(std::uint32_t random = 0) {
-        plan = std::make_unique<AttemptPlan>(upstream, now);
+        plan = std::make_unique<AttemptPlan>(upstream, set, now);
         return next(random);
     }
     std::size_t next(std::uint32_t random = 0) {
@@ -77,7 +78,7 @@ TEST_F(ListedOrder, NobodyWaitsForASuspectOrAPoorOne) {
 }
 
 TEST_F(ListedOrder, AddressesOfOnePlaceAreEqual) {
-    upstream.places = {0, 0, 1};
+    set.places = {0, 0, 1};
     EXPECT_EQ(first(), 1u) << "the faster one";
     now += step.timeout;
     plan->on_failure(step, FailureReason::timeout, now);

@@ -44,11 +44,11 @@ struct TlsClientTest : ClientTest {
     void add_endpoint(const SocketAddress& address) {
         const auto loaded = identities.load({upstream.options.tls});
         ASSERT_TRUE(loaded) << loaded.error().message;
-        upstream.endpoints.push_back(std::make_shared<Endpoint>(address));
-        upstream.tls.push_back(identities.get(upstream.options.tls,
-                                              {.label = upstream.label,
-                                               .path = "peers.westus.tls",
-                                               .server_name = upstream.options.tls.server_name}));
+        set.endpoints.push_back(std::make_shared<Endpoint>(address));
+        set.tls.push_back(identities.get(upstream.options.tls,
+                                         {.label = upstream.label,
+                                          .path = "peers.westus.tls",
+                                          .server_name = upstream.options.tls.server_name}));
     }
     bool all_done(const std::vector<Answer>& answers) {
         return run_until([&] {
@@ -178,8 +178,8 @@ TEST_F(TlsClientTest, WhatWasRefusedIsNotTriedForASecond) {
     EXPECT_EQ(server.connections, 1);
     EXPECT_EQ(count(Count::upstream_tls_failed), 1u);
     const Time start = Clock::now();
-    EXPECT_NE(upstream.tls[0]->held(endpoint().address(), start), nullptr);
-    EXPECT_EQ(upstream.tls[0]->held(endpoint().address(), start + exchange::TlsIdentity::kHold),
+    EXPECT_NE(set.tls[0]->held(endpoint().address(), start), nullptr);
+    EXPECT_EQ(set.tls[0]->held(endpoint().address(), start + exchange::TlsIdentity::kHold),
               nullptr);
 }
 
@@ -306,9 +306,12 @@ TEST_F(TlsClientTest, IdentitiesDoNotShareConnections) {
     // The same address for another upstream, which expects another certificate there.
     Upstream other = upstream;
     other.label = "peer=other";
-    other.tls = {identities.get(
+    other.board = std::make_shared<EndpointBoard>();
+    EndpointSet same = set;
+    same.tls = {identities.get(
         upstream.options.tls,
         {.label = other.label, .path = "peers.other.tls", .server_name = "dns.other.example"})};
+    other.board->publish(same);
     Answer answer;
     run_question(client(), other, question(), answer);
     ASSERT_TRUE(run_until([&] { return answer.done; }));
@@ -331,8 +334,9 @@ TEST_F(TlsClientTest, ShuttingDownInTheHandshakeEndsEveryWait) {
 TEST_F(TlsClientTest, AConnectionOutlivesItsUpstream) {
     FakeTlsServer& server = serve_tls(certified(), answering);
     ASSERT_TRUE(ask().asked.ok);
-    upstream.tls.clear();
-    upstream.endpoints.clear();
+    set = {};
+    publish();
+    client().forget_endpoints(1);
     identities.drop_unused();
     identities.drop_unused();
     EXPECT_EQ(server.open_connections(), 1);

@@ -13,6 +13,7 @@ namespace {
 struct TlsPlanTest : testing::Test {
     Time now{Seconds(9000)};
     Upstream upstream;
+    EndpointSet set;
     std::unique_ptr<AttemptPlan> plan;
     Step step;
 
@@ -22,9 +23,9 @@ struct TlsPlanTest : testing::Test {
     }
     void endpoints(int count) {
         for (int i = 0; i < count; ++i)
-            upstream.endpoints.push_back(std::make_shared<Endpoint>(
+            set.endpoints.push_back(std::make_shared<Endpoint>(
                 SocketAddress{IpAddress::v4(0x0a02000a + static_cast<std::uint32_t>(i)), 853, 0}));
-        plan = std::make_unique<AttemptPlan>(upstream, now);
+        plan = std::make_unique<AttemptPlan>(upstream, set, now);
     }
     const Step& next() { return step = plan->next(now, 0); }
     std::string failure() {
@@ -36,7 +37,7 @@ struct TlsPlanTest : testing::Test {
 
 TEST_F(TlsPlanTest, EveryAttemptGoesOverTlsWhateverTheEndpointDoes) {
     endpoints(2);
-    for (const auto& endpoint : upstream.endpoints) {
+    for (const auto& endpoint : set.endpoints) {
         endpoint->note_no_stream(now);
         for (int i = 0; i < 3; ++i) endpoint->note_loss(now);
     }
@@ -57,12 +58,12 @@ TEST_F(TlsPlanTest, EveryAttemptGoesOverTlsWhateverTheEndpointDoes) {
 
 TEST_F(TlsPlanTest, AnAttemptLeavesTimeForTheHandshake) {
     endpoints(2);
-    upstream.endpoints[0]->note_reply(Millis(1), Protocol::tls);
-    upstream.endpoints[1]->note_reply(Millis(1), Protocol::tls);
+    set.endpoints[0]->note_reply(Millis(1), Protocol::tls);
+    set.endpoints[1]->note_reply(Millis(1), Protocol::tls);
     EXPECT_GE(next().timeout, Millis(400));
     EXPECT_LE(step.timeout, upstream.options.deadline);
     upstream.options.deadline = Millis(250);
-    plan = std::make_unique<AttemptPlan>(upstream, now);
+    plan = std::make_unique<AttemptPlan>(upstream, set, now);
     EXPECT_LE(next().timeout, Millis(250));
 }
 
@@ -83,18 +84,18 @@ TEST_F(TlsPlanTest, ItCountsAsALossAndTheOtherEndpointComesFirst) {
     plan->on_failure(step, FailureReason::untrusted, now, &why);
     EXPECT_NE(next().endpoint, bad);
     for (int i = 0; i < 2; ++i) {
-        plan = std::make_unique<AttemptPlan>(upstream, now);
+        plan = std::make_unique<AttemptPlan>(upstream, set, now);
         EXPECT_NE(next().endpoint, bad) << "remembered from the last question";
-        upstream.endpoints[bad]->note_loss(now);
+        set.endpoints[bad]->note_loss(now);
     }
-    EXPECT_TRUE(upstream.endpoints[bad]->is_suspect());
+    EXPECT_TRUE(set.endpoints[bad]->is_suspect());
 }
 
 TEST_F(TlsPlanTest, ItTellsMoreThanATimeoutOfAnotherEndpoint) {
     endpoints(2);
     const std::string why = "certificate expired 2026-01-01";
     next();
-    const std::string place = upstream.endpoints[step.endpoint]->address().to_text();
+    const std::string place = set.endpoints[step.endpoint]->address().to_text();
     plan->on_failure(step, FailureReason::untrusted, now, &why);
     while (!next().give_up) {
         now += step.timeout;
