@@ -107,6 +107,23 @@ TEST_F(Chasing, DataEndIt) {
     EXPECT_EQ(next(), nullptr) << "it was kept";
 }
 
+TEST_F(Chasing, AliasesAreOlderByTheWaitForTheirEnd) {
+    begin("www.example");
+    ASSERT_EQ(next(), &forward());
+    alias("www.example", "db.west.test", forward());
+    ASSERT_EQ(next(), &west());
+    now += Millis(4500);
+    data("db.west.test", "10.2.0.1", west());
+    ASSERT_EQ(next(), nullptr);
+    EXPECT_THAT(told().ttls(), ElementsAre(56, 60));
+    chase->keep(now);
+    now += Seconds(57);
+    cache::Hit hit;
+    EXPECT_FALSE(memory.find_fresh(subject_of(pending->question()), cache::Kind::answer, *snapshot,
+                                   now, scratch, hit))
+        << "it was kept longer than its first alias";
+}
+
 TEST_F(Chasing, AnAliasToAnotherOwnerIsAskedThere) {
     begin("www.example");
     ASSERT_EQ(next(), &forward());
