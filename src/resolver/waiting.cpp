@@ -117,7 +117,8 @@ void Resolver::Impl::send_canaries(AliasChase& chase, Time now) {
 
 void Resolver::Impl::finish(PendingQuery& pending, AliasChase& chase, Time now) {
     std::unique_ptr<PendingQuery> ended = admission.table().finish(pending);
-    chase.keep(now);
+    // Since it began, a reload may have given a name of its chain to another owner.
+    if (ended->snapshot == snapshot) chase.keep(now);
     reply_to_all(*ended, chase, now);
     const Answer& answer = chase.answer();
     std::uint64_t suppressed = 0;
