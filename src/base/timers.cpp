@@ -7,7 +7,10 @@ constexpr std::size_t kTurnMax = 64;
 
 }  // namespace
 
-Timers::Timers(boost::asio::io_context& io) : wheel_(Clock::now()), timer_(io) {}
+Timers::Timers(boost::asio::io_context& io) : wheel_(Clock::now()), timer_(std::in_place, io) {}
+
+// Armed for what is always earlier, so add() arms nothing.
+Timers::Timers() : wheel_(Clock::now()), armed_for_(Time::min()) {}
 
 void Timers::add(TimerNode& node, Time now, Time deadline) {
     wheel_.add(node, now, deadline);
@@ -19,13 +22,13 @@ void Timers::add(TimerNode& node, Time now, Time deadline) {
 void Timers::stop() {
     stopped_ = true;
     alive_.reset();
-    timer_.cancel();
+    if (timer_) timer_->cancel();
 }
 
 void Timers::arm(Time at) {
     armed_for_ = at;
-    timer_.expires_at(at);  // cancels an older wait
-    timer_.async_wait(
+    timer_->expires_at(at);  // cancels an older wait
+    timer_->async_wait(
         [this, alive = std::weak_ptr<int>(alive_)](const boost::system::error_code& error) {
             if (!error && !alive.expired()) fire();
         });
@@ -38,16 +41,24 @@ void Timers::fire() {
     // The questions to a dead peer expire by the thousand at once: other handlers have a turn
     // between some of them and the next.
     for (std::size_t n = 0; n < kTurnMax; ++n) {
-        TimerNode* node = wheel_.pop_expired(now);
-        if (node == nullptr) {
+        if (!expire_one(now)) {
             const auto next = wheel_.next();
-            if (next && *next < armed_for_) arm(*next);
+            if (!stopped_ && next && *next < armed_for_) arm(*next);
             return;
         }
-        node->expire();
-        if (stopped_) return;
     }
-    arm(now);
+    if (!stopped_) arm(now);
+}
+
+bool Timers::expire_one(Time now) {
+    TimerNode* const node = stopped_ ? nullptr : wheel_.pop_expired(now);
+    if (node != nullptr) node->expire();
+    return node != nullptr;
+}
+
+void Timers::expire_due(Time now) {
+    while (expire_one(now)) {
+    }
 }
 
 }  // namespace peerzone

@@ -85,16 +85,20 @@ void UdpExchange::on_resend(Attempt& attempt) {
     attempt.finish(outcome, now);
 }
 
-void UdpExchange::note_late(const Attempt& attempt) noexcept {
-    if (attempt.place == nullptr) return;
+bool UdpExchange::note_late(const Attempt& attempt) noexcept {
+    if (attempt.place == nullptr) return false;
     Socket& socket = *static_cast<Socket*>(attempt.place);
     Pool& pool = *socket.pool;
-    if (socket.heard > attempt.sent_at) return;
+    if (socket.heard > attempt.sent_at) return false;
     pool.after_silence = true;
-    if (socket.retired || pool.filling == &socket) return;
-    if (pool.retired.size() >= options_.sockets_per_endpoint_max) return;
+    if (socket.retired || pool.filling == &socket) return false;
+    if (pool.retired.size() >= options_.sockets_per_endpoint_max) return false;
     for (std::size_t i = 0; i < pool.active.size(); ++i)
-        if (pool.active[i].get() == &socket) return retire(pool, i);
+        if (pool.active[i].get() == &socket) {
+            retire(pool, i);
+            break;
+        }
+    return false;
 }
 
 /// Not at once: another question's coroutine may be running.

@@ -62,6 +62,7 @@ AliasChase::AliasChase(const Context& context, const PendingQuery& pending, Time
       memory_only_(memory_only),
       at_{.name = dns::Name::from_checked(pending.question().query.name())},
       deadline_{.began = now},
+      aged_at_(now),
       last_known_(pending.question().last_known) {}
 
 Subject AliasChase::here() const noexcept {
@@ -82,6 +83,17 @@ bool AliasChase::comes_back() const {
 void AliasChase::stand_at(const dns::Name& name) {
     at_.name = name;
     ++at_.stops;
+}
+
+// What was learned before a wait is older by it.
+void AliasChase::age(Time now) noexcept {
+    const auto waited = std::chrono::floor<Seconds>(now - aged_at_);
+    if (waited <= Seconds(0)) return;
+    aged_at_ += waited;
+    for (PassedRecord& passed : passed_)
+        passed.record.ttl -=
+            static_cast<std::uint32_t>(std::min<Seconds::rep>(passed.record.ttl, waited.count()));
+    keep_.lifetime -= std::min<Duration>(keep_.lifetime, waited);
 }
 
 upstream::Question AliasChase::question() const {
@@ -127,8 +139,10 @@ const upstream::Upstream* AliasChase::next(Time now) {
 // The client gets the chain.
 void AliasChase::end_without_owner() {
     keep_.allowed = false;
-    answer_.error_code = dns::ede::not_authoritative;
-    answer_.error_text = "no zone, peer or forward for " + at_.name.to_text();
+    if (!stale_) {  // else it says of the aliases that they are past their TTL
+        answer_.error_code = dns::ede::not_authoritative;
+        answer_.error_text = "no zone, peer or forward for " + at_.name.to_text();
+    }
     answer_.info = {};
     assemble();
     over_ = true;

@@ -112,6 +112,7 @@ private:
     Subject here() const noexcept;
     bool comes_back() const;
     void stand_at(const dns::Name& name);
+    void age(Time now) noexcept;
 
     // alias_chase.cpp
     void visit_zone(const view::Route& route);
@@ -152,6 +153,7 @@ private:
     Deadline deadline_;
     Keep keep_;
     std::vector<PassedRecord> passed_;  // aliases of earlier stops
+    Time aged_at_;                      // up to when their TTLs, and what is kept, were lowered
     std::vector<Canary> canaries_;
     Answer answer_;
     bool last_known_;

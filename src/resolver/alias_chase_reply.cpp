@@ -19,6 +19,7 @@ const char* denial_text(const exchange::CheckedReply& checked) noexcept {
 }  // namespace
 
 void AliasChase::on_reply(const upstream::Upstream& owner, const upstream::Asked& asked, Time now) {
+    age(now);
     if (!asked.ok) return take_failure(owner, asked, now);
     const exchange::CheckedReply& checked = asked.checked;
     const std::optional<dns::Name> target = name_here(*at_.route, checked.target);

@@ -276,6 +276,9 @@ Client::Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& count
                const ClientOptions& options)
     : impl_(std::make_unique<Impl>(io, cork, counters, options)) {}
 
+Client::Client(const Network& network, metrics::Counters& counters, const ClientOptions& options)
+    : impl_(std::make_unique<Impl>(network, counters, options)) {}
+
 void Client::send_canary(const Upstream& upstream, const Question& question, Time now) {
     UpstreamHealth& health = *upstream.health;
     health.note_wanted(now);

@@ -20,14 +20,35 @@
 namespace peerzone::upstream {
 
 struct Client::Impl {
+    /// The sockets of a client of its own.
+    struct Sockets {
+        Sockets(boost::asio::io_context& io, Cork& cork, Random& random, metrics::Counters& c,
+                const ClientOptions& options)
+            : timers(io),
+              udp(io, cork, timers, random, c, options),
+              stream(io, cork, timers, random, c, options) {}
+
+        Timers timers;
+        exchange::UdpExchange udp;
+        exchange::StreamExchange stream;
+    };
+
     Impl(boost::asio::io_context& io, Cork& cork, metrics::Counters& c,
          const ClientOptions& options)
         : counters(c),
           node_id(options.node_id),
           sent(options.sent),
-          timers(io),
-          udp(io, cork, timers, random, c, options),
-          stream(io, cork, timers, random, c, options) {}
+          sockets(std::in_place, io, cork, random, c, options),
+          timers(sockets->timers),
+          udp(sockets->udp),
+          stream(sockets->stream) {}
+    Impl(const Network& network, metrics::Counters& c, const ClientOptions& options)
+        : counters(c),
+          node_id(options.node_id),
+          sent(options.sent),
+          timers(network.timers),
+          udp(network.udp),
+          stream(network.stream) {}
 
     struct Asking;
     struct QuestionAttempt : exchange::Attempt {
@@ -144,9 +165,10 @@ struct Client::Impl {
     std::uint64_t node_id;  // who we are in hop marks
     std::shared_ptr<SentNames> sent;
     Random random;
-    Timers timers;
-    exchange::UdpExchange udp;
-    exchange::StreamExchange stream;
+    std::optional<Sockets> sockets;  // none: by the network of the caller
+    Timers& timers;
+    exchange::Transport& udp;
+    exchange::Transport& stream;
     EndpointReader endpoints;
     NoExchange no_exchange;
     exchange::AttemptList parked;

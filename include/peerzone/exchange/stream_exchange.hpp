@@ -19,6 +19,7 @@
 #include "peerzone/exchange/options.hpp"
 #include "peerzone/exchange/stream_key.hpp"
 #include "peerzone/exchange/stream_limits.hpp"
+#include "peerzone/exchange/transport.hpp"
 #include "peerzone/exchange/udp_exchange.hpp"
 #include "peerzone/metrics/counters.hpp"
 
@@ -26,7 +27,7 @@ namespace peerzone::exchange {
 
 class StreamConnection;
 
-class StreamExchange final : public Exchange {
+class StreamExchange final : public Transport {
 public:
     StreamExchange(boost::asio::io_context& io, Cork& cork, Timers& timers, Random& random,
                    metrics::Counters& counters, const Options& options);
@@ -39,13 +40,13 @@ public:
     /// await it otherwise. A question whose connection the server closes after other replies, or
     /// does not serve while it serves others, moves to another one, at most kMovesMax times; that
     /// is no failure of the endpoint.
-    void start(Attempt& attempt, Time now);
+    void start(Attempt& attempt, Time now) override;
     /// The attempt takes longer than it should. A connection on which nothing came since takes no
     /// more questions: it may be dead without a word. True when the attempt stands in the server's
     /// queue, which replies on other connections: that is not silence.
-    bool note_late(const Attempt& attempt) noexcept;
+    bool note_late(const Attempt& attempt) noexcept override;
     /// Every attempt ends with shut_down, within this call; later ones at once.
-    void shut_down();
+    void shut_down() override;
     std::size_t connection_count() const noexcept { return connections_; }
 
 private:

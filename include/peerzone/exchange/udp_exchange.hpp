@@ -19,9 +19,9 @@
 #include "peerzone/base/fd.hpp"
 #include "peerzone/base/random.hpp"
 #include "peerzone/base/timers.hpp"
-#include "peerzone/exchange/attempt.hpp"
 #include "peerzone/exchange/options.hpp"
 #include "peerzone/exchange/question_run.hpp"
+#include "peerzone/exchange/transport.hpp"
 #include "peerzone/metrics/counters.hpp"
 
 namespace peerzone::exchange {
@@ -30,7 +30,7 @@ struct AddressHash {
     std::size_t operator()(const SocketAddress& address) const noexcept;
 };
 
-class UdpExchange final : public Exchange, private Cork::Sender {
+class UdpExchange final : public Transport, private Cork::Sender {
 public:
     UdpExchange(boost::asio::io_context& io, Cork& cork, Timers& timers, Random& random,
                 metrics::Counters& counters, const Options& options);
@@ -40,13 +40,13 @@ public:
 
     /// Sends the question to attempt.to, within this call or when the Cork's scope ends. It may
     /// have ended when this returns (its outcome says so); await it otherwise.
-    void start(Attempt& attempt, Time now);
+    void start(Attempt& attempt, Time now) override;
     /// The attempt takes longer than it should. A port that was silent all the while takes no more
     /// questions: the flow may lead to a server that is gone. What is asked there next, the same
-    /// question as a rule, leaves from the port that was answered last.
-    void note_late(const Attempt& attempt) noexcept;
+    /// question as a rule, leaves from the port that was answered last. False.
+    bool note_late(const Attempt& attempt) noexcept override;
     /// Every attempt ends with shut_down, within this call; later ones at once.
-    void shut_down();
+    void shut_down() override;
     std::size_t socket_count() const noexcept { return sockets_; }
 
 private:

@@ -18,6 +18,13 @@
 #include "peerzone/upstream/sent_names.hpp"
 #include "peerzone/upstream/upstream.hpp"
 
+namespace peerzone {
+class Timers;
+}
+namespace peerzone::exchange {
+class Transport;
+}
+
 namespace peerzone::upstream {
 
 struct Question {
@@ -54,11 +61,20 @@ struct ClientOptions : exchange::Options {
     std::shared_ptr<SentNames> sent = std::make_shared<SentNames>();  ///< the same for all workers
 };
 
+/// What a client's questions travel by; all of it outlives the client.
+struct Network {
+    Timers& timers;
+    exchange::Transport& udp;
+    exchange::Transport& stream;
+};
+
 class Client {
 public:
     /// Questions and replies of one turn of the event loop leave together, as `cork` says.
     Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& counters,
            const ClientOptions& options);
+    /// By a network that is not ours.
+    Client(const Network& network, metrics::Counters& counters, const ClientOptions& options);
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;

@@ -52,5 +52,25 @@ TEST(Timers, WhatComesLaterIsWaitedFor) {
     EXPECT_GE(Clock::now() - now, Millis(30));
 }
 
+TEST(Timers, WithoutALoopTheCallerSaysWhatIsDue) {
+    Timers timers;
+    int expired = 0;
+    Counting early(expired);
+    Counting late(expired);
+    const Time now = Clock::now();
+    EXPECT_EQ(timers.next(), std::nullopt);
+    timers.add(early, now, now + Millis(2));
+    timers.add(late, now, now + Millis(30));
+    timers.expire_due(now);
+    EXPECT_EQ(expired, 0);
+    ASSERT_TRUE(timers.next());
+    EXPECT_LE(*timers.next(), now + Millis(3));
+    timers.expire_due(now + Millis(4));
+    EXPECT_EQ(expired, 1);
+    timers.expire_due(now + Seconds(1));
+    EXPECT_EQ(expired, 2);
+    EXPECT_EQ(timers.count(), 0u);
+}
+
 }  // namespace
 }  // namespace peerzone

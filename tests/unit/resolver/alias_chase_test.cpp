@@ -107,6 +107,26 @@ TEST_F(Chasing, DataEndIt) {
     EXPECT_EQ(next(), nullptr) << "it was kept";
 }
 
+TEST_F(Chasing, AliasesAreOlderByTheWaitForTheirEnd) {
+    begin("www.example");
+    ASSERT_EQ(next(), &forward());
+    alias("www.example", "db.west.test", forward());
+    ASSERT_EQ(next(), &west());
+    now += Millis(4500);
+    data("db.west.test", "10.2.0.1", west());
+    ASSERT_EQ(next(), nullptr);
+    EXPECT_THAT(told().ttls(), ElementsAre(56, 60));
+    chase->keep(now);
+    const auto is_kept = [&] {
+        cache::Hit hit;
+        return memory.find_assembled(subject_of(*snapshot, pending->question()), now, scratch, hit);
+    };
+    now += Seconds(54);
+    EXPECT_TRUE(is_kept());
+    now += Seconds(3);
+    EXPECT_FALSE(is_kept()) << "it was kept longer than its first alias";
+}
+
 TEST_F(Chasing, AnAliasToAnotherOwnerIsAskedThere) {
     begin("www.example");
     ASSERT_EQ(next(), &forward());
@@ -213,6 +233,27 @@ TEST_F(Chasing, WithMemoryOnlyNothingIsAsked) {
     EXPECT_TRUE(chase->is_stale());
     EXPECT_THAT(told().answers(), ElementsAre("db.west.test A 10.2.0.1"));
     EXPECT_THAT(chase->answer().error_text, HasSubstr("too busy"));
+}
+
+// That it is past its TTL matters more than that its end has no owner here.
+TEST_F(Chasing, AStaleAliasToNowhereIsToldAsStale) {
+    snapshot->views[0].routes = {};
+    view::Route route{.suffix = test::name("west.test"),
+                      .kind = view::Route::Kind::upstream,
+                      .index = 0,
+                      .scope = 0};
+    snapshot->views[0].routes.add(route);
+    begin("db.west.test");
+    ASSERT_EQ(next(), &west());
+    alias("db.west.test", "db.nowhere.example", west());
+    EXPECT_EQ(next(), nullptr);
+    EXPECT_EQ(told().ede(), dns::ede::not_authoritative);
+    now += Seconds(1000);
+    partition(west());
+    begin("db.west.test");
+    EXPECT_EQ(next(), nullptr);
+    EXPECT_THAT(told().answers(), ElementsAre("db.west.test CNAME db.nowhere.example."));
+    EXPECT_EQ(told().ede(), dns::ede::stale);
 }
 
 TEST_F(Chasing, WhereThereIsNoRoomWhatIsKnownEndsIt) {
