@@ -1,11 +1,8 @@
 #include "metrics/families.hpp"
 
-#include <set>
-
 namespace peerzone::metrics {
-namespace {
 
-std::vector<CounterFamily> known_families() {
+std::vector<CounterFamily> counter_families() {
     return {
         {"peerzone_dns_requests_total",
          "Questions that arrived; tcp includes DNS over TLS.",
@@ -56,6 +53,10 @@ std::vector<CounterFamily> known_families() {
          "UDP replies the kernel did not take.",
          "",
          {{Count::udp_send_failed, ""}}},
+        {"peerzone_udp_segments_refused_total",
+         "Buffers to be cut into datagrams that the kernel did not take; sent one by one.",
+         "",
+         {{Count::udp_segments_refused, ""}}},
         {"peerzone_dns_udp_replies_total", "UDP replies sent.", "", {{Count::udp_replies, ""}}},
         {"peerzone_cache_misses_total",
          "Questions that had to wait for somebody.",
@@ -172,23 +173,6 @@ std::vector<CounterFamily> known_families() {
           {Count::admin_closed_slow, "slow"},
           {Count::admin_closed_limit, "limit"}}},
     };
-}
-
-}  // namespace
-
-std::vector<CounterFamily> counter_families() {
-    std::vector<CounterFamily> families = known_families();
-    std::set<Count> placed;
-    for (const CounterFamily& family : families)
-        for (const auto& [count, label] : family.values) placed.insert(count);
-    for (std::size_t i = 0; i < kCountNames.size(); ++i) {
-        const auto count = static_cast<Count>(i);
-        if (placed.contains(count)) continue;
-        const std::string name(kCountNames[i]);
-        families.push_back(
-            {"peerzone_" + name + "_total", "Events of the kind " + name + ".", "", {{count, ""}}});
-    }
-    return families;
 }
 
 }  // namespace peerzone::metrics

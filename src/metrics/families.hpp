@@ -1,5 +1,5 @@
-// Which metric family and labels each of our counters becomes. A counter without a row here still
-// appears, under its own name.
+// Which metric family and labels each of our counters becomes. A counter without a row here is not
+// seen.
 #pragma once
 
 #include <string>

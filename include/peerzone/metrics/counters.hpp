@@ -167,6 +167,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "admin_closed_limit",
      "admin_closed_slow",
      "query_log_dropped"};
+static_assert(!kCountNames.back().empty(), "a Count without a name");
 
 /// Types of queries that are told apart; the last one stands for all others.
 inline constexpr std::array<std::pair<std::uint16_t, std::string_view>, 13> kCountedTypes = {
