@@ -1,6 +1,6 @@
 // Follows endpoints that are not given by address: asks DNS about the names and looks at the files
-// of app/sources.hpp, logs what came of it, and says when a set changed. Control thread; neither
-// start nor control waits for a server.
+// of discovery/sources.hpp, logs what came of it, and says when a set changed. Control thread;
+// neither start nor control waits for a server.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

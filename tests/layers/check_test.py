@@ -36,6 +36,9 @@ GOOD = {
 BREACHES = {
     'a comment that names a heading that is not there': (
         'src/dns/x.cpp', '// (src/README.md, "Loops" and\n// "Order of nothing")\n', 'src/dns/x.cpp: src/README.md has no "Order of nothing"'),
+    'a comment that names a header that is not there': (
+        'src/dns/x.cpp', '// (dns/tokens.hpp, base/bytes.hpp, src/dns/tokens.hpp)\nint x;  ///< dns/words.hpp\n',
+        'src/dns/x.cpp:2: a comment names dns/words.hpp, which is not there'),
     'a comment that names a step that is not there': (
         'src/dns/x.cpp', '    /// (src/README.md, "Order\n    /// of things", step 3)\n',
         'src/dns/x.cpp: src/README.md, "Order of things" has no step 3'),

@@ -99,7 +99,7 @@ std::string lame_text(const CheckedReply& checked);
 /// "aliases form a loop at a.example", "alias chain longer than 16 links at p.example"
 std::string chain_text(ChainFault reason, const dns::Name& at);
 
-class ReplyIndex;  // where the records of a message stand (src/upstream/reply_index.hpp)
+class ReplyIndex;  // where the records of a message stand (exchange/reply_index.hpp)
 
 /// Judges a message that matched, and leaves in `index` what write_kept needs of it. `sent_edns`
 /// says whether the question carried OPT.

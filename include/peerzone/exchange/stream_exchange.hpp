@@ -1,7 +1,7 @@
 // Questions over TCP and TLS: per endpoint a connection that is kept, with many questions on it and
 // replies in any order (RFC 7766 6.2, RFC 7858 3.4). A second one is opened when it is full. A
 // server may close when it likes: what it left unanswered is asked again on another connection (RFC
-// 7766 6.2.4), and how many questions a connection takes is learned (upstream/stream_limits.hpp).
+// 7766 6.2.4), and how many questions a connection takes is learned (exchange/stream_limits.hpp).
 // Used on one thread.
 #pragma once
 

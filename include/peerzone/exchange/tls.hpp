@@ -39,7 +39,7 @@ struct TlsProblem {
 std::vector<TlsProblem> check_tls(const TlsOptions& options);
 
 /// One upstream's side of TLS: verification, our certificate, the last session of each endpoint.
-/// Shared by the workers; safe in any thread (upstream/tls_identity.hpp).
+/// Shared by the workers; safe in any thread (exchange/tls_identity.hpp).
 class TlsIdentity;
 struct TlsContext;
 

@@ -27,7 +27,7 @@ inline constexpr std::uint16_t kTlsPort = 853;     // RFC 7858 3.1
 inline constexpr std::size_t kEndpointsMax = 128;  ///< of one upstream, from all its sources
 
 /// One item of an `endpoints` list: exactly one of address, host, srv and resolv_conf is set. All
-/// but addresses are followed while we run (upstream/source.hpp).
+/// but addresses are followed while we run (discovery/source.hpp).
 struct EndpointSpec {
     std::optional<SocketAddress> address;
     std::string host;         ///< A and AAAA, asked of the bootstrap servers at their TTL
