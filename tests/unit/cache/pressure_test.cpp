@@ -145,6 +145,29 @@ TEST_F(PressureTest, AHotSetWithShortTtlsSurvivesAFloodToo) {
     EXPECT_GE(static_cast<double>(kept), 0.99 * static_cast<double>(asked));
 }
 
+// Each question for such a name is a miss, so no hit says that it is in use.
+TEST_F(PressureTest, NamesAskedForLessOftenThanTheirTtlSurviveAFlood) {
+    constexpr std::uint64_t kAskedAgain = 500;
+    Cache small({.size_bytes = 4u << 20});
+    const auto ask_all = [&](std::uint64_t first) {
+        std::uint64_t found = 0;
+        for (std::uint64_t i = first; i < first + kAskedAgain; ++i) {
+            const Question question(i);
+            found += small.find(question.key(), now, out, hit);
+            small.store(question.key(), plain.value(1s), now);
+        }
+        return found;
+    };
+    EXPECT_EQ(ask_all(0), 0u);
+    now += 1500ms;
+    EXPECT_EQ(ask_all(0), 0u);
+    EXPECT_EQ(ask_all(1000), 0u);
+    for (std::uint64_t i = 0; i < 50'000; ++i)
+        small.store(Question(kFloodBase + i).key(), plain.value(300s), now);
+    EXPECT_EQ(ask_all(0), kAskedAgain);
+    EXPECT_EQ(ask_all(1000), 0u) << "asked for once only";
+}
+
 TEST_F(PressureTest, ANewHotSetReplacesAnOldOne) {
     Cache small({.size_bytes = 1u << 20});
     // 5,000 names fit whatever shards they fall into; 6,000 are more than the fullest shard may

@@ -160,6 +160,16 @@ TEST_F(TlsSessionTest, WithoutANameTheAddressMustBeInTheCertificate) {
     EXPECT_EQ(client->state(), State::failed);
 }
 
+TEST_F(TlsSessionTest, AnIpv6AddressToo) {
+    options.server_name.clear();
+    place = SocketAddress::parse("[2001:db8::1]:853", 0).value();
+    connect(serving({.names = "IP:2001:db8::1"}));
+    EXPECT_EQ(client->state(), State::ready) << why();
+    EXPECT_EQ(server->asked_name(), "");
+    connect(serving({.names = "IP:2001:db8::2"}));
+    EXPECT_EQ(why(), "certificate is for 2001:db8::2, not 2001:db8::1");
+}
+
 TEST_F(TlsSessionTest, AnUnknownAuthorityIsRefused) {
     const Authority other("other CA");
     connect(TlsServerContext(other.issue({.names = kNames})));
