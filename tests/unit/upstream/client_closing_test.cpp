@@ -143,6 +143,13 @@ TEST_F(ClosingTest, AQuestionThatMakesTheServerCloseFailsAloneAndSoon) {
     EXPECT_EQ(answered(), 3u) << "others are not harmed: " << first_failure();
 }
 
+TEST_F(ClosingTest, AQuestionThatWasAloneOnItsConnectionIsNotAskedAgainOverAnother) {
+    FakeServer& server =
+        serve([](const Received&) { return Reaction{.messages = {}, .hang_up = true}; }, kTcp);
+    EXPECT_FALSE(ask().asked.ok);
+    EXPECT_EQ(server.tcp.size(), 3u) << "as often as the plan tries";
+}
+
 TEST_F(ClosingTest, AServerThatTakesFewConnectionsIsAskedOverThose) {
     options.stream_pipelined_max = 5;
     FakeServer& server = serve(answering, kTcp);

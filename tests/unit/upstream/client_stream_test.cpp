@@ -236,6 +236,22 @@ TEST_F(StreamTest, AnIdleConnectionIsClosed) {
     EXPECT_TRUE(run_until([&] { return server.open_connections() == 0; }));
 }
 
+TEST_F(StreamTest, ConnectionsAreBoundedOverAllEndpoints) {
+    upstream.options.transport = Protocol::tcp;
+    options.stream_idle = Seconds(60);
+    for (int i = 0; i < 260; ++i) {
+        set.endpoints.clear();
+        serve(answering, kTcp).close_udp();
+        ASSERT_TRUE(ask().asked.ok) << i;
+    }
+    const auto open = [&] {
+        int sum = 0;
+        for (const auto& server : servers) sum += server->open_connections();
+        return sum;
+    };
+    EXPECT_TRUE(run_until([&] { return open() == 256; })) << open();
+}
+
 TEST_F(StreamTest, AnOldConnectionTakesNoMoreQuestions) {
     upstream.options.transport = Protocol::tcp;
     options.stream_age_max = Seconds(0);
