@@ -208,6 +208,27 @@ TEST(RecordOctets, Gateways) {
     expect_refused("WKS", {"0a000001", "0a0000"});
 }
 
+std::vector<unsigned> octets_of(const std::string& text) {
+    const auto record = parse_record(text, Name::from_text("ex").value(), 1);
+    if (!record) return {};
+    return {record->rdata.begin(), record->rdata.end()};
+}
+
+TEST(RecordOctets, OfHashesBitmapsAndTimes) {
+    using ::testing::ElementsAre;
+    EXPECT_THAT(octets_of("t NSEC3 1 0 1 - 0a0A0a0a"),
+                ElementsAre(1, 0, 0, 1, 0, 5, 0x02, 0x80, 0xa0, 0x28, 0x0a));
+    EXPECT_THAT(octets_of("t NSEC3 1 0 1 - vvvVvvv0 A MX"),
+                ElementsAre(1, 0, 0, 1, 0, 5, 0xff, 0xff, 0xff, 0xff, 0xe0, 0, 2, 0x40, 1));
+    EXPECT_THAT(octets_of("t NSEC . A TYPE769"), ElementsAre(0, 0, 1, 0x40, 3, 1, 0x40));
+    const auto signature = octets_of("t RRSIG A 8 2 300 20240229000000 20240101000000 1 . AAAA");
+    ASSERT_EQ(signature.size(), 22u);
+    EXPECT_THAT(std::vector(signature.begin() + 8, signature.begin() + 16),
+                ElementsAre(0x65, 0xdf, 0xc9, 0x00, 0x65, 0x92, 0x00, 0x80));
+    EXPECT_THAT(octets_of("t RRSIG A 8 2 300 2024022900000x 20240101000000 1 . AAAA"),
+                ::testing::IsEmpty());
+}
+
 TEST(RecordOctets, ADigestHasTheSizeOfItsType) {
     expect_taken("DS", {"00010801" + times(20, "aa"), "00010802" + times(32, "aa"),
                         "00010804" + times(48, "aa"),
