@@ -106,7 +106,8 @@ TEST(EndpointReader, SeesTheLastSetWhileControlWrites) {
 
 struct MovedClientTest : ClientTest {};
 
-TEST_F(MovedClientTest, AQuestionStaysWithTheEndpointsItBeganWith) {
+// Clients that ask the same name join it: they must not wait for an address that is gone.
+TEST_F(MovedClientTest, AQuestionWhoseEndpointHasGoneBeginsAgainWithTheNewOne) {
     FakeServer& before = serve(silent);
     upstream.options.transport = Protocol::udp;
     Answer first;
@@ -117,8 +118,22 @@ TEST_F(MovedClientTest, AQuestionStaysWithTheEndpointsItBeganWith) {
     EXPECT_TRUE(ask(question("new.westus.example")).asked.ok);
     EXPECT_EQ(after.udp.size(), 1u);
     ASSERT_TRUE(run_until([&] { return first.done; }));
+    EXPECT_TRUE(first.asked.ok) << first.asked.error_text;
+    EXPECT_EQ(after.udp.size(), 2u);
+    EXPECT_EQ(before.udp.size(), 1u);
+    EXPECT_LT(first.took, Millis(1000));
+}
+
+TEST_F(MovedClientTest, WhileThereIsNoEndpointAtAllItStaysWithTheOnesItHas) {
+    FakeServer& before = serve(silent);
+    upstream.options.transport = Protocol::udp;
+    Answer first;
+    start(first, question());
+    ASSERT_TRUE(run_until([&] { return before.udp.size() == 1; }));
+    set = {};
+    publish();
+    ASSERT_TRUE(run_until([&] { return first.done; }));
     EXPECT_FALSE(first.asked.ok);
-    EXPECT_EQ(after.udp.size(), 1u);
     EXPECT_EQ(before.udp.size(), 3u);
 }
 
