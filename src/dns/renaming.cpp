@@ -94,10 +94,13 @@ RenamedRdata Renaming::rdata_to_client(std::uint16_t type, Bytes rdata,
     return swap_in_rdata(type, rdata, out, {there_, here_});
 }
 
-std::optional<Name> Renaming::swap(const Name& name, const Swap& suffix) const noexcept {
-    if (is_identity_ || !name.is_under(suffix.from)) return name;
+bool Renaming::renames(const Name& name, const Name& from) const noexcept {
     const auto holds = [&](const Name& exception) { return name.is_under(exception); };
-    if (std::ranges::any_of(exceptions_, holds)) return name;
+    return !is_identity_ && name.is_under(from) && std::ranges::none_of(exceptions_, holds);
+}
+
+std::optional<Name> Renaming::swap(const Name& name, const Swap& suffix) const noexcept {
+    if (!renames(name, suffix.from)) return name;
     return name.with_suffix(suffix.from, suffix.to);
 }
 

@@ -209,10 +209,6 @@ private:
     boost::container::small_vector<std::uint64_t, 64> slots_;
 };
 
-bool signs_or_proves(std::uint16_t type) noexcept {
-    return type == dns::type::rrsig || type == dns::type::nsec || type == kNsec3;
-}
-
 // Copies records to a body, under the names by which clients know them.
 class Copier {
 public:
@@ -227,7 +223,7 @@ public:
     }
     /// The same with another owner, as the server knows it.
     bool copy(Section section, const Entry& entry, std::uint32_t ttl, const Name& owner) {
-        if (renaming_ != nullptr && signs_or_proves(entry.type)) return true;
+        if (renaming_ != nullptr && dns::is_proof(entry.type)) return true;
         Bytes data;
         if (!index_.expand(index_.load(entry), data)) return fail(KeptResult::too_large);
         const std::uint64_t hash =
@@ -288,7 +284,7 @@ bool write_soa(const ReplyIndex& index, const CheckedReply& checked, const Keepi
     const Soa soa = find_soa(index, checked.target);
     if (soa.entry == nullptr) return true;
     const dns::Renaming* renaming = keeping.renaming;
-    const bool is_above = renaming != nullptr && checked.target.is_under(renaming->there()) &&
+    const bool is_above = renaming != nullptr && renaming->renames_to_client(checked.target) &&
                           !soa.owner.is_under(renaming->there());
     if (!copier.copy(Section::authority, *soa.entry, ttl, is_above ? renaming->there() : soa.owner))
         return false;

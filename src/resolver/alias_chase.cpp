@@ -241,7 +241,7 @@ void AliasChase::end_with(const cache::Hit& hit) {
 // asking came to. Visit::ask: nothing is known.
 AliasChase::Visit AliasChase::visit_last_known(const upstream::Upstream& owner,
                                                const std::string& why, Time now) {
-    // What was put together under the first name may be older than what its end's owner says.
+    // Aliases first: the owner of their end may be there, and know newer data.
     if (follow_chain(owner, &why, ChainEnd::known, now)) return Visit::on;
     cache::Hit hit;
     if (!context_.memory.find_last_known(here(), now, context_.scratch, hit))

@@ -136,6 +136,7 @@ private:
     void take_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                   const dns::Name& target, const dns::BodyWriter& writer, Seconds negative_max,
                   Time now);
+    void end_empty();
     void note_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                   const dns::Name& target);
     void pass_on_error(const upstream::Upstream& owner, const exchange::CheckedReply& checked);

@@ -24,6 +24,9 @@ void AliasChase::on_reply(const upstream::Upstream& owner, const upstream::Asked
     const exchange::CheckedReply& checked = asked.checked;
     const std::optional<dns::Name> target = name_here(*at_.route, checked.target);
     if (!target) return fail_overlong(owner, checked.target);
+    const bool is_renamed = at_.route->renaming != nullptr;
+    // Signatures and proofs are of names that clients do not know.
+    if (is_renamed && dns::is_proof(type()) && checked.kind == ReplyKind::data) return end_empty();
     const bool on = goes_on(checked, *target);
     const Seconds negative_max = context_.memory.negative_max(here(), checked, now);
     dns::BodyWriter writer(context_.scratch, context_.scratch.size(), at_.name.wire());
@@ -41,6 +44,8 @@ void AliasChase::on_reply(const upstream::Upstream& owner, const upstream::Asked
         if (written == KeptResult::too_large)
             return fail(dns::ede::invalid_data, owner.label + " reply too large to be kept");
     }
+    if (is_renamed && ends_in_loop(context_.scratch, at_.name.wire(), writer.info()))
+        return fail_chain(exchange::ChainFault::loop, *target);
     at_.links += checked.links;
     if (checked.links != 0 || checked.kind == ReplyKind::data)
         keep_.lifetime = std::min<Duration>(keep_.lifetime, Seconds(checked.least_ttl));
@@ -81,10 +86,11 @@ void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::A
     // Nor are those of questions that came over other servers: the upstream may have refused the
     // hops, which any client can write into a question, and others ask without them. A question
     // that had only what was left of its chase's deadline says nothing of the name where it stood.
-    if (asked.cacheable && !owner.set()->endpoints.empty() && !owner.health->is_away() &&
-        request().query.hops == 0)
+    const bool has_place = !deadline_.is_cut || is_upstream(*request().route);
+    if (has_place && asked.cacheable && !owner.set()->endpoints.empty() &&
+        !owner.health->is_away() && request().query.hops == 0)
         context_.memory.keep_failure(deadline_.is_cut ? subject_of(snapshot(), request()) : here(),
-                                     asked.error_text, now);
+                                     asked.error_text, owner.id, now);
     // RFC 8767 5: when the answer cannot be refreshed, the one known last is better than none.
     const Visit led = visit_last_known(owner, asked.error_text, now);
     if (led == Visit::ask) return fail(asked.error_code, asked.error_text);
@@ -104,6 +110,14 @@ void AliasChase::take_chain(const upstream::Upstream& owner, const exchange::Che
     pass(writer.info(), true);
     stand_at(target.folded());
     last_known_ = false;
+}
+
+// NODATA that is not kept.
+void AliasChase::end_empty() {
+    keep_.allowed = false;
+    over_ = true;
+    answer_.info = {};
+    assemble();
 }
 
 // Why the upstream denies a name, or that its own answer is old: it said so with its reply.

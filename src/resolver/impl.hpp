@@ -54,6 +54,7 @@ struct Resolver::Impl {
     }
     const upstream::Upstream* first_upstream(const Request& request);
     void admit(const Request& request, const ReplyTo& to, Time now);
+    void fail_moved(const Waiter& waiter, Time now);
     bool cut_loop(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
     void start(const Waiter& waiter, const upstream::Upstream& upstream, Time now);
     Detached run(PendingQuery& pending, Time now);

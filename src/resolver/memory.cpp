@@ -68,8 +68,8 @@ private:
 // entry was made in another view, or a reload has given the name to that owner since.
 bool leads_away(const Subject& subject, MutableBytes message, const cache::Hit& hit) noexcept {
     const std::size_t start = body_offset(subject.name);
-    if (subject.type == dns::type::cname || !may_be_chained(message.subspan(start, hit.info.size)))
-        return false;
+    const bool is_data = subject.type == dns::type::cname || subject.type == dns::type::any;
+    if (is_data || !may_be_chained(message.subspan(start, hit.info.size))) return false;
     const OtherOwners others(*subject.snapshot, *subject.view, *subject.route);
     AliasReader aliases(subject, message, hit);
     for (dns::Name target; aliases.next(target);)
@@ -80,12 +80,6 @@ bool leads_away(const Subject& subject, MutableBytes message, const cache::Hit& 
 // A chain has no AD of its own: there the bit says that the end is open.
 bool is_open(const cache::Hit& chain) noexcept {
     return chain.authentic_data;
-}
-
-bool is_proof(const dns::Record& record) noexcept {
-    constexpr std::uint16_t kNsec3 = 50;
-    return record.type == dns::type::rrsig || record.type == dns::type::nsec ||
-           record.type == kNsec3;
 }
 
 unsigned flags_to_try(const upstream::Upstream& owner) noexcept {
@@ -115,8 +109,7 @@ Subject subject_of(const Snapshot& snapshot, const Request& request, const dns::
     return subject;
 }
 
-Memory::Memory(cache::Cache& cache)
-    : cache_(cache), room_(std::make_unique<std::array<std::uint8_t, dns::kMessageMax>>()) {}
+Memory::Memory(cache::Cache& cache) : cache_(cache) {}
 
 bool Memory::find_fresh(const Subject& subject, cache::Kind kind, Time now, MutableBytes message,
                         cache::Hit& hit) noexcept {
@@ -222,7 +215,8 @@ void Memory::drop_proofs(const Subject& subject, MutableBytes message, cache::Hi
     for (std::size_t section = 0; section < 3; ++section) {
         for (unsigned i = 0; i < hit.info.counts[section]; ++i) {
             if (!reader.read_record(record)) break;
-            if (is_proof(record) && record.type != subject.type && subject.type != dns::type::any)
+            if (dns::is_proof(record.type) && record.type != subject.type &&
+                subject.type != dns::type::any)
                 continue;
             writer.add_from(whole, record, static_cast<dns::Section>(section), record.ttl);
         }
@@ -256,9 +250,33 @@ void Memory::keep_chain(const Subject& subject, const cache::Value& chain, bool 
     cache::Value kept = chain;
     kept.authentic_data = is_open;
     cache_.store(key_of(subject, cache::Kind::chain), kept, now);
-    // What was known before is no longer true, however the chain ends.
-    cache_.erase(key_of(subject, cache::Kind::answer));
+    // What was known before is no longer true, however the chain ends; but for a whole answer of
+    // the upstream's that begins alike, which views without the other owner use.
+    if (!has_same_aliases(subject, now)) cache_.erase(key_of(subject, cache::Kind::answer));
     cache_.erase(key_of(subject, cache::Kind::nxdomain));
+}
+
+// The chain that was stored, and an answer that leads away in this view.
+bool Memory::has_same_aliases(const Subject& subject, Time now) noexcept {
+    const MutableBytes chain_message(*room_);
+    const MutableBytes answer_message(*other_room_);
+    cache::Hit chain;
+    cache::Hit answer;
+    const auto find = [&](cache::Kind kind, MutableBytes message, cache::Hit& hit) noexcept {
+        return cache_.find(key_of(subject, kind), now, message.subspan(body_offset(subject.name)),
+                           hit);
+    };
+    if (!find(cache::Kind::answer, answer_message, answer) ||
+        !leads_away(subject, answer_message, answer) ||
+        !find(cache::Kind::chain, chain_message, chain))
+        return false;
+    AliasReader said(subject, chain_message, chain);
+    AliasReader known(subject, answer_message, answer);
+    dns::Name from_owner;
+    dns::Name target;
+    while (said.next(from_owner))
+        if (!known.next(target) || target != from_owner) return false;
+    return true;
 }
 
 // An NXDOMAIN stands for the whole name, unless data of another type is known: some servers deny
@@ -281,9 +299,10 @@ void Memory::keep_assembled(const Subject& subject, const cache::Value& whole, T
     cache_.store(key_of(subject, cache::Kind::answer, Words::assembled), whole, now);
 }
 
-void Memory::keep_failure(const Subject& subject, std::string_view text, Time now) {
-    cache_.store_failure(key_of(subject, cache::Kind::failure), text, dns::Rcode::servfail,
-                         subject.owner().id, now);
+void Memory::keep_failure(const Subject& subject, std::string_view text, std::uint16_t source,
+                          Time now) {
+    cache_.store_failure(key_of(subject, cache::Kind::failure), text, dns::Rcode::servfail, source,
+                         now);
 }
 
 // Whether data of another one of these types is known for the name.

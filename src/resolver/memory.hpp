@@ -98,9 +98,11 @@ public:
                   const cache::Value& end, bool may_have_chain, Time now);
     /// What was put together over several owners, under the first name.
     void keep_assembled(const Subject& subject, const cache::Value& whole, Time now);
-    void keep_failure(const Subject& subject, std::string_view text, Time now);
+    void keep_failure(const Subject& subject, std::string_view text, std::uint16_t source,
+                      Time now);
 
 private:
+    bool has_same_aliases(const Subject& subject, Time now) noexcept;
     bool find_known(cache::Kind kind, unsigned other_flags, const Subject& subject, Time now,
                     MutableBytes message, cache::Hit& hit) noexcept;
     void drop_proofs(const Subject& subject, MutableBytes message, cache::Hit& hit) noexcept;
@@ -108,8 +110,10 @@ private:
                             Time now) const noexcept;
 
     cache::Cache& cache_;
-    // A second message's room: a body with signatures before they are left out, or a chain.
-    std::unique_ptr<std::array<std::uint8_t, dns::kMessageMax>> room_;
+    // Room for more messages: a body with signatures before they are left out, or a chain.
+    using Room = std::array<std::uint8_t, dns::kMessageMax>;
+    std::unique_ptr<Room> room_ = std::make_unique<Room>();
+    std::unique_ptr<Room> other_room_ = std::make_unique<Room>();
 };
 
 }  // namespace peerzone::resolver

@@ -13,8 +13,8 @@ using metrics::Count;
 
 void Resolver::Impl::admit(const Request& request, const ReplyTo& to, Time now) {
     const upstream::Upstream* first = first_upstream(request);
-    if (first == nullptr) return;  // answer_now would not have sent it here
     Waiter waiter{to, request, now};
+    if (first == nullptr) return fail_moved(waiter, now);
     if (cut_loop(waiter, *first, now)) return;
     if (admission.is_crowded(request, *first, now) &&
         answer_from_memory(waiter, snapshot, first->label + " has just come back", now))
@@ -62,6 +62,17 @@ bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& up
                               {"suppressed", std::to_string(suppressed)}});
     refuse(waiter, snapshot->views[request.view], upstream, std::move(text), now);
     return true;
+}
+
+// The zone has changed since answer_now looked, and leads to no upstream any more.
+void Resolver::Impl::fail_moved(const Waiter& waiter, Time now) {
+    Answer answer;
+    answer.rcode = Rcode::servfail;
+    answer.failed = true;
+    answer.error_code = dns::ede::not_ready;
+    answer.error_text = "the zone is changing";
+    counters.add(Count::servfail);
+    reply_to(waiter, snapshot->views[waiter.request.view], answer, now);
 }
 
 void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstream, Time now) {

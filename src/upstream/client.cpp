@@ -402,7 +402,7 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
         // wait.
         if (upstream.health->is_away()) co_return impl.away(*asking.plan, now);
         const auto& set = impl.endpoints.read(upstream.id, *upstream.board);
-        if (set != asking.set && !set->endpoints.empty()) asking.begin_again(set, now);
+        if (set != asking.set && asking.is_left_by(*set, was_parked)) asking.begin_again(set, now);
     }
 }
 

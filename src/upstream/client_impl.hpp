@@ -3,6 +3,7 @@
 // out and listen on).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -60,8 +61,6 @@ struct Client::Impl {
         late,   ///< it has timed out, and listens until the question's deadline
         beaten  ///< another one was answered first: its reply still says how long that takes
     };
-    /// An attempt beside the one that the question waits for, in the frame of a coroutine of its
-    /// own.
     /// Where a question waits that has nothing left to ask.
     struct NoExchange final : exchange::Exchange {
         void on_timeout(exchange::Attempt& attempt) override {
@@ -69,6 +68,8 @@ struct Client::Impl {
         }
         void on_resend(exchange::Attempt& /*attempt*/) override {}
     };
+    /// An attempt beside the one that the question waits for, in the frame of a coroutine of its
+    /// own.
     struct SideAttempt : exchange::Attempt {
         Impl* impl = nullptr;
         Asking* asking = nullptr;  // null: the question has ended meanwhile
@@ -103,6 +104,16 @@ struct Client::Impl {
         void leave_sides() noexcept {
             for (SideAttempt*& side : sides)
                 if (side != nullptr) std::exchange(side, nullptr)->leave_question();
+        }
+        /// The endpoint that failed is not among those of the upstream any more; of a parked
+        /// question, none is that was asked. A denial that is doubted only waits for its end.
+        bool is_left_by(const EndpointSet& now, bool was_parked) const {
+            const auto is_there = [&](const auto& endpoint) {
+                return std::ranges::find(now.endpoints, endpoint) != now.endpoints.end();
+            };
+            if (now.endpoints.empty() || plan->doubt()) return false;
+            return was_parked ? std::ranges::none_of(set->endpoints, is_there)
+                              : !is_there(set->endpoints[step.endpoint]);
         }
         /// The upstream has other endpoints now: they are asked from the beginning, within the
         /// same deadline. What is on its way to the others goes on without the question.

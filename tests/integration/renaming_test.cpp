@@ -215,6 +215,26 @@ TEST_F(Renaming, ANameThatGetsTooLongIsYxdomain) {
     EXPECT_EQ(from(0).ask(kDbWest, type::a).rcode(), 2u) << "the peer refuses that zone";
 }
 
+// Only renaming makes a loop of it.
+TEST_F(Renaming, AnAliasToItsOwnNameHereIsALoop) {
+    const std::string self = "self.svc.cluster.local";
+    west.on(self, type::a,
+            {{self + " 60 IN CNAME self.svc.west.internal.",
+              "self.svc.west.internal 60 IN A 203.0.113.9"}});
+    const Reply reply = from(0).ask("self.svc.west.internal", type::a);
+    EXPECT_EQ(reply.rcode(), 2u);
+    EXPECT_TRUE(reply.says("loop")) << reply.ede_text();
+}
+
+TEST_F(Renaming, SignaturesOfOtherNamesAreNoAnswer) {
+    west.on(kDb, 46,
+            {{std::string(kDb) + " 60 IN RRSIG A 8 5 60 20300101000000 20200101000000 1 "
+                                 "cluster.local. AAAA"}});
+    const Reply reply = from(0).ask(kDbWest, 46);
+    EXPECT_EQ(reply.rcode(), 0u);
+    EXPECT_TRUE(reply.answers().empty());
+}
+
 TEST_F(Renaming, AReplyThatNoLongerFitsIsCut) {
     std::vector<std::string> lines;
     const std::string srv = "_sql._tcp.db.svc.cluster.local";

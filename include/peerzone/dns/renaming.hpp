@@ -55,6 +55,9 @@ public:
     /// The same the other way, from below `there`.
     std::optional<Name> to_client(const Name& name) const noexcept;
 
+    /// Whether it is another name for clients: below `there`, and below no exception.
+    bool renames_to_client(const Name& name) const noexcept { return renames(name, there_); }
+
     /// The data of a record with each name in it renamed. `rdata` is uncompressed (expand_rdata)
     /// and stands apart from `out`; kRdataMax octets there are always enough. The root stays where
     /// it stands for no name at all (RFC 2782, 3403, 7505, 9460).
@@ -66,6 +69,7 @@ private:
         const Name& from;
         const Name& to;
     };
+    bool renames(const Name& name, const Name& from) const noexcept;
     std::optional<Name> swap(const Name& name, const Swap& suffix) const noexcept;
     RenamedRdata swap_in_rdata(std::uint16_t type, Bytes rdata, MutableBytes out,
                                const Swap& suffix) const noexcept;

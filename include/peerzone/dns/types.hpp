@@ -36,13 +36,13 @@ enum class Rcode : std::uint8_t {
     notimp = 4,
     refused = 5,
     yxdomain = 6,  ///< a DNAME made a name that is too long (RFC 6672 2.2)
-    badvers = 16  ///< needs an OPT (RFC 6891 6.1.3)
+    badvers = 16   ///< needs an OPT (RFC 6891 6.1.3)
 };
 
 namespace type {
 inline constexpr std::uint16_t a = 1, ns = 2, cname = 5, soa = 6, ptr = 12, mx = 15, txt = 16,
-                               aaaa = 28, srv = 33, dname = 39, opt = 41, ds = 43, rrsig = 46, nsec = 47,
-                               svcb = 64, https = 65, tkey = 249, tsig = 250, ixfr = 251,
+                               aaaa = 28, srv = 33, dname = 39, opt = 41, ds = 43, rrsig = 46,
+                               nsec = 47, svcb = 64, https = 65, tkey = 249, tsig = 250, ixfr = 251,
                                axfr = 252, mailb = 253, maila = 254, any = 255;
 }
 namespace klass {
@@ -54,6 +54,12 @@ namespace option {
 inline constexpr std::uint16_t nsid = 3, tcp_keepalive = 11, padding = 12, ede = 15,
                                hop_mark = 65313;  // local use: 8 octets node id, 1 octet hops
 }
+/// What signs records, or proves that there are none (RFC 4034, RFC 5155).
+constexpr bool is_proof(std::uint16_t type) noexcept {
+    constexpr std::uint16_t kNsec3 = 50;
+    return type == type::rrsig || type == type::nsec || type == kNsec3;
+}
+
 namespace ede {
 inline constexpr std::uint16_t other = 0, stale = 3, cached_error = 13, not_ready = 14,
                                blocked = 15, prohibited = 18, stale_nxdomain = 19,

@@ -1,6 +1,6 @@
 // Which endpoints an upstream has now. The set stands on a board of the upstream's own, so that
 // other addresses of a host name cost no new snapshot: control publishes the next set, and each
-// question takes the one that it finds and keeps it until it ends.
+// question takes the one that it finds, and another one when its endpoint is gone.
 #pragma once
 
 #include <atomic>

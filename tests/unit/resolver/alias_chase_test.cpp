@@ -235,6 +235,21 @@ TEST_F(Chasing, WithMemoryOnlyNothingIsAsked) {
     EXPECT_THAT(chase->answer().error_text, HasSubstr("too busy"));
 }
 
+// The first name is ours: under it no failure is kept.
+TEST_F(Chasing, AFailureBehindAZoneOfOursAndAnotherOwnerIsTold) {
+    begin("db.corp.internal");
+    ASSERT_EQ(next(), &west());
+    EXPECT_EQ(chase->deadline(west(), now), now + Millis(1800));
+    now += Millis(300);
+    alias("db.west.test", "db.north.test", west());
+    ASSERT_EQ(next(), &north());
+    EXPECT_EQ(chase->deadline(north(), now), now + Millis(1500));
+    fail(north());
+    EXPECT_EQ(next(), nullptr);
+    EXPECT_EQ(told().rcode(), 2u);
+    EXPECT_THAT(chase->answer().error_text, HasSubstr("peer=north"));
+}
+
 // That it is past its TTL matters more than that its end has no owner here.
 TEST_F(Chasing, AStaleAliasToNowhereIsToldAsStale) {
     snapshot->views[0].routes = {};

@@ -87,7 +87,7 @@ TEST_F(Remembering, AChainReplacesWhatWasKnown) {
 }
 
 TEST_F(Remembering, AFailureFromBeforeAChangeOfStateIsForgotten) {
-    memory.keep_failure(subject(), "peer=west timeout", now);
+    memory.keep_failure(subject(), "peer=west timeout", west().id, now);
     EXPECT_TRUE(memory.find_failure(subject(), now, room, hit));
     west().health->enter(upstream::UpstreamState::healthy, now + Millis(1),
                          std::chrono::system_clock::now());
@@ -180,6 +180,25 @@ TEST_F(RememberingAliases, WhatWasPutTogetherIsAskedAgainOnce) {
     EXPECT_FALSE(claim(Memory::Words::of_owner)) << "there is none";
     EXPECT_TRUE(claim(Memory::Words::assembled));
     EXPECT_FALSE(claim(Memory::Words::assembled));
+}
+
+// Two views that differ for the end must not take each other's entries away.
+TEST_F(RememberingAliases, AWholeAnswerStaysBesideTheChainThatItBeginsWith) {
+    keep_alias("db.north.test");
+    memory.keep_chain(in_view(1), aliased("db.north.test", false), false, now);
+    EXPECT_TRUE(memory.find_fresh(in_view(0), cache::Kind::answer, now, room, hit));
+    EXPECT_TRUE(memory.find_chain(in_view(1), now, room, hit));
+    memory.keep_chain(in_view(1), aliased("two.north.test", false), false, now);
+    EXPECT_FALSE(memory.find_fresh(in_view(0), cache::Kind::answer, now, room, hit))
+        << "its alias has changed";
+}
+
+// RFC 8482: of ANY an alias is data.
+TEST_F(RememberingAliases, AnAliasIsTheAnswerToAny) {
+    asked.query.type = test::type::any;
+    keep_alias("db.north.test");
+    EXPECT_TRUE(memory.find_fresh(in_view(1), cache::Kind::answer, now, room, hit));
+    EXPECT_FALSE(memory.find_chain(in_view(1), now, room, hit));
 }
 
 }  // namespace

@@ -124,6 +124,25 @@ TEST_F(MovedClientTest, AQuestionWhoseEndpointHasGoneBeginsAgainWithTheNewOne) {
     EXPECT_LT(first.took, Millis(1000));
 }
 
+TEST_F(MovedClientTest, WhereItsEndpointIsStillThereItGoesOn) {
+    std::vector<Received> held;
+    FakeServer& slow = serve([&](const Received& q) {
+        held.push_back(q);
+        return Reaction{};
+    });
+    upstream.options.transport = Protocol::udp;
+    Answer first;
+    start(first, question());
+    ASSERT_TRUE(run_until([&] { return held.size() == 1; }));
+    serve(silent);
+    publish();
+    ASSERT_TRUE(run_until([&] { return held.size() == 2; })) << "the first one has timed out";
+    slow.send_to(held[0], held[0].answer());
+    ASSERT_TRUE(run_until([&] { return first.done; }));
+    EXPECT_TRUE(first.asked.ok) << "the late reply is its own";
+    client().shut_down();
+}
+
 TEST_F(MovedClientTest, WhileThereIsNoEndpointAtAllItStaysWithTheOnesItHas) {
     FakeServer& before = serve(silent);
     upstream.options.transport = Protocol::udp;
