@@ -1,8 +1,5 @@
 #include "peerzone/app/app.hpp"
 
-#include <sys/random.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -18,6 +15,7 @@
 #include "app/cpu_count.hpp"
 #include "app/discovery.hpp"
 #include "app/file_stamps.hpp"
+#include "app/host.hpp"
 #include "app/operations.hpp"
 #include "app/snapshot_builder.hpp"
 #include "peerzone/admin/admin.hpp"
@@ -39,15 +37,6 @@ namespace asio = boost::asio;
 // configuration with mistakes in it names are not followed.
 constexpr Seconds kTlsLook{60};
 constexpr Millis kDrainDeadline{4600};  // longer than any question may take
-
-// Who we are in hop marks: of the same cluster the same, and a restart is somebody new.
-std::uint64_t new_node_id(const std::string& cluster_name) {
-    std::uint32_t process = 0;
-    // The kernel gives a few octets whole, or none before it has any randomness at boot.
-    if (getrandom(&process, sizeof process, GRND_NONBLOCK) != sizeof process)
-        process = static_cast<std::uint32_t>(Clock::now().time_since_epoch().count());
-    return upstream::make_node_id(cluster_name, process);
-}
 
 void log_warnings(const std::vector<config::Problem>& warnings) {
     for (const config::Problem& warning : warnings)
@@ -110,17 +99,6 @@ private:
     Discovery discovery_;
     ConfigFollower follower_;
 };
-
-// Upstream sockets take descriptors: as many as the hard limit allows (src/README.md, "The
-// exchange").
-std::size_t raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
-}
 
 Result<void> Program::open() {
     if (auto files = builder_.load_files(config_); !files) return files;
