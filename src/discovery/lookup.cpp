@@ -21,6 +21,7 @@
 #include <set>
 
 #include "discovery/lookup_reply.hpp"
+#include "discovery/lookup_servers.hpp"
 #include "peerzone/dns/message.hpp"
 #include "peerzone/exchange/reply_index.hpp"
 
@@ -29,17 +30,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t kServersMax = 16;
 constexpr int kClassIn = 1;
 constexpr int kTries = 3;
 constexpr int kEdnsSize = 1232;
-
-std::string asked_text(const std::vector<SocketAddress>& servers) {
-    std::string text;
-    for (const SocketAddress& server : servers)
-        text += (text.empty() ? "" : ", ") + server.to_text();
-    return " (asked " + text + ")";
-}
 
 std::string status_text(int status) {
     switch (status) {
@@ -58,36 +51,11 @@ Millis attempt_timeout(Duration deadline, std::size_t server_count) {
     return std::clamp(third, Millis{50}, Millis{2000});
 }
 
-// c-ares 1.18 knows no scopes.
-std::vector<SocketAddress> usable(const std::vector<SocketAddress>& servers) {
-    std::vector<SocketAddress> kept;
-    for (const SocketAddress& server : servers)
-        if (server.scope == 0 && kept.size() < kServersMax) kept.push_back(server);
-    return kept;
-}
-
 int start_library() {
     static std::once_flag once;  // ares_library_init may not run twice at the same time
     static int library = ARES_SUCCESS;
     std::call_once(once, [] { library = ares_library_init(ARES_LIB_INIT_ALL); });
     return library;
-}
-
-int set_servers(ares_channel channel, const std::vector<SocketAddress>& servers) {
-    std::vector<ares_addr_port_node> nodes(servers.size());
-    for (std::size_t i = 0; i < servers.size(); ++i) {
-        ares_addr_port_node& node = nodes[i];
-        node.next = i + 1 < nodes.size() ? &nodes[i + 1] : nullptr;
-        node.udp_port = node.tcp_port = servers[i].port;
-        if (servers[i].ip.is_v4()) {
-            node.family = AF_INET;
-            node.addr.addr4.s_addr = htonl(servers[i].ip.v4_value());
-        } else {
-            node.family = AF_INET6;
-            std::memcpy(&node.addr.addr6, servers[i].ip.bytes().data(), 16);
-        }
-    }
-    return ares_set_servers_ports(channel, nodes.data());
 }
 
 }  // namespace
@@ -255,7 +223,8 @@ std::size_t Lookups::Lookup::look_at(MutableBytes buffer, std::size_t size) {
     std::uint16_t klass = 0;
     if (!reader.read_header(header) || !reader.read_question(name, type, klass)) return size;
     const Bytes question = Bytes(sent_).first(reader.offset());
-    if (exchange::match_reply(message, header.id, name.wire(), type) != exchange::Match::same) return size;
+    if (exchange::match_reply(message, header.id, name.wire(), type) != exchange::Match::same)
+        return size;
     exchange::ReplyIndex index;
     const exchange::CheckedReply checked = check_reply(message, name.wire(), type, edns_, index);
     if (checked.kind == exchange::ReplyKind::no_edns) {

@@ -317,27 +317,6 @@ void StreamExchange::on_message(Connection& connection, Bytes message) {
     finish_failed();
 }
 
-void StreamExchange::close(Connection& connection) {
-    connection.close();
-    --connections_;
-    Connections& all = hosts_.at(connection.key).connections;
-    const auto mine =
-        std::find_if(all.begin(), all.end(), [&](const Ref& c) { return c.get() == &connection; });
-    const Ref keep = *mine;  // `connection` lives until the end of this function
-    *mine = all.back();
-    all.pop_back();
-}
-
-void StreamExchange::close_if_done(Connection& connection) {
-    if (connection.retired && connection.pending.empty() && !connection.closed) close(connection);
-}
-
-void StreamExchange::finish_failed() {
-    if (failed_.empty()) return;
-    const Time now = Clock::now();
-    while (Attempt* attempt = failed_.first()) attempt->finish(attempt->outcome, now);
-}
-
 void StreamExchange::on_timeout(Attempt& attempt) {
     if (attempt.place == nullptr) return attempt.finish(Outcome::busy, Clock::now());
     auto& connection = *static_cast<Connection*>(attempt.place);

@@ -2,8 +2,8 @@
 // tells of the server's limits.
 #include <algorithm>
 
-#include "peerzone/exchange/stream_exchange.hpp"
 #include "exchange/stream_connection.hpp"
+#include "peerzone/exchange/stream_exchange.hpp"
 
 namespace peerzone::exchange {
 
@@ -94,6 +94,27 @@ TlsReason StreamExchange::tls_reason(const Connection& connection) {
     counters_.add(Count::upstream_tls_failed);
     connection.key.tls->note_failure(connection.key.to, why, tls.was_refused(), Clock::now());
     return why;
+}
+
+void StreamExchange::close(Connection& connection) {
+    connection.close();
+    --connections_;
+    Connections& all = hosts_.at(connection.key).connections;
+    const auto mine =
+        std::find_if(all.begin(), all.end(), [&](const Ref& c) { return c.get() == &connection; });
+    const Ref keep = *mine;  // `connection` lives until the end of this function
+    *mine = all.back();
+    all.pop_back();
+}
+
+void StreamExchange::close_if_done(Connection& connection) {
+    if (connection.retired && connection.pending.empty() && !connection.closed) close(connection);
+}
+
+void StreamExchange::finish_failed() {
+    if (failed_.empty()) return;
+    const Time now = Clock::now();
+    while (Attempt* attempt = failed_.first()) attempt->finish(attempt->outcome, now);
 }
 
 }  // namespace peerzone::exchange

@@ -264,13 +264,6 @@ void UdpExchange::retire(Pool& pool, std::size_t index) {
     pool.active.pop_back();
 }
 
-void UdpExchange::drop(Socket& socket) {
-    Pool& pool = *socket.pool;
-    for (Sockets* sockets : {&pool.active, &pool.retired})
-        for (std::size_t i = 0; i < sockets->size(); ++i)
-            if ((*sockets)[i].get() == &socket) return close(*sockets, i);
-}
-
 void UdpExchange::close(Sockets& from, std::size_t index) {
     std::unique_ptr<Socket> socket = std::move(from[index]);
     from[index] = std::move(from.back());

@@ -117,4 +117,11 @@ void UdpExchange::finish_failed() {
         if (!ask_again(*attempt, now)) attempt->finish(attempt->ending, now);
 }
 
+void UdpExchange::drop(Socket& socket) {
+    Pool& pool = *socket.pool;
+    for (Sockets* sockets : {&pool.active, &pool.retired})
+        for (std::size_t i = 0; i < sockets->size(); ++i)
+            if ((*sockets)[i].get() == &socket) return close(*sockets, i);
+}
+
 }  // namespace peerzone::exchange
