@@ -17,7 +17,7 @@ std::string tls_path(const upstream::Options& options) {
 }
 
 // The name that the configuration gave an endpoint by, if it did: its certificate must be for that.
-// Of an SRV name it is the domain, for nobody vouches for where its records lead (RFC 9525 6.1).
+// Of an SRV name it is the domain, since nothing vouches for where its records lead (RFC 9525 6.1).
 std::string certified_name(const upstream::EndpointSpec& spec) {
     if (spec.srv.empty()) return spec.host;
     std::string_view domain = spec.srv;

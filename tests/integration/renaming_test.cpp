@@ -176,7 +176,7 @@ TEST_F(Renaming, AnAliasIsJudgedByTheRoutesOfEachView) {
         return from(view).ask("cross.svc.north.internal", type::a).answers().back();
     };
     for (int i = 0; i < 3; ++i) {
-        EXPECT_EQ(end(3), std::string(kDbWest) + " A 203.0.113.9") << "nobody else's here";
+        EXPECT_EQ(end(3), std::string(kDbWest) + " A 203.0.113.9") << "it has no other owner here";
         EXPECT_EQ(end(0), std::string(kDbWest) + " A 10.2.0.5");
         EXPECT_EQ(end(1), std::string(kDbWest) + " A 10.2.0.5");
     }

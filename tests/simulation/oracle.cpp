@@ -115,7 +115,7 @@ void Oracle::judge(const Query& query, const ReadMessage& message, Time now) {
     if (!query.is_whole || !judge_head(query, message)) return;
     const ViewPlan* view = query.plan->view_of(query.net);
     const Owner owner = view == nullptr ? Owner{} : query.plan->owner_of(*view, query.name);
-    const bool is_served = owner.kind != Owner::Kind::nobody;
+    const bool is_served = owner.kind != Owner::Kind::none;
     if (!is_served && (message.rcode != kRefused || !message.records.empty()))
         return fail(query, "has no owner, and is not refused");
     if (message.rcode == kRefused) {
@@ -209,12 +209,13 @@ void Oracle::judge_told(Judgement& judgement, const ReadRecord& record, const To
 // A name is answered by whom it belongs to; one without an owner here, by who told the link before.
 void Oracle::judge_owner(Judgement& judgement, const ReadRecord& record, const Told& told) {
     const Owner owner = judgement.owner();
-    const bool is_free = owner.kind == Owner::Kind::nobody || owner.is(kCatchAll);
+    const bool is_free = owner.kind == Owner::Kind::none || owner.is(kCatchAll);
     const bool is_as_seen = is_free && judgement.before == told.upstream;
     if (owner.is(told.upstream) || is_as_seen) return;
     fail(judgement.query,
          text_of(record) + " was told by " + label_of(told.upstream) + ", but is " +
-             (owner.kind == Owner::Kind::upstream ? label_of(owner.upstream) : "nobody") + "'s");
+             (owner.kind == Owner::Kind::upstream ? label_of(owner.upstream) : "no upstream") +
+             "'s");
 }
 
 // Never above what was told, less its age; past it only with the words for it.

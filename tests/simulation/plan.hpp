@@ -30,8 +30,8 @@ inline constexpr std::string_view kOwnZone = "own.test";
 
 /// Whose a name is.
 struct Owner {
-    enum class Kind : std::uint8_t { nobody, zone, upstream };
-    Kind kind = Kind::nobody;
+    enum class Kind : std::uint8_t { none, zone, upstream };
+    Kind kind = Kind::none;
     unsigned upstream = 0;
     bool is(unsigned number) const { return kind == Kind::upstream && upstream == number; }
 };
