@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 
 namespace peerzone::view {
 
@@ -18,15 +19,31 @@ namespace {
 
 constexpr std::uint64_t kRootHash = 0x9e3779b97f4a7c15;
 
+// Up to 8 octets of a label as one number. Those of a longer word overlap: no octet is left out.
+template <class Word>
+std::uint64_t load(const std::uint8_t* at) noexcept {
+    Word word;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+}
+
 // The hash of a suffix with one more label in front: folding a name's labels in from the root
 // hashes all its suffixes in one pass.
 std::uint64_t with_label(std::uint64_t hash, Bytes label) noexcept {
     constexpr std::uint64_t kPrime = 0xa0761d6478bd642f;
-    std::uint64_t word = label.size();
-    std::size_t in_word = 1;
-    for (const std::uint8_t octet : label) {
-        word = word << 8 | octet;
-        if (++in_word % 8 == 0) hash = (hash ^ word) * kPrime ^ hash >> 29;
+    const std::uint8_t* const first = label.data();
+    const std::size_t size = label.size();
+    const std::uint8_t* const last = first + size;
+    hash ^= static_cast<std::uint64_t>(size) << 58;
+    std::uint64_t word = 0;
+    if (size >= 8) {
+        for (const std::uint8_t* at = first; at + 8 < last; at += 8)
+            hash = (hash ^ load<std::uint64_t>(at)) * kPrime ^ hash >> 29;
+        word = load<std::uint64_t>(last - 8);
+    } else if (size >= 4) {
+        word = load<std::uint32_t>(first) << 32 | load<std::uint32_t>(last - 4);
+    } else {  // one to three: the first, the middle and the last one
+        word = std::uint64_t{first[0]} << 16 | std::uint64_t{first[size / 2]} << 8 | last[-1];
     }
     hash = (hash ^ word) * kPrime;
     return hash ^ hash >> 32;
@@ -78,8 +95,8 @@ void RouteTable::add(const Route& route) {
     routes_.push_back(route);
     folded_.push_back(route.suffix.folded());
     const std::size_t labels = route.suffix.label_count();
-    if (labels >= at_depth_.size()) at_depth_.resize(labels + 1);
-    at_depth_[labels] = true;
+    at_depth_.set(labels);
+    deepest_ = std::max(deepest_, labels);
     std::size_t first = routes_.size() - 1;
     if (const std::size_t wanted = std::bit_ceil(2 * routes_.size()); slots_.size() != wanted) {
         slots_.assign(wanted, {});
@@ -96,7 +113,7 @@ const Route* RouteTable::find(Bytes name) const noexcept {
     const std::size_t labels = find_labels(name, starts);
     const Route* found = nullptr;
     std::uint64_t hash = kRootHash;
-    for (std::size_t depth = 0; depth < at_depth_.size() && depth <= labels; ++depth) {
+    for (std::size_t depth = 0; depth <= deepest_ && depth <= labels; ++depth) {
         const std::size_t start = depth == 0 ? name.size() - 1 : starts[labels - depth];
         if (depth != 0) hash = with_label(hash, label_at(name, start));
         if (!at_depth_[depth]) continue;

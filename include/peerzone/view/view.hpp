@@ -3,6 +3,7 @@
 // locks. Every route, cache key and access decision goes through a view.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -116,7 +117,8 @@ private:
     std::vector<Route> routes_;
     std::vector<dns::Name> folded_;  // their suffixes
     std::vector<Slot> slots_;        // open addressing; a power of two, at most half full
-    std::vector<bool> at_depth_;     // whether a suffix of so many labels is there
+    std::bitset<dns::kLabelsMax + 1> at_depth_;  // whether a suffix of so many labels is there
+    std::size_t deepest_ = 0;                    // the most labels of a suffix
 };
 
 struct View {
