@@ -11,7 +11,8 @@ std::string tls_path(const upstream::Options& options) {
         case upstream::Kind::peer: return "peers." + options.name + ".tls";
         case upstream::Kind::local: return "local.forward.tls";
         case upstream::Kind::forward:
-            return "forward.\"" + options.zones.front().to_text() + "\".tls";
+            return (options.view.empty() ? "" : "views." + options.view + ".") + "forward.\"" +
+                   options.zones.front().to_text() + "\".tls";
     }
     return "tls";
 }
@@ -32,7 +33,9 @@ std::string label_of(const upstream::Options& options) {
     switch (options.kind) {
         case upstream::Kind::peer: return "peer=" + options.name;
         case upstream::Kind::local: return "local";
-        case upstream::Kind::forward: return "forward=" + options.zones.front().to_text();
+        case upstream::Kind::forward:
+            return "forward=" + (options.view.empty() ? "" : options.view + ":") +
+                   options.zones.front().to_text();
     }
     return options.name;
 }

@@ -13,35 +13,71 @@ void each_upstream(const config::Config& config, const Visit& visit) {
     for (const upstream::Options& peer : config.peers) visit(peer);
     if (config.local) visit(*config.local);
     for (const upstream::Options& forward : config.forwards) visit(forward);
+    for (const config::View& view : config.views)
+        if (view.forwards)
+            for (const upstream::Options& forward : *view.forwards) visit(forward);
 }
 
-std::vector<std::uint16_t> places(std::size_t begin, std::size_t end) {
-    std::vector<std::uint16_t> all;
-    for (std::size_t i = begin; i < end; ++i) all.push_back(static_cast<std::uint16_t>(i));
-    return all;
+// Gives each zone with the view that it belongs to; null: every one.
+template <class Visit>
+void each_zone(const config::Config& config, const Visit& visit) {
+    for (const zone::Options& zone : config.zones) visit(zone, nullptr);
+    for (const config::View& view : config.views)
+        for (const zone::Options& zone : view.zones) visit(zone, &view);
 }
 
-// No view has sets of its own yet: each sees every zone and upstream of the configuration.
-Visible visible_to(const view::Options&, const resolver::Snapshot& snapshot,
-                   std::size_t special_count) {
-    return {.zones = places(special_count, snapshot.zones.size()),
-            .upstreams = places(0, snapshot.upstreams.size())};
+bool sees(const config::View& view, const upstream::Options& options) {
+    if (!options.view.empty()) return options.view == view.name;
+    if (options.kind == upstream::Kind::forward) return !view.forwards;
+    return options.kind != upstream::Kind::peer || !view.peers ||
+           std::ranges::find(*view.peers, options.name) != view.peers->end();
+}
+
+// Places in the snapshot, which has the zones in the order of each_zone, behind the special ones.
+Visible visible_to(const config::View& view, const config::Config& config,
+                   const resolver::Snapshot& snapshot, std::size_t special_count) {
+    Visible visible;
+    std::size_t place = special_count;
+    each_zone(config, [&](const zone::Options& zone, const config::View* owner) {
+        const bool is_replaced =
+            owner == nullptr &&
+            std::ranges::find(view.zones, zone.origin, &zone::Options::origin) != view.zones.end();
+        if ((owner == nullptr && !is_replaced) || owner == &view)
+            visible.zones.push_back(static_cast<std::uint16_t>(place));
+        ++place;
+    });
+    for (std::size_t i = 0; i < snapshot.upstreams.size(); ++i)
+        if (sees(view, snapshot.upstreams[i]->options))
+            visible.upstreams.push_back(static_cast<std::uint16_t>(i));
+    return visible;
+}
+
+// Who has the view, at which of our addresses.
+void add_clients(resolver::Snapshot& snapshot, const config::View& view, view::ViewId id) {
+    for (const IpPrefix& prefix : view.clients) {
+        if (view.listen.empty()) snapshot.clients.add(prefix, id);
+        for (const SocketAddress& address : view.listen) {
+            if (snapshot.listener_of(address) == 0) snapshot.listeners.push_back(address);
+            snapshot.clients.add(snapshot.listener_of(address), prefix, id);
+        }
+    }
 }
 
 }  // namespace
 
 Result<ZoneList> load_zones(const config::Config& config, const std::stop_token& stop) {
     ZoneList zones;
-    for (const zone::Options& options : config.zones) {
-        if (stop.stop_requested()) return fail("stopped");
+    std::string failed;
+    each_zone(config, [&](const zone::Options& options, const config::View*) {
+        if (stop.stop_requested()) failed = "stopped";
+        if (!failed.empty()) return;
         zone::LoadResult loaded = zone::load(options);
-        if (!loaded.zone) {
-            const std::string why =
-                loaded.problems.empty() ? "cannot be read" : loaded.problems.front().message;
-            return fail("zone " + options.origin.to_text() + ": " + why);
-        }
+        if (!loaded.zone)
+            failed = "zone " + options.origin.to_text() + ": " +
+                     (loaded.problems.empty() ? "cannot be read" : loaded.problems.front().message);
         zones.push_back(std::move(loaded.zone));
-    }
+    });
+    if (!failed.empty()) return fail(failed);
     return zones;
 }
 
@@ -89,13 +125,12 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
 void SnapshotBuilder::add_views(resolver::Snapshot& snapshot, const config::Config& config,
                                 std::size_t special_count) {
     const view::RouteTable built_in = built_in_routes(snapshot, special_count);
-    for (const view::Options& options : config.views) {
-        const auto id = static_cast<view::ViewId>(snapshot.views.size());
-        for (const IpPrefix& prefix : options.clients) snapshot.clients.add(prefix, id);
+    for (const config::View& options : config.views) {
+        add_clients(snapshot, options, static_cast<view::ViewId>(snapshot.views.size()));
         view::View& view = snapshot.views.emplace_back();
         view.name = options.name;
         view.routes = built_in;
-        const Visible visible = visible_to(options, snapshot, special_count);
+        const Visible visible = visible_to(options, config, snapshot, special_count);
         for (const SharedSuffix& shared : add_routes(view, snapshot, visible, scopes_))
             if (told_.insert(view.name + " " + shared.suffix.to_text() + " " + shared.unused)
                     .second)

@@ -58,7 +58,6 @@ public:
     std::vector<std::string> take_notices();
 
 private:
-
     std::shared_ptr<upstream::Upstream> make_upstream(const upstream::Options& options);
     void add_views(resolver::Snapshot& snapshot, const config::Config& config,
                    std::size_t special_count);

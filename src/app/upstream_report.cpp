@@ -79,7 +79,9 @@ std::string name_of(const Upstream& upstream) {
     switch (upstream.options.kind) {
         case Kind::peer: return upstream.options.name;
         case Kind::local: return "local";
-        case Kind::forward: return upstream.options.zones.front().to_text();
+        case Kind::forward:
+            return (upstream.options.view.empty() ? "" : upstream.options.view + ":") +
+                   upstream.options.zones.front().to_text();
     }
     return upstream.label;
 }
@@ -91,6 +93,7 @@ metrics::UpstreamReport report_on(const Upstream& upstream, const discovery::Sou
     report.name = name_of(upstream);
     report.kind = kind_text(upstream.options.kind);
     for (const dns::Name& zone : upstream.options.zones) report.zones.push_back(zone.to_text());
+    if (upstream.options.alias) report.zones.push_back(upstream.options.alias->here.to_text());
     report.state = upstream::state_text(health.state());
     report.order = upstream.options.order == upstream::Order::listed ? "listed" : "fastest";
     report.held = health.is_held();

@@ -25,7 +25,8 @@ struct SharedSuffix {
     std::string unused;
 };
 
-/// The suffixes that an upstream answers: its zones, and the reverse zones of its prefixes.
+/// The suffixes that an upstream answers: its zones, its alias, and the reverse zones of its
+/// prefixes.
 std::vector<dns::Name> suffixes_of(const upstream::Options& options);
 
 /// Routes to the special-use zones, the first `count` of the snapshot: what every view begins with.
@@ -33,7 +34,8 @@ view::RouteTable built_in_routes(const resolver::Snapshot& snapshot, std::size_t
 
 /// Adds to a view that has the built-in routes those to what it sees, and gives it what follows
 /// from them: scopes, chain scope and RA. One owner for each suffix: the built-in zones give way,
-/// of two others the first stays, zones before upstreams, and the suffix is returned.
+/// of two others the first stays, zones before upstreams, and the suffix is returned. Of nested
+/// prefixes the longest has the reverse zone; ClusterIPs that several clusters have lead nowhere.
 std::vector<SharedSuffix> add_routes(view::View& view, const resolver::Snapshot& snapshot,
                                      const Visible& visible, ScopeTable& scopes);
 

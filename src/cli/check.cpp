@@ -36,11 +36,17 @@ std::string joined(const Values& values, ToText&& to_text) {
 
 std::string to_text(const upstream::Options& upstream) {
     std::string text = joined(upstream.zones, [](const dns::Name& zone) { return zone.to_text(); });
+    if (upstream.alias) {
+        if (!text.empty()) text += ", ";
+        text += upstream.alias->here.to_text() + " for " + upstream.alias->there.to_text();
+    }
     text += " -> " + joined(upstream.endpoints, upstream::source_text);
-    if (!upstream.reverse.empty())
+    std::vector<IpPrefix> prefixes = upstream.pods;
+    for (const auto* more : {&upstream.services, &upstream.reverse})
+        prefixes.insert(prefixes.end(), more->begin(), more->end());
+    if (!prefixes.empty())
         text += " (reverse " +
-                joined(upstream.reverse, [](const IpPrefix& prefix) { return prefix.to_text(); }) +
-                ")";
+                joined(prefixes, [](const IpPrefix& prefix) { return prefix.to_text(); }) + ")";
     return text;
 }
 
@@ -49,6 +55,29 @@ std::string to_text(const zone::Options& zone) {
     if (!zone.file.empty()) return text + zone.file;
     return text + std::to_string(zone.records.size()) +
            (zone.records.size() == 1 ? " record" : " records");
+}
+
+std::string to_text(const config::View& view) {
+    std::string text = view.name + ": " + joined(view.clients, [](const IpPrefix& prefix) {
+                           return prefix.to_text();
+                       });
+    if (!view.listen.empty())
+        text += " at " + joined(view.listen, [](const SocketAddress& at) { return at.to_text(); });
+    const auto as_is = [](const std::string& name) { return name; };
+    if (view.peers)
+        text += "; peers " + (view.peers->empty() ? "none" : joined(*view.peers, as_is));
+    if (!view.zones.empty())
+        text += "; zones " +
+                joined(view.zones, [](const zone::Options& zone) { return zone.origin.to_text(); });
+    if (view.forwards)
+        text += "; forward " + (view.forwards->empty()
+                                    ? "none"
+                                    : joined(*view.forwards, [](const upstream::Options& forward) {
+                                          return forward.zones.empty()
+                                                     ? forward.name
+                                                     : forward.zones.front().to_text();
+                                      }));
+    return text;
 }
 
 void write_section(std::ostream& out, const char* heading, const std::vector<std::string>& lines) {
@@ -148,10 +177,7 @@ void write_summary(const config::Config& config, std::ostream& out) {
     for (const auto& forward : config.forwards) forwards.push_back(to_text(forward));
     write_section(out, "forward", forwards);
     std::vector<std::string> views;
-    for (const auto& view : config.views)
-        views.push_back(view.name + ": " + joined(view.clients, [](const IpPrefix& prefix) {
-                            return prefix.to_text();
-                        }));
+    for (const config::View& view : config.views) views.push_back(to_text(view));
     write_section(out, "views", views);
     if (!config.local && config.peers.empty() && config.zones.empty() && config.forwards.empty())
         out << "  note: no peers, zones, local or forward: every ordinary name is refused\n";

@@ -25,7 +25,9 @@ void set_defaults(Config& config) {
     config.listen.dns = {SocketAddress::parse("0.0.0.0:53", 53).value(),
                          SocketAddress::parse("[::]:53", 53).value()};
     config.listen.admin = SocketAddress::parse("127.0.0.1", server::kAdminPort).value();
-    config.views = {view::Options{"default", view::default_clients()}};
+    View everyone;
+    everyone.clients = view::default_clients();
+    config.views = {everyone};
 }
 
 // A Kubernetes object around the configuration: of all its keys none is ours.
@@ -60,8 +62,11 @@ bool needs_bootstrap(const upstream::Options& upstream) {
 // The servers that resolve endpoints' host names, where the file leaves them to the system.
 void check_default_bootstrap(ConfigBuilder& builder) {
     const Config& config = builder.config;
+    const bool views_need_it = std::ranges::any_of(config.views, [](const View& view) {
+        return view.forwards && std::ranges::any_of(*view.forwards, needs_bootstrap);
+    });
     if (!std::ranges::any_of(config.peers, needs_bootstrap) &&
-        !std::ranges::any_of(config.forwards, needs_bootstrap) &&
+        !std::ranges::any_of(config.forwards, needs_bootstrap) && !views_need_it &&
         !(config.local && needs_bootstrap(*config.local)))
         return;
     const auto read = discovery::read_resolv_conf(config.bootstrap.front().resolv_conf);

@@ -18,6 +18,7 @@ std::span<const Section* const> all_sections() {
         &stale_section(Kind::local),
         &upstream_tls_section(Kind::local),
         &upstream_section(Kind::peer),
+        &alias_section(),
         &stale_section(Kind::peer),
         &upstream_tls_section(Kind::peer),
         &zone_section(),

@@ -91,13 +91,6 @@ void read_cluster_zone(const Value& value, Config& config, ConfigBuilder&) {
         value.problem("the root cannot be a cluster's zone", "usually cluster.local");
 }
 
-void read_clients(const Value& value, view::Options& view, ConfigBuilder&) {
-    if (value.node().kind == TreeNode::Kind::list && value.node().items.empty())
-        value.problem("the list is empty", "a view without clients serves nobody");
-    view.clients.clear();
-    read_prefixes(value, view.clients, nullptr);
-}
-
 template <class Field, class Parse>
 auto resolver_limit(Field resolver::Limits::*member, Parse parse) {
     return [member, parse](const Value& value, Config& config, ConfigBuilder&) {
@@ -131,8 +124,12 @@ Parsed<log::Queries> parse_queries(std::string_view text) {
 
 const KeyTable<Config>& cluster_section() {
     static const KeyTable<Config> kTable(
-        "cluster", {{.name = "name", .read = field(&Config::cluster_name, parse_identifier)},
-                    {.name = "zone", .read = read_cluster_zone}});
+        "cluster",
+        {{.name = "name", .read = field(&Config::cluster_name, parse_identifier)},
+         {.name = "zone", .read = read_cluster_zone},
+         {.name = "alias", .read = [](const Value& value, Config&, ConfigBuilder& builder) {
+              builder.cluster_alias = value;
+          }}});
     return kTable;
 }
 
@@ -156,31 +153,6 @@ const KeyTable<server::ListenOptions>& listen_section() {
                    {.name = "tls", .read = read_dns_over_tls, .may_be_empty = true},
                    {.name = "admin", .read = read_admin}});
     return kTable;
-}
-
-const KeyTable<view::Options>& view_section() {
-    static const KeyTable<view::Options> kTable(
-        "views[]",
-        {{.name = "name", .read = field(&view::Options::name, parse_identifier)},
-         {.name = "clients",
-          .read = read_clients,
-          .missing_hint = "the prefixes it serves, such as [10.1.0.0/16]"}},
-        {"peers", "zones", "forward", "explain"});
-    return kTable;
-}
-
-void read_views(const Value& value, Config& config, ConfigBuilder& builder) {
-    const auto items = value.list();
-    if (value.node().kind == TreeNode::Kind::list && items.empty())
-        value.problem("the list is empty", "leave the key out to serve private addresses only");
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (i == 0) {
-            view_section().read(items[i], config.views.front(), builder);
-            continue;
-        }
-        const Map unused(items[i], view_section());  // for its unknown keys
-        items[i].problem("more than one view is not supported yet");
-    }
 }
 
 const KeyTable<cache::Options>& cache_section() {

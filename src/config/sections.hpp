@@ -13,7 +13,6 @@ const KeyTable<Config>& top_section();
 // sections.cpp
 const KeyTable<Config>& cluster_section();
 const KeyTable<server::ListenOptions>& listen_section();
-const KeyTable<view::Options>& view_section();
 const KeyTable<cache::Options>& cache_section();
 const KeyTable<Config>& limits_section();
 const KeyTable<log::Options>& log_section();
@@ -25,9 +24,13 @@ const KeyTable<server::TlsOptions>& tls_section();
 const KeyTable<Config>& local_section();
 const KeyTable<upstream::Options>& upstream_section(upstream::Kind kind);
 const KeyTable<upstream::StaleOptions>& stale_section(upstream::Kind kind);
+const KeyTable<upstream::Alias>& alias_section();
 
 // upstream_tls.cpp
 const KeyTable<exchange::TlsOptions>& upstream_tls_section(upstream::Kind kind);
+
+// views.cpp
+const KeyTable<View>& view_section();
 
 // zones.cpp
 struct ZoneText;

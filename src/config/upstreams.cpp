@@ -120,8 +120,12 @@ void read_endpoints(const Value& value, upstream::Options& options, ConfigBuilde
     read_endpoint_list(value, kinds, options.endpoints, builder);
 }
 
-void read_reverse(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
-    read_prefixes(value, options.reverse, &builder.reverse);
+auto prefixes(std::vector<IpPrefix> upstream::Options::*member) {
+    return [member](const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+        const bool shared = member == &upstream::Options::services;
+        for (Placed<IpPrefix>& placed : read_prefixes(value, options.*member))
+            builder.prefixes.push_back({std::move(placed), claimant_of(options), shared});
+    };
 }
 
 void read_negative_ttl(const Value& value, upstream::Options& options, ConfigBuilder&) {
@@ -146,8 +150,43 @@ void read_peer_zones(const Value& value, upstream::Options& options, ConfigBuild
             continue;
         }
         options.zones.push_back(zone);
-        builder.zones.push_back({zone, item.mark(), item.path()});
+        builder.zones.push_back({{zone, item.mark(), item.path()}, claimant_of(options)});
     }
+}
+
+void add_alias(const Value& value, const upstream::Alias& alias, upstream::Options& options,
+               ConfigBuilder& builder) {
+    options.alias = alias;
+    const Claimant by = claimant_of(options);
+    builder.zones.push_back({{alias.here, value.mark(), value.path()}, by});
+    builder.aliases.push_back({{alias, value.mark(), value.path()}, by});
+}
+
+bool read_alias_name(const Value& value, dns::Name& name) {
+    if (!value.read(name, parse_zone_name)) return false;
+    if (name.is_root())
+        value.problem("the root is not the name of a cluster", "such as westus.internal");
+    return !name.is_root();
+}
+
+// A suffix, or {here: …, there: …} for a cluster whose own zone is not called as ours is.
+void read_alias(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+    upstream::Alias alias{{}, builder.config.cluster_zone};
+    if (value.node().kind != TreeNode::Kind::map) {
+        if (read_alias_name(value, alias.here)) add_alias(value, alias, options, builder);
+        return;
+    }
+    const std::size_t before = builder.problems.size();
+    alias_section().read(value, alias, builder);
+    if (builder.problems.size() == before) add_alias(value, alias, options, builder);
+}
+
+void read_peer(const Value& value, upstream::Options& options, ConfigBuilder& builder) {
+    const Map map = upstream_section(options.kind).read(value, options, builder);
+    if (map.get("zones") == nullptr && map.get("alias") == nullptr)
+        map.missing("zones",
+                    "the zones this peer answers, such as [westus.svc.cluster.local], or alias, "
+                    "such as westus.internal, for a cluster that calls itself as this one does");
 }
 
 void read_local_forward(const Value& value, Config& config, ConfigBuilder& builder) {
@@ -155,7 +194,13 @@ void read_local_forward(const Value& value, Config& config, ConfigBuilder& build
     options.name = "local";
     options.kind = upstream::Kind::local;
     options.zones = {config.cluster_zone};
-    builder.zones.push_back({config.cluster_zone, value.key_mark(), value.path()});
+    builder.zones.push_back(
+        {{config.cluster_zone, value.key_mark(), value.path()}, claimant_of(options)});
+    if (builder.cluster_alias) {
+        upstream::Alias alias{{}, config.cluster_zone};
+        if (read_alias_name(*builder.cluster_alias, alias.here))
+            add_alias(*builder.cluster_alias, alias, options, builder);
+    }
     upstream_section(options.kind).read(value, options, builder);
     config.local = std::move(options);
 }
@@ -177,8 +222,15 @@ UpstreamKey transport_key() {
 UpstreamKey tls_key() {
     return {.name = "tls", .read = read_upstream_tls};
 }
+UpstreamKey pods_key() {
+    return {.name = "pods", .read = prefixes(&upstream::Options::pods), .may_be_empty = true};
+}
+UpstreamKey services_key() {
+    return {
+        .name = "services", .read = prefixes(&upstream::Options::services), .may_be_empty = true};
+}
 UpstreamKey reverse_key() {
-    return {.name = "reverse", .read = read_reverse, .may_be_empty = true};
+    return {.name = "reverse", .read = prefixes(&upstream::Options::reverse), .may_be_empty = true};
 }
 UpstreamKey deadline_key() {
     return {
@@ -212,29 +264,42 @@ KeyTable<upstream::StaleOptions> stale_table(std::string_view path) {
 }  // namespace
 
 const KeyTable<upstream::Options>& upstream_section(upstream::Kind kind) {
-    static const KeyTable<upstream::Options> kPeer(
-        "peers.*",
-        {{.name = "zones",
-          .read = read_peer_zones,
-          .missing_hint = "the zones this peer answers, such as [westus.svc.cluster.local]"},
-         endpoints_key(),
-         transport_key(),
-         tls_key(),
-         reverse_key(),
-         deadline_key(),
-         order_key(),
-         hedge_key(),
-         negative_ttl_key(),
-         stale_key()},
-        {"alias"});
+    static const KeyTable<upstream::Options> kPeer("peers.*",
+                                                   {{.name = "zones", .read = read_peer_zones},
+                                                    {.name = "alias", .read = read_alias},
+                                                    endpoints_key(),
+                                                    transport_key(),
+                                                    tls_key(),
+                                                    pods_key(),
+                                                    services_key(),
+                                                    reverse_key(),
+                                                    deadline_key(),
+                                                    order_key(),
+                                                    hedge_key(),
+                                                    negative_ttl_key(),
+                                                    stale_key()});
     static const KeyTable<upstream::Options> kLocal(
         "local.forward",
-        {endpoints_key(), reverse_key(), transport_key(), tls_key(), deadline_key(), order_key(),
-         hedge_key(), negative_ttl_key(), stale_key()});
+        {endpoints_key(), pods_key(), services_key(), reverse_key(), transport_key(), tls_key(),
+         deadline_key(), order_key(), hedge_key(), negative_ttl_key(), stale_key()});
     static const KeyTable<upstream::Options> kForward(
         "forward.*", {endpoints_key(), transport_key(), tls_key(), deadline_key(), order_key(),
                       hedge_key(), stale_key()});
     return of_kind(kind, kPeer, kLocal, kForward);
+}
+
+const KeyTable<upstream::Alias>& alias_section() {
+    static const auto name = [](dns::Name upstream::Alias::*member) {
+        return [member](const Value& value, upstream::Alias& alias, ConfigBuilder&) {
+            read_alias_name(value, alias.*member);
+        };
+    };
+    static const KeyTable<upstream::Alias> kTable(
+        "peers.*.alias", {{.name = "here",
+                           .read = name(&upstream::Alias::here),
+                           .missing_hint = "the suffix that clients use, such as westus.internal"},
+                          {.name = "there", .read = name(&upstream::Alias::there)}});
+    return kTable;
 }
 
 const KeyTable<upstream::StaleOptions>& stale_section(upstream::Kind kind) {
@@ -250,13 +315,19 @@ const KeyTable<Config>& local_section() {
     return kTable;
 }
 
-void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
-                   std::vector<Placed<IpPrefix>>* placed) {
+Claimant claimant_of(const upstream::Options& options) {
+    using Kind = Claimant::Kind;
+    const Kind kind = of_kind(options.kind, Kind::peer, Kind::local, Kind::forward);
+    return {kind, kind == Kind::peer ? options.name : "", options.view};
+}
+
+std::vector<Placed<IpPrefix>> read_prefixes(const Value& value, std::vector<IpPrefix>& out) {
+    std::vector<Placed<IpPrefix>> placed;
     const auto items = value.list();
     if (items.size() > kPrefixesMax) {
         value.problem("more than " + std::to_string(kPrefixesMax) + " prefixes",
                       "write larger blocks");
-        return;
+        return placed;
     }
     for (const Value& item : items) {
         IpPrefix prefix;
@@ -266,8 +337,9 @@ void read_prefixes(const Value& value, std::vector<IpPrefix>& out,
             continue;
         }
         out.push_back(prefix);
-        if (placed != nullptr) placed->push_back({prefix, item.mark(), item.path()});
+        placed.push_back({prefix, item.mark(), item.path()});
     }
+    return placed;
 }
 
 void read_bootstrap(const Value& value, Config& config, ConfigBuilder& builder) {
@@ -285,25 +357,32 @@ void read_peers(const Value& value, Config& config, ConfigBuilder& builder) {
         upstream::Options options;
         options.name = name;
         options.kind = upstream::Kind::peer;
-        section.read(peer, options, builder);
+        read_peer(peer, options, builder);
         config.peers.push_back(std::move(options));
     }
 }
 
 void read_forward(const Value& value, Config& config, ConfigBuilder& builder) {
+    read_forward_list(value, "", config.forwards, builder);
+}
+
+void read_forward_list(const Value& value, const std::string& view,
+                       std::vector<upstream::Options>& out, ConfigBuilder& builder) {
     const auto& section = upstream_section(upstream::Kind::forward);
     for (const auto& [suffix, forward] : value.named_entries(section, "a suffix", "\".\"")) {
         upstream::Options options;
         options.kind = upstream::Kind::forward;
+        options.view = view;
         if (const auto zone = parse_zone_name(suffix)) {
             options.name = "forward " + zone->to_text();
             options.zones = {*zone};
-            builder.zones.push_back({*zone, forward.key_mark(), forward.path()});
+            builder.zones.push_back(
+                {{*zone, forward.key_mark(), forward.path()}, claimant_of(options)});
         } else {
             forward.problem_at_key(zone.error().message, zone.error().hint);
         }
         section.read(forward, options, builder);
-        config.forwards.push_back(std::move(options));
+        out.push_back(std::move(options));
     }
 }
 

@@ -49,14 +49,16 @@ void add_zone_problem(const ZoneText& text, const zone::Options& options,
     place.problem(std::move(message), "", kind);
 }
 
-void read_zone(const std::string& origin, const Value& value, ConfigBuilder& builder) {
+void read_zone(const std::string& origin, const Value& value, const std::string& view,
+               std::vector<zone::Options>& out, ConfigBuilder& builder) {
     ZoneText text;
     const Map map = zone_section().read(value, text, builder);
     zone::Options options;
     bool is_complete = true;
     if (const auto name = parse_zone_name(origin)) {
         options.origin = *name;
-        builder.zones.push_back({*name, value.key_mark(), value.path()});
+        builder.zones.push_back(
+            {{*name, value.key_mark(), value.path()}, {Claimant::Kind::zone, "", view}});
     } else {
         value.problem_at_key(name.error().message, name.error().hint);
         is_complete = false;
@@ -88,7 +90,7 @@ void read_zone(const std::string& origin, const Value& value, ConfigBuilder& bui
         for (const zone::Problem& warning : loaded.warnings)
             add_zone_problem(text, options, warning, Problem::Kind::warning);
     }
-    builder.config.zones.push_back(std::move(options));
+    out.push_back(std::move(options));
 }
 
 }  // namespace
@@ -103,11 +105,16 @@ const KeyTable<ZoneText>& zone_section() {
     return kTable;
 }
 
-void read_zones(const Value& value, Config&, ConfigBuilder& builder) {
+void read_zones(const Value& value, Config& config, ConfigBuilder& builder) {
+    read_zone_list(value, "", config.zones, builder);
+}
+
+void read_zone_list(const Value& value, const std::string& view, std::vector<zone::Options>& out,
+                    ConfigBuilder& builder) {
     for (const auto& [origin, zone] :
          value.named_entries(zone_section(), "a zone", "corp.internal")) {
         if (builder.stop.stop_requested()) return;
-        read_zone(origin, zone, builder);
+        read_zone(origin, zone, view, out, builder);
     }
 }
 

@@ -57,7 +57,6 @@ struct TcpServer::Listener {
         : fd(socket), address(bound), security(kind), descriptor(io), pause(io) {}
     const int fd;
     const SocketAddress address;
-    view::ListenerId id = 0;
     const Security security;
     stream_descriptor descriptor;
     boost::asio::steady_timer pause;
@@ -103,11 +102,17 @@ void TcpServer::set_limits(const Limits& limits) {
     limits_.set_limits(limits);
 }
 
-void TcpServer::see(const resolver::Snapshot& snapshot) noexcept {
-    for (const ListenerPtr& listener : listeners_)
-        listener->id = snapshot.listener_of(listener->address);
+void TcpServer::see(std::shared_ptr<const resolver::Snapshot> snapshot) {
+    snapshot_ = std::move(snapshot);
     for (const auto& [id, connection] : connections_)
-        connection->session.set_listener(connection->listener->id);
+        connection->session.set_listener(listener_of(*connection));
+}
+
+// By the address that was asked; a socket for every address may have views as well.
+view::ListenerId TcpServer::listener_of(const Connection& connection) const noexcept {
+    if (snapshot_->listeners.empty()) return 0;
+    const view::ListenerId own = snapshot_->listener_of(bound_address(connection.socket));
+    return own != 0 ? own : snapshot_->listener_of(connection.listener->address);
 }
 
 // ---- listening
@@ -203,7 +208,7 @@ void TcpServer::admit(const ListenerPtr& listener, Fd socket, const SocketAddres
                                                    client, id, now);
     connection->ticket = std::move(ticket);
     connection->listener = listener;
-    connection->session.set_listener(listener->id);
+    connection->session.set_listener(listener_of(*connection));
     connection->open = true;
     connections_.emplace(id, connection);
     start_clock();

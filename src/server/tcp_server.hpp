@@ -38,7 +38,7 @@ public:
     /// Takes the socket, which is bound, listens and does not block.
     void add_listener(int listening_fd, Security security = Security::plain);
     /// Which views the clients of each listener have from now on, those that are connected too.
-    void see(const resolver::Snapshot& snapshot) noexcept;
+    void see(std::shared_ptr<const resolver::Snapshot> snapshot);
     /// What new connections over TLS use; without one they are closed.
     void set_tls(std::shared_ptr<const TlsContext> context) { tls_ = std::move(context); }
     /// Also sets the shared ConnectionLimits.
@@ -63,6 +63,7 @@ private:
     using ListenerPtr = std::shared_ptr<Listener>;
     using ConnectionPtr = std::shared_ptr<Connection>;
 
+    view::ListenerId listener_of(const Connection& connection) const noexcept;
     void await_clients(const ListenerPtr& listener);
     void back_off(const ListenerPtr& listener);
     void accept_some(const ListenerPtr& listener);
@@ -88,6 +89,8 @@ private:
     TcpShared shared_;
     std::shared_ptr<const TlsContext> tls_;
     std::vector<ListenerPtr> listeners_;
+    std::shared_ptr<const resolver::Snapshot> snapshot_ =
+        std::make_shared<resolver::Snapshot>();           // for the views of listening addresses
     std::map<std::uint64_t, ConnectionPtr> connections_;  // by ID, so by age
     std::uint64_t last_id_ = 0;
     const Connection* in_turn_ = nullptr;   // its step runs and ends with settle()

@@ -87,6 +87,21 @@ void UdpListener::stop() {
     epoll_.cancel();
 }
 
+void UdpListener::see(const resolver::Snapshot& snapshot) {
+    listener_ = snapshot.listener_of(address_);
+    listeners_.clear();
+    if (!address_.ip.is_unspecified()) return;
+    for (const SocketAddress& address : snapshot.listeners)
+        if (address.port == address_.port && !address.ip.is_unspecified())
+            listeners_.emplace_back(address.ip, snapshot.listener_of(address));
+}
+
+view::ListenerId UdpListener::listener_at(const IpAddress& local) const noexcept {
+    const auto found =
+        std::ranges::find(listeners_, local, [](const auto& at) { return at.first; });
+    return found == listeners_.end() ? listener_ : found->second;
+}
+
 void UdpListener::arm() {
     if (armed_) return;
     epoll_event event{};
@@ -178,7 +193,7 @@ void UdpListener::answer_one(int index, Time now) {
         return;
     }
     b.request.client = to.client.ip;
-    b.request.listener = listener_;
+    b.request.listener = listeners_.empty() ? listener_ : listener_at(to.local);
     b.request.udp = true;
     const int slot = b.to_send;
     std::size_t size = 0;

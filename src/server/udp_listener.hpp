@@ -25,9 +25,7 @@ public:
 
     void start();
     /// Which views its clients have from now on.
-    void see(const resolver::Snapshot& snapshot) noexcept {
-        listener_ = snapshot.listener_of(address_);
-    }
+    void see(const resolver::Snapshot& snapshot);
     /// Answers what the kernel holds already, then reads no more. Replies still go out.
     void stop();
 
@@ -50,6 +48,7 @@ private:
     void flush() noexcept override;
     std::size_t write_control(const resolver::ReplyTo& to, char* control) const noexcept;
     void note_control(int index, resolver::ReplyTo& to);
+    view::ListenerId listener_at(const IpAddress& local) const noexcept;
 
     Cork& cork_;
     Fd socket_;
@@ -61,6 +60,8 @@ private:
     std::uint32_t kernel_drops_ = 0;
     SocketAddress address_;
     view::ListenerId listener_ = 0;
+    /// Of a socket for every address: those of its addresses that have views of their own.
+    std::vector<std::pair<IpAddress, view::ListenerId>> listeners_;
     bool armed_ = false;
     bool stopped_ = false;
 };

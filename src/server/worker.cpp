@@ -50,7 +50,7 @@ struct Worker::Impl {
 
     void publish(std::shared_ptr<const resolver::Snapshot> snapshot) {
         for (const auto& listener : udp) listener->see(*snapshot);
-        tcp.see(*snapshot);
+        tcp.see(snapshot);
         resolver.publish(std::move(snapshot));
     }
     void look_whether_drained() {

@@ -1,8 +1,6 @@
 """A peer's names under others: what peerzone says of HERE must be what the peer's own server says of THERE, name for name, in
 every type that holds names; asked twice, the second time with the peer's server stopped. Against NSD, Knot and CoreDNS."""
 
-import subprocess
-
 import dig
 import harness
 import servers
@@ -78,20 +76,20 @@ def run(test):
             test.say("skipped %s: %s" % (start.__name__, skipped))
             continue
         cases = [c for c in CASES if start is not servers.coredns or c[1] not in NOT_COREDNS]
-        with subprocess.Popen([test.arguments[0], "%s:%d" % peer.address, HERE, THERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              text=True) as program:
-            ip, port = program.stdout.readline().strip().rsplit(":", 1)
-            address = (ip, int(port))
-            check(test, address, peer, cases, "miss")
-            truth = {case: records(dig.ask(peer.address, full(case[0], THERE), case[1]), renamed) for case in cases}
-            peer.silence()
-            for (name, rtype), expected in truth.items():
-                if expected[1] or expected[2]:  # kept
-                    test.equal(records(dig.ask(address, full(name, HERE), rtype)), expected,
-                               "%s: %s %s hit" % (peer, name or "apex", rtype))
-            peer.resume()
-            program.stdin.close()
-            test.equal(program.wait(10), 0, "the server ends")
+        address = test.address()
+        server = test.start_peerzone(
+            "peerzone_" + start.__name__,
+            'listen: {dns: ["%s:%d"]}\npeers: {westus: {alias: {here: %s, there: %s}, endpoints: ["%s:%d"], negative_ttl: 1h}}\n'
+            "cache: {negative_max_ttl: 1h}\n" % (*address, HERE, THERE, *peer.address), address)
+        check(test, address, peer, cases, "miss")
+        truth = {case: records(dig.ask(peer.address, full(case[0], THERE), case[1]), renamed) for case in cases}
+        peer.silence()
+        for (name, rtype), expected in truth.items():
+            if expected[1] or expected[2]:  # kept
+                test.equal(records(dig.ask(address, full(name, HERE), rtype)), expected,
+                           "%s: %s %s hit" % (peer, name or "apex", rtype))
+        peer.resume()
+        test.stop(server)
         test.stop(peer)
 
 

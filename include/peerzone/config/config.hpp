@@ -43,6 +43,15 @@ struct Problem {
 /// A configuration may have this size.
 inline constexpr std::size_t kFileBytesMax = 1u << 20;
 
+/// An item of `views`: whose it is, and what it sees that others do not.
+struct View : view::Options {
+    std::optional<std::vector<std::string>> peers;  ///< views[].peers: their names; unset: all
+    std::vector<zone::Options> zones;  ///< views[].zones: beside the others, and instead of the one
+                                       ///< of the same origin
+    std::optional<std::vector<upstream::Options>>
+        forwards;  ///< views[].forward: instead of the others
+};
+
 struct Config {
     std::string cluster_name = "local";  ///< cluster.name: how this cluster calls itself in logs
     dns::Name cluster_zone;   ///< cluster.zone: default cluster.local; asked of local.forward only,
@@ -57,7 +66,7 @@ struct Config {
     std::vector<zone::Options>
         zones;  ///< file names already relative to the configuration's folder
     std::vector<upstream::Options> forwards;  ///< forward.<suffix>
-    std::vector<view::Options> views;         ///< exactly one: the file's, or the default
+    std::vector<View> views;                  ///< the file's, or one for private addresses
     cache::Options cache;
     resolver::Limits resolver_limits;
     server::Limits server_limits;

@@ -24,7 +24,8 @@ struct Snapshot {
     dns::Name cluster_zone;     ///< cluster.zone; the root: none
     std::uint64_t node_id = 0;  ///< who we are in hop marks; made anew by each process
 
-    /// 0: the address has no views of its own.
+    /// 0: the address has no views of its own, be it one that was asked at a socket for every
+    /// address or one that a socket is bound to.
     view::ListenerId listener_of(const SocketAddress& listening) const noexcept;
 };
 

@@ -49,12 +49,26 @@ struct StaleOptions {
     friend bool operator==(const StaleOptions&, const StaleOptions&) = default;
 };
 
+/// The names of a cluster under a suffix that is its own among all clusters.
+struct Alias {
+    dns::Name here;   ///< as our clients know them: westus.internal
+    dns::Name there;  ///< as that cluster does: cluster.local
+
+    friend bool operator==(const Alias&, const Alias&) = default;
+};
+
 struct Options {
     std::string name;  ///< the key under peers; "local"; "forward <zone>"
+    std::string view;  ///< views[].forward: the view that it belongs to; empty: every view
     Kind kind = Kind::peer;
-    std::vector<dns::Name>
-        zones;  ///< peers.<name>.zones, the cluster's zone, or the forward's suffix
-    std::vector<IpPrefix> reverse;  ///< PTR questions for these go here too
+    std::vector<dns::Name> zones;  ///< peers.<name>.zones, the cluster's zone, or the forward's
+                                   ///< suffix: asked under the same names
+    std::optional<Alias> alias;    ///< peers.<name>.alias, cluster.alias: asked under other names
+    // PTR questions for these go here too. Of nested prefixes the longest wins.
+    std::vector<IpPrefix> pods;      ///< addresses of its pods
+    std::vector<IpPrefix> services;  ///< its ClusterIPs; where others have the same range, PTR
+                                     ///< questions for it go to none of them
+    std::vector<IpPrefix> reverse;   ///< other addresses
     std::vector<EndpointSpec> endpoints;
     std::optional<Protocol> transport;  ///< none: auto, UDP, then TCP when truncated or silent.
                                         ///< udp: TCP only when truncated; tcp, tls: nothing else

@@ -17,8 +17,9 @@
 namespace peerzone::view {
 
 struct Options {
-    std::string name = "default";   ///< views[].name
-    std::vector<IpPrefix> clients;  ///< views[].clients; without any view: default_clients()
+    std::string name = "default";       ///< views[].name
+    std::vector<SocketAddress> listen;  ///< views[].listen: only for those who ask there
+    std::vector<IpPrefix> clients;      ///< views[].clients; left out: default_clients()
 };
 
 /// Who is served when the configuration has no views: loopback, RFC 1918, 100.64/10, 169.254/16,

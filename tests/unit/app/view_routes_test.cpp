@@ -149,5 +149,64 @@ TEST_F(ViewRoutes, ViewsThatLeadToTheSameZonesAndUpstreamsAreOneGroup) {
     EXPECT_EQ(views[4].group, 2);
 }
 
+TEST_F(ViewRoutes, AnAliasRenamesWhatZonesLeaveAlone) {
+    const auto west = add_upstream("peer=west", {"west.svc.cluster.local"}, {"10.2.0.0/16"});
+    auto& options = const_cast<upstream::Upstream&>(*snapshot.upstreams[west]).options;
+    options.alias = {name("west.internal"), name("cluster.local")};
+    const view::View view = make({{}, {west}});
+    const auto to_owner = [&](const std::string& qname) {
+        const Route* route = view.routes.find(name(qname).wire());
+        return route->renaming == nullptr ? qname
+                                          : route->renaming->to_owner(name(qname))->to_text();
+    };
+    const auto to_client = [&](const std::string& qname, const std::string& said) {
+        return view.routes.find(name(qname).wire())->renaming->to_client(name(said))->to_text();
+    };
+    EXPECT_EQ(to_owner("db.svc.west.internal"), "db.svc.cluster.local");
+    EXPECT_EQ(to_owner("db.west.svc.cluster.local"), "db.west.svc.cluster.local");
+    // By alias everything is renamed, what `zones` holds as well; by zones only the rest.
+    EXPECT_EQ(to_client("db.svc.west.internal", "db.west.svc.cluster.local"),
+              "db.west.svc.west.internal");
+    EXPECT_EQ(to_client("db.west.svc.cluster.local", "x.west.svc.cluster.local"),
+              "x.west.svc.cluster.local");
+    EXPECT_EQ(to_client("db.west.svc.cluster.local", "x.svc.cluster.local"), "x.svc.west.internal");
+    EXPECT_EQ(to_client("5.0.2.10.in-addr.arpa", "x.svc.cluster.local"), "x.svc.west.internal");
+    EXPECT_NE(scope(view, "db.svc.west.internal"), scope(view, "db.west.svc.cluster.local"));
+    EXPECT_EQ(scope(view, "5.0.2.10.in-addr.arpa"), scope(view, "db.west.svc.cluster.local"));
+}
+
+TEST_F(ViewRoutes, TheOwnZoneUnderAnAliasKeepsItsNames) {
+    const auto local = add_upstream("local", {"cluster.local"}, {"10.1.0.0/16"});
+    auto& options = const_cast<upstream::Upstream&>(*snapshot.upstreams[local]).options;
+    options.alias = {name("east.internal"), name("cluster.local")};
+    const view::View view = make({{}, {local}});
+    EXPECT_EQ(view.routes.find(name("db.cluster.local").wire())->renaming, nullptr);
+    EXPECT_EQ(view.routes.find(name("5.0.1.10.in-addr.arpa").wire())->renaming, nullptr);
+    EXPECT_NE(view.routes.find(name("db.east.internal").wire())->renaming, nullptr);
+}
+
+TEST_F(ViewRoutes, OfNestedPrefixesTheLongestHasTheReverseZone) {
+    const auto wide = add_upstream("peer=wide", {"wide.test"}, {"10.2.0.0/15"});
+    const auto narrow = add_upstream("peer=narrow", {"narrow.test"}, {"10.2.0.0/16"});
+    const auto inside = add_upstream("peer=inside", {"inside.test"}, {"10.3.0.0/22"});
+    std::vector<SharedSuffix> shared;
+    const view::View view = make({{}, {wide, narrow, inside}}, &shared);
+    EXPECT_THAT(shared, IsEmpty());
+    EXPECT_EQ(owner(view, "5.0.2.10.in-addr.arpa"), "peer=narrow");
+    EXPECT_EQ(owner(view, "5.3.3.10.in-addr.arpa"), "peer=inside");
+    EXPECT_EQ(owner(view, "5.4.3.10.in-addr.arpa"), "peer=wide");
+}
+
+TEST_F(ViewRoutes, ClusterIpsOfSeveralClustersLeadNowhereButWhereOnlyOneIsSeen) {
+    std::vector<std::uint16_t> peers;
+    for (const char* label : {"peer=west", "peer=north"}) {
+        peers.push_back(add_upstream(label, {std::string(label + 5) + ".test"}));
+        auto& options = const_cast<upstream::Upstream&>(*snapshot.upstreams[peers.back()]).options;
+        options.services = {IpPrefix::parse("10.43.0.0/16").value()};
+    }
+    EXPECT_EQ(owner(make({{}, peers}), "1.0.43.10.in-addr.arpa"), "-");
+    EXPECT_EQ(owner(make({{}, {peers[1]}}), "1.0.43.10.in-addr.arpa"), "peer=north");
+}
+
 }  // namespace
 }  // namespace peerzone::app

@@ -17,10 +17,11 @@ const Broken kPeers[] = {
      R"(peers:
   westus:
 )",
-     {"pz.yaml:2:3: peers.westus: 'zones' is missing (hint: the zones this peer answers, such as "
-      "[westus.svc.cluster.local])",
-      "pz.yaml:2:3: peers.westus: 'endpoints' is missing (hint: at least one address or host "
-      "name)"}},
+     {"pz.yaml:2:3: peers.westus: 'endpoints' is missing (hint: at least one address or host "
+      "name)",
+      "pz.yaml:2:3: peers.westus: 'zones' is missing (hint: the zones this peer answers, such as "
+      "[westus.svc.cluster.local], or alias, such as westus.internal, for a cluster that calls "
+      "itself as this one does)"}},
     {"EmptyLists",
      R"(peers:
   westus: {zones: [], endpoints: []}

@@ -22,7 +22,7 @@ struct Surroundings {
 const std::vector<Surroundings>& all_surroundings() {
     static const std::vector<Surroundings> kAll = {
         {"", "", ""},
-        {"cluster", "cluster: {", "}"},
+        {"cluster", "local: {forward: {endpoints: [10.96.0.10]}}, cluster: {", "}"},
         {"listen",
          "tls: {certificate: example-tls/client.crt, key: example-tls/client.key}, listen: {", "}"},
         {"tls", "tls: {", "}"},
@@ -32,6 +32,10 @@ const std::vector<Surroundings>& all_surroundings() {
         {"local.forward.tls", "local: {forward: {endpoints: [10.96.0.10], transport: tls, tls: {",
          "}}}"},
         {"peers.*", "peers: {w: {", "}}", {"zones: [w.test]", "endpoints: [10.2.0.10]"}},
+        {"peers.*.alias",
+         "peers: {w: {endpoints: [10.2.0.10], alias: {",
+         "}}}",
+         {"here: w.internal"}},
         {"peers.*.stale", "peers: {w: {zones: [w.test], endpoints: [10.2.0.10], stale: {", "}}}"},
         {"peers.*.tls",
          "peers: {w: {zones: [w.test], endpoints: [10.2.0.10], transport: tls, tls: {", "}}}"},
@@ -39,7 +43,10 @@ const std::vector<Surroundings>& all_surroundings() {
         {"forward.*", "forward: {.: {", "}}", {"endpoints: [10.2.0.53]"}},
         {"forward.*.stale", "forward: {.: {endpoints: [10.2.0.53], stale: {", "}}}"},
         {"forward.*.tls", "forward: {.: {endpoints: [10.2.0.53], transport: tls, tls: {", "}}}"},
-        {"views[]", "views: [{", "}]", {"clients: [10.0.0.0/8]"}},
+        {"views[]",
+         "peers: {w: {zones: [w.test], endpoints: [10.2.0.10]}}, views: [{",
+         "}]",
+         {"clients: [10.0.0.0/8]"}},
         {"cache", "cache: {", "}"},
         {"limits", "limits: {", "}"},
         {"log", "log: {", "}"},
@@ -128,10 +135,18 @@ Get tls_file(std::string server::TlsOptions::*file) {
     return [file](const Config& config) { return file_text(config.tls.*file); };
 }
 
+std::string alias_text(const upstream::Options& options) {
+    return options.alias ? options.alias->here.to_text() + " for " + options.alias->there.to_text()
+                         : "none";
+}
+
 std::vector<Option> process_options() {
     return {
         {"cluster", "name", "eastus", [](const Config& c) { return c.cluster_name; }},
         {"cluster", "zone", "k8s.corp", [](const Config& c) { return c.cluster_zone.to_text(); }},
+        {"cluster", "alias", "eastus.internal",
+         [](const Config& c) { return alias_text(c.local.value()); },
+         "eastus.internal for cluster.local"},
         {"", "workers", "3",
          [](const Config& c) { return c.workers == 0 ? "auto" : std::to_string(c.workers); }},
         {"", "bootstrap", "[192.0.2.1]", [](const Config& c) { return text_of(c.bootstrap); },
@@ -151,6 +166,26 @@ std::vector<Option> process_options() {
         {"views[]", "name", "pods", [](const Config& c) { return c.views.at(0).name; }},
         {"views[]", "clients", "[192.0.2.0/24]",
          [](const Config& c) { return text_of(c.views.at(0).clients); }, "192.0.2.0/24"},
+        {"views[]", "listen", "[192.0.2.1]",
+         [](const Config& c) { return text_of(c.views.at(0).listen); }, "192.0.2.1:53"},
+        {"views[]", "peers", "[w]",
+         [](const Config& c) {
+             const auto& peers = c.views.at(0).peers;
+             return peers ? joined(*peers) : "all of them";
+         },
+         "w"},
+        {"views[]", "zones", "{x.test: {records: [db A 10.0.0.5]}}",
+         [](const Config& c) {
+             const auto& zones = c.views.at(0).zones;
+             return zones.empty() ? "none" : zones[0].origin.to_text();
+         },
+         "x.test"},
+        {"views[]", "forward", "{.: {endpoints: [10.2.0.53]}}",
+         [](const Config& c) {
+             const auto& forwards = c.views.at(0).forwards;
+             return forwards ? forwards->at(0).name : "those above";
+         },
+         "forward ."},
         {"cache", "size", "1MiB", [](const Config& c) { return size_text(c.cache.size_bytes); }},
         {"cache", "max_ttl", "5m", [](const Config& c) { return duration_text(c.cache.max_ttl); }},
         {"cache", "negative_max_ttl", "10s",
@@ -207,6 +242,16 @@ std::vector<Option> route_options() {
          "forward ."},
         {"peers.*", "zones", "[a.test, b.test]",
          [](const Config& c) { return text_of(c.peers.at(0).zones); }, "a.test, b.test"},
+        {"peers.*", "alias", "w.internal",
+         [](const Config& c) { return alias_text(c.peers.at(0)); }, "w.internal for cluster.local"},
+        {"peers.*.alias", "here", "v.internal",
+         [](const Config& c) { return alias_text(c.peers.at(0)); }, "v.internal for cluster.local"},
+        {"peers.*.alias", "there", "k8s.north.example",
+         [](const Config& c) {
+             return c.peers.at(0).alias->there == c.cluster_zone
+                        ? "cluster.zone"
+                        : c.peers.at(0).alias->there.to_text();
+         }},
         {"zones.*", "records", "[db A 10.0.0.5]",
          [](const Config& c) { return joined(c.zones.at(0).records); }, "db A 10.0.0.5"},
         {"zones.*", "file", "corp.internal.zone",
@@ -257,7 +302,11 @@ void add_upstream(std::vector<Option>& options, const std::string& section, Find
 void add_cluster_upstream(std::vector<Option>& options, const std::string& section, Find find) {
     add_upstream(options, section, find);
     options.insert(options.end(),
-                   {{section, "reverse", "[10.2.0.0/16]",
+                   {{section, "pods", "[10.2.0.0/16]",
+                     [=](const Config& c) { return text_of(find(c).pods); }, "10.2.0.0/16"},
+                    {section, "services", "[10.3.0.0/16]",
+                     [=](const Config& c) { return text_of(find(c).services); }, "10.3.0.0/16"},
+                    {section, "reverse", "[10.2.0.0/16]",
                      [=](const Config& c) { return text_of(find(c).reverse); }, "10.2.0.0/16"},
                     {section, "negative_ttl", "5s",
                      [=](const Config& c) { return negative_ttl_text(c, find(c)); }}});
