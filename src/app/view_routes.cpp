@@ -108,6 +108,16 @@ std::vector<PrefixRoute> prefix_routes(const resolver::Snapshot& snapshot, const
     return routes;
 }
 
+std::vector<dns::Name> typed_suffixes(const view::RouteTable& routes) {
+    static const dns::Name kArpa = dns::Name::from_text("arpa").value();
+    std::vector<dns::Name> typed;
+    for (const Route& route : routes.routes())
+        if (!route.built_in && !route.suffix.is_root() && !route.suffix.is_under(kArpa) &&
+            typed.size() < view::View::kSuffixesMax)
+            typed.push_back(route.suffix.folded());
+    return typed;
+}
+
 }  // namespace
 
 std::vector<dns::Name> suffixes_of(const upstream::Options& options) {
@@ -154,6 +164,7 @@ std::vector<SharedSuffix> add_routes(view::View& view, const resolver::Snapshot&
     for (const PrefixRoute& route : prefix_routes(snapshot, visible))
         for (const dns::Name& zone : dns::reverse_zones(route.prefix))
             if (reverse.emplace(zone.view()).second) add(upstreams[route.owner].by_name(zone));
+    view.suffixes = typed_suffixes(view.routes);
     view.recursion_available = !visible.upstreams.empty();
     view.chain_scope = scopes.chain_scope_of(view.routes);
     return shared;

@@ -1,8 +1,8 @@
 #include "peerzone/base/nearest.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
-#include <vector>
 
 namespace peerzone {
 namespace {
@@ -10,9 +10,10 @@ namespace {
 // Adjacent letters exchanged count as one edit (the "optimal string alignment" distance): that is
 // how people mistype.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> before(b.size() + 1);
-    std::vector<std::size_t> last(b.size() + 1);
-    std::vector<std::size_t> row(b.size() + 1);
+    using Row = std::array<std::size_t, kWordMax + 1>;
+    Row before{};
+    Row last{};
+    Row row{};
     for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
         row[0] = i;
@@ -30,16 +31,18 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string_view nearest(std::string_view given, std::span<const std::string_view> candidates) {
-    constexpr std::size_t kWordMax = 64;  // longer ones are no slips of the finger
-    if (given.size() > kWordMax) return {};
-    std::string word(given);  // candidates are in lower case
-    std::ranges::transform(word, word.begin(), [](char c) {
+std::string_view nearest(std::string_view given,
+                         std::span<const std::string_view> candidates) noexcept {
+    if (given.size() > kWordMax) return {};  // no slips of the finger
+    std::array<char, kWordMax> lower;        // as candidates are
+    std::ranges::transform(given, lower.begin(), [](char c) {
         return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
     });
+    const std::string_view word(lower.data(), given.size());
     std::string_view best;
     std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 1, 3) + 1;
     for (const std::string_view candidate : candidates) {
+        if (candidate.size() > kWordMax) continue;
         const bool is_abbreviation = word.size() >= 3 && candidate.starts_with(word);
         const std::size_t distance = is_abbreviation ? 1 : edit_distance(word, candidate);
         if (distance < best_distance) {

@@ -3,6 +3,7 @@
 
 #include "peerzone/upstream/passed_error.hpp"
 #include "resolver/alias_chase.hpp"
+#include "resolver/denial_text.hpp"
 #include "resolver/last_known.hpp"
 
 namespace peerzone::resolver {
@@ -173,6 +174,12 @@ void AliasChase::take_end(const upstream::Upstream& owner, const exchange::Check
 // Its aliases end at a name that here is another one's: of our own cluster.
 void AliasChase::note_end(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                           const dns::Name& target) {
+    if (answer_.error_text.empty() && checked.rcode == Rcode::nxdomain && checked.links == 0) {
+        EdeText text;
+        answer_.error_code = dns::ede::other;
+        answer_.error_text = describe_zone_absent(text, owner, *owner.set());
+        return;
+    }
     if (!answer_.error_text.empty() || checked.links == 0 ||
         !other_owners().is_replier_cluster(target))
         return;

@@ -39,6 +39,9 @@ struct Resolver::Impl {
                            ReplyWriter::Out out) noexcept;
     Disposition from_zone(const Decision& decision, Request& request,
                           ReplyWriter::Out out) noexcept;
+    const dns::ExtendedError* why_no_owner(const Decision& decision,
+                                           const dns::Query& query) noexcept;
+    const dns::ExtendedError* why_absent(const upstream::Upstream& owner) noexcept;
     Disposition from_memory(const Decision& decision, Request& request, Time now,
                             ReplyWriter::Out out) noexcept;
     Disposition from_past(const Decision& decision, Request& request,

@@ -47,7 +47,7 @@ Disposition ReplyWriter::from_cache(const Request& request, const view::View& vi
     // Signatures may have expired as well: what is past its TTL is not said to be authentic.
     if (hit.authentic_data && !hit.stale && wants_ad(query)) head.flags |= dns::kFlagAd;
     head.rcode = note_.rcode = hit.rcode;
-    if (hit.stale) head.error = note_.error = why;
+    head.error = note_.error = why;
     counters_.add(hit.stale ? Count::answered_stale : Count::answered_cache);
     dns::rotate_addresses(out.buffer, dns::kHeaderSize + query.question_size(), hit.info,
                           rotation_++);

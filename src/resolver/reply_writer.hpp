@@ -60,7 +60,7 @@ public:
     Disposition from_zone(const Request& request, const view::View& view,
                           const dns::BodyWriter& writer, dns::Rcode rcode, bool authoritative,
                           const dns::ExtendedError* why, Out out) noexcept;
-    /// The body that the cache has copied behind the question; `why` is told if it is stale.
+    /// The body that the cache has copied behind the question; `why` is told unless null.
     Disposition from_cache(const Request& request, const view::View& view, const cache::Hit& hit,
                            const dns::ExtendedError* why, Out out) noexcept;
     void told(const Request& request, std::size_t size) noexcept;

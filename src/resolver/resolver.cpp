@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "resolver/denial_text.hpp"
 #include "resolver/impl.hpp"
 #include "resolver/last_known.hpp"
 
@@ -107,7 +108,7 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
     // 3. Classes and types that are not served.
     if (query.klass != dns::klass::in) return refuse(kNoClass);
     if (is_transfer(query.type)) return refuse(kNoTransfer);
-    if (decision.route == nullptr) return refuse(kNoRoute);
+    if (decision.route == nullptr) return refuse(*why_no_owner(decision, query));
 
     // 6. Our own zone answers; for the others the cache may.
     if (!is_upstream(*decision.route)) return from_zone(decision, request, out);
@@ -156,8 +157,31 @@ Disposition Resolver::Impl::from_zone(const Decision& decision, Request& request
     }
     // Aliases lead to an upstream, which takes a while.
     if (end == ZoneWalk::End::upstream && query.recursion_desired()) return Disposition::deferred;
+    const dns::ExtendedError* why = end == ZoneWalk::End::no_owner ? &kNoRoute : nullptr;
+    if (decision.route->built_in && body.info().counts[0] == 0) why = why_no_owner(decision, query);
     return writer.from_zone(request, *decision.view, body, walk.rcode(), walk.is_authoritative(),
-                            end == ZoneWalk::End::no_owner ? &kNoRoute : nullptr, out);
+                            why, out);
+}
+
+// Of a name that has no owner but a built-in zone, or none at all. It costs more than the rest of
+// the reply, and a client without EDNS is not told.
+const dns::ExtendedError* Resolver::Impl::why_no_owner(const Decision& decision,
+                                                       const dns::Query& query) noexcept {
+    const view::Route* special = decision.route;
+    if (!query.has_edns) return special == nullptr ? &kNoRoute : nullptr;
+    EdeText& text = writer.begin_text();
+    return special == nullptr
+               ? &writer.extended(dns::ede::not_authoritative,
+                                  describe_unrouted(text, *decision.view, query.name()))
+               : &writer.extended(dns::ede::other,
+                                  describe_special(text, *decision.view, *special, query.name()));
+}
+
+// Of a name that is denied: that its whole zone is not where it is asked for.
+const dns::ExtendedError* Resolver::Impl::why_absent(const upstream::Upstream& owner) noexcept {
+    const std::string_view absent =
+        describe_zone_absent(writer.begin_text(), owner, client.endpoints_of(owner));
+    return absent.empty() ? nullptr : &writer.extended(dns::ede::other, absent);
 }
 
 // A lookup probes name and type, then the NXDOMAIN of the name, then what is past its TTL, and a
@@ -177,7 +201,9 @@ Disposition Resolver::Impl::from_memory(const Decision& decision, Request& reque
         return memory.find_fresh(subject, kind, now, out.buffer, hit);
     };
     const auto reply_fresh = [&](cache::Kind kind, Words words) noexcept {
-        writer.from_cache(request, *decision.view, hit, nullptr, out);
+        const dns::ExtendedError* why = nullptr;
+        if (kind == cache::Kind::nxdomain && request.query.has_edns) why = why_absent(owner());
+        writer.from_cache(request, *decision.view, hit, why, out);
         if (may_be_due(hit) && is_due(hit, request.query.name_hash))
             plan_refresh(request, subject, kind, words, now);
         return Disposition::replied;

@@ -23,6 +23,7 @@ CLUSTER_ZONE = """$ORIGIN cluster.local.
 @ 5 SOA ns hostmaster 1 7200 1800 86400 5
 @ 5 NS ns
 ns 5 A 10.{octet}.0.10
+etcd-0.etcd.db.svc 5 A 10.{octet}.0.20
 """
 
 NSD = """server:
@@ -43,13 +44,15 @@ remote-control:
 
 
 class Region:
-    def __init__(self, test, run, name, octet, device):
+    def __init__(self, test, run, name, octet, device, aliases=False):
         self.test, self.name, self.octet, self.device = test, name, octet, device
         self.zone = name + ".svc.cluster.local"
         self.prefix = "10.%d.0.0/16" % octet
         self.dns = [self.ip(10), self.ip(11)]
         self.resolver = (self.ip(53), 53)
-        self.member = "etcd-0.etcd." + self.zone
+        # Either the namespace is named after the region, or every cluster has the same names under an alias of its own.
+        self.alias = name + ".internal" if aliases else None
+        self.member = "etcd-0.etcd.db.svc." + self.alias if aliases else "etcd-0.etcd." + self.zone
         self.client_url = (self.ip(20), 2379)
         self.namespace = run.namespace(name)
         self.namespace.resolve_through(self.resolver[0], "%s svc.cluster.local cluster.local" % self.zone)
@@ -114,11 +117,14 @@ class Region:
     # peerzone
 
     def start_peerzone(self, regions, more=""):
-        config = "cluster: {name: %s}\nlisten: {dns: [%s]}\n" % (self.name, self.resolver[0])
+        def alias_of(region):
+            return ", alias: " + region.alias if region.alias else ""
+        config = "cluster: {name: %s%s}\nlisten: {dns: [%s]}\n" % (self.name, alias_of(self), self.resolver[0])
         config += "local: {forward: {endpoints: [%s]}}\npeers:\n" % ", ".join(self.dns)
         for other in regions:
             if other is not self:
-                config += "  %s: {zones: [%s], endpoints: [%s]}\n" % (other.name, other.zone, ", ".join(other.dns))
+                config += "  %s: {zones: [%s]%s, endpoints: [%s]}\n" % (
+                    other.name, other.zone, alias_of(other), ", ".join(other.dns))
         config += "zones:\n  %s:\n    records:\n" % ETCD_DOMAIN
         config += "".join("      - _etcd-server-ssl._tcp 30 IN SRV 0 0 %d %s.\n" % (etcd.PEER_PORT, region.member)
                           for region in regions)

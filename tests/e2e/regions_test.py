@@ -1,9 +1,10 @@
 """Three regions, 60, 120 and 180 ms apart, whose etcd cluster finds itself through peerzone alone. One region is cut off and comes
 back with other data. The questions of clients in eastus, 200 a second, and the writes of etcd show what they feel of it.
 
-    regions_test.py PEERZONE WAN [--cut SECONDS] [--binary PEERZONE] [--leader eastus|westus]
+    regions_test.py PEERZONE WAN [--cut SECONDS] [--binary PEERZONE] [--leader eastus|westus] [--aliases]
 
 --leader westus: the lost region takes the leader of etcd with it, so that the others must first elect one.
+--aliases: all three clusters have the same names in cluster.local, and one list of members for all of them, by their aliases.
 
 Bars of a few milliseconds are judged with a build without sanitizers only, and only where an echo beside it lets them be."""
 
@@ -310,11 +311,12 @@ def run_test(test):
     parser.add_argument("--cut", type=int, default=12)
     parser.add_argument("--binary")
     parser.add_argument("--leader", choices=["eastus", "westus"], default="eastus")
+    parser.add_argument("--aliases", action="store_true")
     options = parser.parse_args(test.arguments)
     test.peerzone = options.binary or test.peerzone
     harness.need("etcd", "etcd-server")
     with namespaces.Run(test) as space:
-        scene = scenes.Scene(test, space, options.wan)
+        scene = scenes.Scene(test, space, options.wan, options.aliases)
         try:
             scene.start()
             check_formed(test, scene, scene.form_etcd(), options.leader)

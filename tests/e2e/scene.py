@@ -20,9 +20,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 class Scene:
-    def __init__(self, test, run, wan_program):
+    def __init__(self, test, run, wan_program, aliases=False):
         self.test = test
-        self.regions = [Region(test, run, name, octet, Wan.DEVICE)
+        self.regions = [Region(test, run, name, octet, Wan.DEVICE, aliases)
                         for octet, name in enumerate(("eastus", "westus", "northeurope"), 1)]
         self.east, self.west, self.north = self.regions
         self.wan = Wan(wan_program, {region.name: (region.prefix, region.namespace) for region in self.regions})

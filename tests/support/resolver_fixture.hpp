@@ -76,6 +76,7 @@ struct Setup {
         made->id = static_cast<std::uint16_t>(snapshot->upstreams.size());
         made->label = label;
         made->options.kind = kind;
+        made->options.zones = {name(suffix)};
         const auto index = made->id;
         snapshot->upstreams.push_back(std::move(made));
         for (view::View& view : snapshot->views) {

@@ -123,8 +123,13 @@ private:
 };
 
 struct View {
+    /// Of `suffixes`: hints are for people, who know a few.
+    static constexpr std::size_t kSuffixesMax = 64;
+
     std::string name;
     RouteTable routes;
+    /// Those of routes that people type, folded: no built-in ones, no reverse zones, not the root.
+    std::vector<dns::Name> suffixes{};
     bool recursion_available = false;  ///< RA: this view has at least one upstream
     /// Of answers put together over several routes: views with equal route tables share it.
     std::uint32_t chain_scope = 0;

