@@ -126,26 +126,70 @@ void find_in_cache(benchmark::State& state) {
 }
 BENCHMARK(find_in_cache);
 
+std::shared_ptr<upstream::Upstream> add_peer(resolver::Snapshot& snapshot,
+                                             const std::string& zone) {
+    auto peer = std::make_shared<upstream::Upstream>();
+    peer->options.zones = {dns::Name::from_text(zone).value()};
+    snapshot.upstreams.push_back(peer);
+    return peer;
+}
+
+view::Route route_to(const std::string& suffix, std::size_t upstream) {
+    return {.suffix = dns::Name::from_text(suffix).value(),
+            .kind = view::Route::Kind::upstream,
+            .built_in = false,
+            .index = static_cast<std::uint16_t>(upstream)};
+}
+
+// One view and one peer.
+std::shared_ptr<resolver::Snapshot> small_snapshot() {
+    auto snapshot = std::make_shared<resolver::Snapshot>();
+    add_peer(*snapshot, "westus.svc.cluster.local");
+    snapshot->clients.add(IpPrefix::parse("10.1.0.0/16").value(), 0);
+    view::View view;
+    view.name = "pods";
+    view.recursion_available = true;
+    view.chain_scope = 1'000'000;
+    view.routes.add(route_to("westus.svc.cluster.local", 0));
+    snapshot->views.push_back(std::move(view));
+    return snapshot;
+}
+
+// 8 views, 20 peers with an alias each, 4,000 prefixes of clients.
+std::shared_ptr<resolver::Snapshot> horizon_snapshot() {
+    constexpr std::size_t kViews = 8;
+    constexpr std::size_t kPeers = 20;
+    constexpr unsigned kPrefixes = 4000;
+    auto snapshot = small_snapshot();
+    for (std::size_t i = 1; i < kPeers; ++i)
+        add_peer(*snapshot, "region" + std::to_string(i) + ".svc.cluster.local");
+    const dns::Name there = dns::Name::from_text("cluster.local").value();
+    for (std::size_t i = 0; i < kPeers; ++i) {
+        const std::string region = i == 0 ? "westus" : "region" + std::to_string(i);
+        if (i != 0) snapshot->views[0].routes.add(route_to(region + ".svc.cluster.local", i));
+        view::Route alias = route_to(region + ".internal", i);
+        alias.scope = static_cast<std::uint32_t>(i + 1);
+        alias.renaming = std::make_shared<const dns::Renaming>(alias.suffix, there);
+        snapshot->views[0].routes.add(alias);
+    }
+    snapshot->views.resize(kViews, snapshot->views[0]);
+    for (unsigned i = 0; i < kPrefixes; ++i)
+        snapshot->clients.add(IpPrefix::parse("172." + std::to_string(16 + i / 256) + "." +
+                                              std::to_string(i % 256) + ".0/24")
+                                  .value(),
+                              static_cast<view::ViewId>(i % kViews));
+    return snapshot;
+}
+
 // All of it but the sockets: view, route, cache and reply, 5 s after the names were learned.
-void answer_hit(benchmark::State& state) {
+void answer_hits(benchmark::State& state, std::shared_ptr<const resolver::Snapshot> snapshot) {
     boost::asio::io_context io{1};
     metrics::Counters counters;
     cache::Cache cache({});
     Cork cork;
     upstream::Client client(io, cork, counters, {});
     resolver::Resolver resolver(cache, client, counters);
-    auto snapshot = std::make_shared<resolver::Snapshot>();
-    auto peer = std::make_shared<upstream::Upstream>();
-    snapshot->upstreams.push_back(peer);
-    snapshot->clients.add(IpPrefix::parse("10.1.0.0/16").value(), 0);
-    snapshot->views.push_back(
-        {.name = "pods", .routes = {}, .recursion_available = true, .chain_scope = 1'000'000});
-    snapshot->views[0].routes.add(
-        {.suffix = dns::Name::from_text("westus.svc.cluster.local").value(),
-         .kind = view::Route::Kind::upstream,
-         .built_in = false,
-         .index = 0});
-    resolver.publish(snapshot);
+    resolver.publish(std::move(snapshot));
     const Time now = Clock::now();
     fill(cache, now);
     std::vector<std::vector<std::uint8_t>> questions;
@@ -160,7 +204,14 @@ void answer_hit(benchmark::State& state) {
             resolver::Disposition::replied)
             state.SkipWithError("not a hit");
 }
+void answer_hit(benchmark::State& state) {
+    answer_hits(state, small_snapshot());
+}
 BENCHMARK(answer_hit);
+void answer_hit_of_horizon(benchmark::State& state) {
+    answer_hits(state, horizon_snapshot());
+}
+BENCHMARK(answer_hit_of_horizon);
 
 // What workers cost each other: the names are the same, so they share every shard and entry.
 void find_in_shared_cache(benchmark::State& state) {
