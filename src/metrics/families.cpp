@@ -122,6 +122,11 @@ std::vector<CounterFamily> counter_families() {
          "Second questions sent though nothing was wrong yet, and those answered first.",
          "outcome",
          {{Count::upstream_hedges, "sent"}, {Count::upstream_hedges_won, "won"}}},
+        {"peerzone_upstream_udp_limited_total",
+         "Questions that went over TCP, or waited, since three for the same name and type were on "
+         "their way over UDP.",
+         "",
+         {{Count::upstream_udp_limited, ""}}},
         {"peerzone_upstream_probes_total",
          "Probes sent, and those without a usable reply.",
          "outcome",

@@ -64,6 +64,7 @@ AttemptPlan::Choice AttemptPlan::choose_plain(const State& state, const Endpoint
 AttemptPlan::Choice AttemptPlan::choose_protocol(const State& state, const Endpoint& endpoint,
                                                  Time now) const noexcept {
     if (state.done || state.silences >= kSilencesMax) return {};
+    if (state.full && full_at_ == now) return {};
     const Choice udp{state.udp_tries < kTriesMax, Protocol::udp};
     const Choice tcp{state.stream_tries < kTriesMax, Protocol::tcp};
     const std::optional<Protocol> transport = upstream_.options.transport;
@@ -185,7 +186,7 @@ Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
     if (chosen == Step::kNone ||
         !choose_protocol(states_[chosen], *set_.endpoints[chosen], now).possible)
         chosen = pick(now, random);
-    if (chosen == Step::kNone || is_pointless(chosen)) return step_;
+    if (chosen == Step::kNone || is_pointless(chosen)) return nothing_to_ask(now);
 
     const Endpoint& endpoint = *set_.endpoints[chosen];
     State& state = states_[chosen];
@@ -199,6 +200,36 @@ Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
     }
     first_ = false;
     return step_;
+}
+
+Step AttemptPlan::nothing_to_ask(Time now) noexcept {
+    step_.limited = full_at_ == now && !doubt_;
+    was_limited_ |= step_.limited;
+    return step_;
+}
+
+void AttemptPlan::note_full(std::size_t endpoint, Time now) noexcept {
+    if (full_at_ != now)
+        for (std::size_t i = 0; i < count_; ++i) states_[i].full = false;
+    full_at_ = now;
+    states_[endpoint].full = true;
+}
+
+Step AttemptPlan::over_stream(Step step, Time now) noexcept {
+    const Endpoint& endpoint = *set_.endpoints[step.endpoint];
+    State& state = states_[step.endpoint];
+    state.set_tries(Protocol::udp, state.udp_tries - 1u);
+    const unsigned tries = state.stream_tries;
+    if (tries >= kTriesMax || !endpoint.stream_works(now) || endpoint.reach() == Reach::udp_only) {
+        note_full(step.endpoint, now);
+        return Step{};
+    }
+    state.set_tries(Protocol::tcp, tries + 1);
+    step.protocol = Protocol::tcp;
+    step.mix_case = false;
+    step.limited = true;
+    step.timeout = timeout_of(endpoint, Protocol::tcp, tries, now);
+    return step;
 }
 
 void AttemptPlan::fill(Step& step, std::size_t chosen, Time now) const noexcept {

@@ -19,6 +19,10 @@
 // and not waited for. What a server seems not to understand is left out of the next question to it:
 // mixed letter case where that has not worked yet, then the hop mark, then EDNS. With transport tls
 // everything goes over TLS, whatever happens.
+//
+// A step over UDP needs a permit (datagram_limit). Without one it goes over TCP (over_stream), and
+// what goes wrong there is no loss. Where TCP is known not to work the endpoint is left out at that
+// time; with no other one to ask the plan gives up, but may go on later (Step::limited).
 #pragma once
 
 #include <array>
@@ -45,6 +49,7 @@ struct Step {
     bool mix_case = false;     ///< randomise the letter case (0x20)
     bool doubts_case = false;  ///< the same was said no to in mixed case
     bool came_back = false;    ///< it went round in a circle: that is why it was said no to
+    bool limited = false;      ///< not over UDP for want of a permit; with give_up: ask again later
     Time asked_at{};
     Duration timeout{};                      ///< then the plan wants to know
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
@@ -79,6 +84,11 @@ public:
     /// question.
     Step hedge(Time now, std::uint32_t random) noexcept;
 
+    /// There is no permit for this step, which next() or hedge() has just returned for UDP: the
+    /// same over TCP. Gives up where that is known not to work; next() at the same `now` leaves the
+    /// endpoint out.
+    Step over_stream(Step step, Time now) noexcept;
+
     // What came of a step, of next() or hedge(); at any time until the question ends.
     /// True when this reply is the answer (data, nodata or nxdomain).
     bool on_reply(const Step& step, const exchange::CheckedReply& checked, Duration rtt, Time now);
@@ -108,6 +118,7 @@ private:
         std::uint8_t stream_tries : 2 = 0;
         std::uint8_t silences : 2 = 0;  // attempts that timed out
         bool done : 1 = false;          // it answered, and the answer was no use
+        bool full : 1 = false;          // no permit at full_at_, and no TCP
         bool silent : 1 = false;        // a datagram got no reply
         bool lost : 1 = false;          // a loss is noted, once per question
         bool heard : 1 = false;         // any reply of its own
@@ -148,6 +159,8 @@ private:
     bool ask_another(const Step& step, const exchange::CheckedReply& checked, Time now) noexcept;
     std::size_t pick(Time now, std::uint32_t random, std::size_t but = Step::kNone) const noexcept;
     void fill(Step& step, std::size_t chosen, Time now) const noexcept;
+    void note_full(std::size_t endpoint, Time now) noexcept;
+    Step nothing_to_ask(Time now) noexcept;
     Duration hedge_after(Time now) const noexcept;
     unsigned place_of(std::size_t i) const noexcept;
     unsigned rank(std::size_t i, Protocol protocol, Time now) const noexcept;
@@ -174,6 +187,8 @@ private:
     Time deadline_;
     Step step_;  // the last one of next()
     bool first_ = true;
+    Time full_at_ = Time::min();        // when State::full counts
+    bool was_limited_ = false;          // it has given up for want of a permit
     bool heard_ = false;                // from anybody
     std::size_t forced_ = Step::kNone;  // ask this endpoint again at once
 

@@ -26,7 +26,7 @@ Failure AttemptPlan::fault_failure(Time now) const {
     const bool all_tried =
         std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
                     [](const State& s) { return s.udp_tries + s.stream_tries > 0; });
-    const bool ours = reason_ == FailureReason::busy;
+    const bool ours = reason_ == FailureReason::busy || told_.limited;
     if (heard_ || !all_tried || ours)
         return {dns::ede::network_error, upstream_.label + " " + last, ours};
     return {dns::ede::no_reachable_authority, upstream_.label + " no endpoint answered (0/" +
@@ -49,6 +49,11 @@ Failure AttemptPlan::failure(Time now) const {
                 return {dns::ede::no_reachable_authority,
                         upstream_.label + " " +
                             (set_.pending.empty() ? "has no endpoints" : set_.pending)};
+            if (was_limited_)
+                return {dns::ede::network_error,
+                        upstream_.label + " has " + std::to_string(DatagramLimit::kMax) +
+                            " questions for this name in flight over udp, and no tcp",
+                        true};
             return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
         case Severity::failed_attempt: return fault_failure(now);
         case Severity::untrusted:

@@ -27,7 +27,8 @@ void AttemptPlan::note_heard(const Step& step, Time now) const noexcept {
     const State& state = states_[step.endpoint];
     const bool other_protocol = step.protocol == Protocol::tcp && state.silent;
     if (state.without_edns) endpoint.note_no_edns(now);
-    if (other_protocol && !state.truncated && !state.odd_case) endpoint.note_no_datagrams(now);
+    if (other_protocol && !step.limited && !state.truncated && !state.odd_case)
+        endpoint.note_no_datagrams(now);
     if (step.hop_mark) {
         endpoint.note_hop_mark();
     } else if (state.mark_refused && step.edns) {
@@ -192,7 +193,8 @@ bool AttemptPlan::on_failure(const Step& step, FailureReason reason, Time now,
     if (said_no || reason == FailureReason::unreachable || reason == FailureReason::dropped)
         state.set_tries(step.protocol, kTriesMax);
     const bool is_there = reason == FailureReason::busy || reason == FailureReason::dropped;
-    if (is_there || is_counted_by_port(step.protocol, reason) || state.lost || state.heard)
+    if (is_there || step.limited || is_counted_by_port(step.protocol, reason) || state.lost ||
+        state.heard)
         return false;
     state.lost = true;
     return endpoint.note_loss(now);
@@ -200,7 +202,7 @@ bool AttemptPlan::on_failure(const Step& step, FailureReason reason, Time now,
 
 bool AttemptPlan::on_silence(const Step& step, Time now) noexcept {
     State& state = states_[step.endpoint];
-    if (state.lost || state.heard) return false;
+    if (step.limited || state.lost || state.heard) return false;
     state.lost = true;
     return set_.endpoints[step.endpoint]->note_loss(now, step.asked_at);
 }

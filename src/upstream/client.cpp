@@ -241,6 +241,28 @@ void Client::call_at(TimerNode& node, Time now, Time at) {
     impl_->timers.add(node, now, at);
 }
 
+/// The permit of a step that goes over UDP. Without one the step becomes another one, which needs
+/// none.
+DatagramLimit::Permit Client::Impl::claim(Asking& asking, Step& step, Time now) {
+    if (step.give_up || step.protocol != Protocol::udp) return {};
+    auto permit = asking.set->endpoints[step.endpoint]->datagrams().claim(asking.key);
+    if (permit) return permit;
+    if (!std::exchange(asking.is_limited, true)) counters.add(Count::upstream_udp_limited);
+    step = asking.plan->over_stream(step, now);
+    return permit;
+}
+
+/// What the plan wants next. An endpoint without a permit or a stream is passed over, so each is
+/// looked at once at most.
+Step Client::Impl::next_step(Asking& asking, Time now) {
+    for (;;) {
+        Step step = asking.plan->next(now, random.u32());
+        if (step.give_up) return step;
+        asking.attempt.permit = claim(asking, step, now);
+        if (!step.give_up) return step;
+    }
+}
+
 /// Begins the attempt that the plan wants, and what goes with it.
 void Client::Impl::ask_next(Asking& asking, Time now) {
     const Step& step = asking.step;
@@ -272,11 +294,12 @@ void Client::Impl::watch_time_out(Asking& asking) {
     };
 }
 
-/// Something may still come, from an attempt that has timed out.
+/// Something may still come, from an attempt that has timed out, or a permit.
 bool Client::Impl::may_wait(const Asking& asking, Time now) const {
-    return std::any_of(asking.sides.begin(), asking.sides.end(), [&](const SideAttempt* side) {
-        return side != nullptr && asking.plan->may_wait_for(side->step, now);
-    });
+    return asking.step.limited ||
+           std::any_of(asking.sides.begin(), asking.sides.end(), [&](const SideAttempt* side) {
+               return side != nullptr && asking.plan->may_wait_for(side->step, now);
+           });
 }
 
 /// Nothing is left to ask. In short steps: meanwhile the upstream may be found partitioned.
@@ -305,7 +328,7 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
     asking.attempt.flows_max = kQuestionFlowsMax;
     asking.attempt.is_persistent = true;
     for (;;) {
-        asking.step = asking.plan->next(now, impl.random.u32());
+        asking.step = impl.next_step(asking, now);
         if (!asking.step.give_up) {
             impl.ask_next(asking, now);
         } else if (impl.may_wait(asking, now)) {

@@ -52,7 +52,14 @@ struct Client::Impl {
           stream(network.stream) {}
 
     struct Asking;
-    struct QuestionAttempt : exchange::Attempt {
+    /// An attempt whose reply may be the answer. Over UDP it is counted until it ends.
+    struct CountedAttempt : exchange::Attempt {
+        DatagramLimit::Permit permit;
+
+        /// Before the coroutine goes on: what it asks next finds room.
+        void await_resume() noexcept { permit.release(); }
+    };
+    struct QuestionAttempt : CountedAttempt {
         Impl* impl = nullptr;
         Asking* asking = nullptr;
     };
@@ -70,7 +77,7 @@ struct Client::Impl {
     };
     /// An attempt beside the one that the question waits for, in the frame of a coroutine of its
     /// own.
-    struct SideAttempt : exchange::Attempt {
+    struct SideAttempt : CountedAttempt {
         Impl* impl = nullptr;
         Asking* asking = nullptr;  // null: the question has ended meanwhile
         Endpoint* endpoint = nullptr;
@@ -78,8 +85,9 @@ struct Client::Impl {
         Step step;
         Role role = Role::late;
 
-        /// It listens on, and is not sent again.
+        /// It listens on, and is not sent again. Its reply is no answer any more.
         void leave_question() noexcept {
+            permit.release();
             asking = nullptr;
             is_persistent = false;
         }
@@ -93,6 +101,7 @@ struct Client::Impl {
               set(std::move(endpoints)),
               question(q),
               others(scope.others),
+              key(DatagramLimit::key_of(q.name.wire(), q.type)),
               plan(std::in_place, u, *set, now, marks_hops(), scope.until) {}
         ~Asking() { leave_sides(); }
         Asking(const Asking&) = delete;
@@ -128,12 +137,14 @@ struct Client::Impl {
         std::shared_ptr<const EndpointSet> set;  // as it was when the plan began
         const Question& question;
         const exchange::OtherOwners* others;
+        std::uint64_t key;  // in each endpoint's DatagramLimit
         std::optional<AttemptPlan> plan;
         Step step;
         QuestionAttempt attempt;
         std::array<SideAttempt*, kSidesMax> sides{};
         bool is_parked = false;  // `attempt` is not on its way: it waits for those at its sides, or
                                  // was given up
+        bool is_limited = false;  // a step of it was, which is counted once
         Asked asked;
     };
 
@@ -145,6 +156,8 @@ struct Client::Impl {
     Detached copy(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<UpstreamHealth> health,
                   std::shared_ptr<exchange::TlsIdentity> tls, Question question, Step step,
                   Time now);
+    Step next_step(Asking& asking, Time now);
+    DatagramLimit::Permit claim(Asking& asking, Step& step, Time now);
     void ask_next(Asking& asking, Time now);
     void watch_time_out(Asking& asking);
     void unusually_late(Asking& asking);
@@ -152,7 +165,7 @@ struct Client::Impl {
     bool may_wait(const Asking& asking, Time now) const;
     void park(Asking& asking, Time now);
     void wake(Asking& asking, bool hedged, Time now);
-    Detached beside(Asking& asking, Step step, Role role, Time now);
+    Detached beside(Asking& asking, Step step, Role role, DatagramLimit::Permit permit, Time now);
     void begin_beside(SideAttempt& side, Time now);
     void end_beside(SideAttempt& side, Endpoint& endpoint, const UpstreamHealth& health);
     void make_room(Asking& asking, Time now);

@@ -1,6 +1,7 @@
 // Attempts beside the one that a question waits for. At most three of a question listen for it at a
 // time; one that was beaten listens for the endpoint's round trip alone.
 #include <algorithm>
+#include <utility>
 
 #include "peerzone/upstream/failure.hpp"
 #include "upstream/client_impl.hpp"
@@ -16,14 +17,15 @@ void Client::Impl::unusually_late(Asking& asking) {
     exchange::Attempt& attempt = asking.attempt;
     watch_time_out(asking);
     const bool hedges = !attempt.is_refused() && asking.upstream.health->hedges().take();
-    const Step step = hedges ? asking.plan->hedge(now, random.u32()) : Step{};
+    Step step = hedges ? asking.plan->hedge(now, random.u32()) : Step{};
+    DatagramLimit::Permit permit = claim(asking, step, now);
     // A third one would only be asked because two are on their way.
     if (!step.give_up)
         attempt.late_after =
             std::max<Duration>(attempt.late_after, now + step.timeout - attempt.began_at);
     if (attempt.is_refused()) attempt.late_after = Duration::zero();
     timers.add(attempt, now, attempt.wakes_at());
-    if (!step.give_up) beside(asking, step, Role::hedge, now);
+    if (!step.give_up) beside(asking, step, Role::hedge, std::move(permit), now);
 }
 
 /// The plan has waited long enough. The attempt listens on at the question's side.
@@ -36,11 +38,12 @@ void Client::Impl::time_out(Asking& asking) {
     } else if (stream.note_late(asking.attempt)) {
         outcome = exchange::Outcome::busy;
     }
-    beside(asking, asking.step, Role::late, now);
+    beside(asking, asking.step, Role::late, std::move(asking.attempt.permit), now);
     asking.attempt.finish(outcome, now);
 }
 
-Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
+Detached Client::Impl::beside(Asking& asking, Step step, Role role, DatagramLimit::Permit permit,
+                              Time now) {
     // The question may end first, and its snapshot and its set of endpoints with it.
     const std::shared_ptr<Endpoint> endpoint = asking.set->endpoints[step.endpoint];
     const std::shared_ptr<UpstreamHealth> health = asking.upstream.health;
@@ -50,6 +53,7 @@ Detached Client::Impl::beside(Asking& asking, Step step, Role role, Time now) {
     side.impl = this;
     side.step = step;
     side.role = role;
+    side.permit = std::move(permit);
     if (role != Role::beaten) {
         make_room(asking, now);
         side.asking = &asking;
@@ -106,6 +110,7 @@ void Client::Impl::silent(SideAttempt& side) {
     const Time now = Clock::now();
     timers.add(side, now, side.wakes_at());
     if (side.is_refused()) return;  // its ports were counted
+    if (side.step.limited) return;  // over TCP, of which the endpoint need not know
     const bool suspect = side.asking != nullptr ? side.asking->plan->on_silence(side.step, now)
                                                 : side.endpoint->note_loss(now, side.began_at);
     note_loss(suspect, *side.health);
@@ -140,8 +145,8 @@ void Client::Impl::wake(Asking& asking, bool hedged, Time now) {
     if (asking.is_parked) {
         attempt.finish(exchange::Outcome::timeout, now);
     } else if (attempt.is_armed() && !asking.plan->may_wait_for(asking.step, now)) {
-        beside(asking, asking.step, Role::beaten, now);  // the same question, the same "no"
-        asking.is_parked = true;                         // it has not timed out
+        beside(asking, asking.step, Role::beaten, {}, now);  // the same question, the same "no"
+        asking.is_parked = true;                             // it has not timed out
         attempt.finish(exchange::Outcome::timeout, now);
     } else if (hedged && attempt.on_late != nullptr && attempt.is_armed()) {  // it is alone again
         attempt.late_after = asking.step.timeout;
@@ -152,7 +157,7 @@ void Client::Impl::wake(Asking& asking, bool hedged, Time now) {
 /// The question has its answer. The reply of the first endpoint still says how long that takes.
 void Client::Impl::beat(Asking& asking, Time now) {
     if (!asking.is_parked && asking.attempt.outcome == exchange::Outcome::waiting)
-        beside(asking, asking.step, Role::beaten, now);
+        beside(asking, asking.step, Role::beaten, {}, now);
     asking.attempt.finish(exchange::Outcome::beaten, now);
 }
 

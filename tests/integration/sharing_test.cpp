@@ -1,6 +1,7 @@
 // Identical queries in flight share one exchange, and each waiter gets its own reply.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <thread>
 
@@ -61,6 +62,29 @@ TEST(Sharing, QuestionsThatDifferInFlagsAreNotIdentical) {
     client.send(kDb, type::a, {.id = 3, .flags = dns::kFlagCd});
     EXPECT_TRUE(peer.wait_for(3));
     peer.release();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(client.receive().answers().size(), 1u);
+}
+
+TEST(Sharing, OfThoseThatDifferInFlagsTheFourthGoesOverTcp) {
+    Peer peer;
+    std::atomic<int> datagrams{0};
+    peer.in_octets([&](const test::Received& q) -> test::FakeServer::Reaction {
+        const bool is_probe = load_u16(&q.message[q.question_end() - 4]) == type::ns;
+        if (q.tcp || is_probe) return {.messages = {is_probe ? q.empty() : q.answer()}};
+        ++datagrams;
+        return {};
+    });
+    const Server server(yaml(peer));
+    const Client client = server.client();
+    client.send(kDb, type::a, {.id = 1});
+    client.send(kDb, type::a, {.id = 2, .dnssec_ok = true});
+    client.send(kDb, type::a, {.id = 3, .flags = dns::kFlagCd});
+    client.send(kDb, type::a, {.id = 4, .dnssec_ok = true, .flags = dns::kFlagCd});
+    const Reply first = client.receive();
+    EXPECT_EQ(first.id(), 4u) << "no datagram was answered";
+    EXPECT_EQ(first.answers().size(), 1u);
+    EXPECT_EQ(datagrams, 3);
+    EXPECT_EQ(server.count(metrics::Count::upstream_udp_limited), 1u);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(client.receive().answers().size(), 1u);
 }
 

@@ -273,6 +273,7 @@ void Scenario::check_given_back() {
     if (table.size() != 0 || resolver_.in_flight() != 0) oracle_.fail("pending queries are left");
     if (network_.udp.waiting() + network_.stream.waiting() != 0) oracle_.fail("attempts are left");
     if (!is_shut_down_ && network_.timers.count() != 0) oracle_.fail("timers are left");
+    if (snapshots_.permits() != 0) oracle_.fail("permits are left");
     for (const auto& [upstream, health] : healths_)
         if (health->stats().in_flight() != 0) oracle_.fail("an upstream has questions in flight");
     for (unsigned id = 0; id < kUpstreams; ++id) {

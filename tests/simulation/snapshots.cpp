@@ -96,6 +96,12 @@ void Snapshots::publish_endpoints(const Plan& plan) {
         publish_endpoints(plan.upstreams[number], number);
 }
 
+std::size_t Snapshots::permits() const {
+    std::size_t sum = 0;
+    for (const auto& [place, endpoint] : endpoints_) sum += endpoint->datagrams().held();
+    return sum;
+}
+
 std::shared_ptr<const resolver::Snapshot> Snapshots::build(const Plan& plan) {
     auto snapshot = std::make_shared<resolver::Snapshot>();
     snapshot->limits = plan.limits;

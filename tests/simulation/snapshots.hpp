@@ -27,6 +27,8 @@ public:
     std::shared_ptr<const resolver::Snapshot> build(const Plan& plan);
     /// The endpoints of the plan go onto the boards of the upstreams that are there.
     void publish_endpoints(const Plan& plan);
+    /// Of all endpoints that are there.
+    std::size_t permits() const;
 
 private:
     std::shared_ptr<upstream::Upstream> make_upstream(const UpstreamPlan& plan, unsigned number);

@@ -72,6 +72,7 @@ enum class Count : std::uint8_t {
     upstream_probe_failed,
     upstream_hedges,
     upstream_hedges_won,
+    upstream_udp_limited,  // questions whose name and type were in flight to the endpoint too often
     upstream_stream_moved,  // questions asked again on another connection: the server closed one
     upstream_tls_sent,
     upstream_tls_replies,
@@ -150,6 +151,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_probe_failed",
      "upstream_hedges",
      "upstream_hedges_won",
+     "upstream_udp_limited",
      "upstream_stream_moved",
      "upstream_tls_sent",
      "upstream_tls_replies",

@@ -13,6 +13,7 @@
 #include "peerzone/base/clock.hpp"
 #include "peerzone/base/ip.hpp"
 #include "peerzone/exchange/attempt.hpp"
+#include "peerzone/upstream/datagram_limit.hpp"
 #include "peerzone/upstream/endpoint_stats.hpp"
 #include "peerzone/upstream/letter_case.hpp"
 #include "peerzone/upstream/quantile.hpp"
@@ -116,6 +117,9 @@ public:
     void note_no_datagrams(Time now) noexcept;
     /// A probe over UDP was answered after all.
     void note_datagrams() noexcept;
+    /// The questions on their way over UDP whose replies may become answers.
+    DatagramLimit& datagrams() noexcept { return datagrams_; }
+    const DatagramLimit& datagrams() const noexcept { return datagrams_; }
 
     /// It gave data of the zone, and was neither suspect nor lame since: what it denies without a
     /// SOA is believed.
@@ -189,6 +193,7 @@ private:
     std::atomic<Ticks> no_stream_until_{Duration::min().count()};
     std::atomic<Ticks> no_datagrams_until_{Duration::min().count()};
     alignas(64) EndpointStats stats_;
+    alignas(64) DatagramLimit datagrams_;
 };
 
 /// What an endpoint is asked over when nothing is known about the question.

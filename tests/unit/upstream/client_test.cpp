@@ -129,7 +129,8 @@ TEST_F(ClientTest, WhoWaitsForARefusedPortIsAnsweredWhenItIsBack) {
     FakeServer& server =
         serve([&](const Received& q) -> Reaction { return back ? answering(q) : Reaction{}; });
     std::vector<Answer> answers(20);
-    for (Answer& answer : answers) start(answer, question());
+    for (std::size_t i = 0; i < answers.size(); ++i)
+        start(answers[i], question("n" + std::to_string(i) + ".example"));
     ASSERT_TRUE(run_until([&] { return server.udp.size() == 20; }));
     server.close_udp();
     const std::uint64_t lost = count(Count::upstream_flow_lost);
@@ -293,7 +294,8 @@ TEST_F(ClientTest, ShuttingDownEndsEveryWait) {
     elsewhere.endpoints = {std::make_shared<Endpoint>(deaf.address())};
     over_tcp.board->publish(elsewhere);
     std::vector<Answer> answers(20);
-    for (std::size_t i = 0; i < 10; ++i) start(answers[i], question());
+    for (std::size_t i = 0; i < 10; ++i)
+        start(answers[i], question("n" + std::to_string(i) + ".example"));
     for (std::size_t i = 10; i < 20; ++i) run_question(client(), over_tcp, question(), answers[i]);
     ASSERT_TRUE(run_until([&] { return deaf.tcp.size() == 10 && servers[0]->udp.size() == 10; }));
     client().shut_down();
