@@ -103,6 +103,8 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     snapshot->limits = config.resolver_limits;
     snapshot->node_id = node_id_;
     snapshot->cluster_zone = config.cluster_zone;
+    for (const IpPrefix& prefix : config.trusted_forwarders)
+        snapshot->trusted_forwarders.add(prefix);
     const ZoneList& special = special_zones_.with(config.cluster_zone);
     snapshot->zones.assign(special.begin(), special.end());
     const std::size_t special_count = snapshot->zones.size();

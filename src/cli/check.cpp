@@ -176,6 +176,10 @@ void write_summary(const config::Config& config, std::ostream& out) {
     std::vector<std::string> forwards;
     for (const auto& forward : config.forwards) forwards.push_back(to_text(forward));
     write_section(out, "forward", forwards);
+    if (!config.trusted_forwarders.empty())
+        write_section(out, "trusted",
+                      {joined(config.trusted_forwarders,
+                              [](const IpPrefix& prefix) { return prefix.to_text(); })});
     std::vector<std::string> views;
     for (const config::View& view : config.views) views.push_back(to_text(view));
     write_section(out, "views", views);

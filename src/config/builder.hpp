@@ -83,6 +83,7 @@ void read_tls(const Value& value, Config& config, ConfigBuilder& builder);
 void read_peers(const Value& value, Config& config, ConfigBuilder& builder);
 void read_zones(const Value& value, Config& config, ConfigBuilder& builder);
 void read_forward(const Value& value, Config& config, ConfigBuilder& builder);
+void read_trusted_forwarders(const Value& value, Config& config, ConfigBuilder& builder);
 void read_views(const Value& value, Config& config, ConfigBuilder& builder);
 void read_limits(const Value& value, Config& config, ConfigBuilder& builder);
 

@@ -127,6 +127,7 @@ const KeyTable<Config>& top_section() {
          {.name = "peers", .read = read_peers, .may_be_empty = true},
          {.name = "zones", .read = read_zones, .may_be_empty = true},
          {.name = "forward", .read = read_forward, .may_be_empty = true},
+         {.name = "trusted_forwarders", .read = read_trusted_forwarders, .may_be_empty = true},
          {.name = "views", .read = read_views, .may_be_empty = true},
          {.name = "cache", .read = section(&Config::cache, cache_section), .may_be_empty = true},
          {.name = "limits", .read = read_limits, .may_be_empty = true},

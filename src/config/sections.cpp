@@ -155,6 +155,16 @@ const KeyTable<server::ListenOptions>& listen_section() {
     return kTable;
 }
 
+void read_trusted_forwarders(const Value& value, Config& config, ConfigBuilder& builder) {
+    for (const auto& prefix : read_prefixes(value, config.trusted_forwarders))
+        if (prefix.value.family_length() == 0)
+            builder.problems.add(prefix.mark, prefix.path,
+                                 in_quotes(prefix.value.to_text()) +
+                                     " trusts every client: each may choose its own view",
+                                 "name the addresses that the forwarders ask from",
+                                 Problem::Kind::warning);
+}
+
 const KeyTable<cache::Options>& cache_section() {
     using Options = cache::Options;
     constexpr auto kTtlMax = std::chrono::hours(7 * 24);  // RFC 8767 section 4

@@ -29,6 +29,14 @@ bool stands_at(Bytes message, std::size_t at, Bytes name) noexcept {
     }
 }
 
+// What the OPT record of a reply takes at least: an echoed Client Subnet is never left out for want
+// of room, since a reply without it is believed for every client (RFC 7871 7.3).
+std::size_t opt_size(const Query& query) noexcept {
+    if (!query.has_edns) return 0;
+    const bool echoes = query.subnet_state == SubnetState::answered;
+    return kOptSize + (echoes ? query.subnet.option_size() : 0);
+}
+
 std::size_t write_opt(std::uint8_t* p, const Query& query, const ReplyHead& head,
                       std::size_t room) noexcept {
     p[0] = 0;
@@ -38,6 +46,10 @@ std::size_t write_opt(std::uint8_t* p, const Query& query, const ReplyHead& head
     p[6] = 0;
     store_u16(p + 7, query.dnssec_ok ? kEdnsFlagDo : 0);
     std::size_t size = kOptSize;
+    if (query.subnet_state == SubnetState::answered) {
+        write_client_subnet(p + size, query.subnet);
+        size += query.subnet.option_size();
+    }
     if (head.keepalive_100ms != 0 && room - size >= 6) {
         store_u16(p + size, option::tcp_keepalive);
         store_u16(p + size + 2, 2);
@@ -200,15 +212,14 @@ std::size_t size_limit(const Query& query, bool udp) noexcept {
 }
 
 std::size_t body_limit(const Query& query, bool udp) noexcept {
-    return size_limit(query, udp) - (query.has_edns ? kOptSize : 0);
+    return size_limit(query, udp) - opt_size(query);
 }
 
 std::size_t finish_reply(MutableBytes message, const Query& query, BodyInfo info,
                          const ReplyHead& head, std::size_t limit) noexcept {
     limit = std::min(limit, message.size());
     const std::size_t start = kHeaderSize + query.question_size();
-    const std::size_t opt = query.has_edns ? kOptSize : 0;
-    const std::size_t room = limit - std::min(limit, start + opt);
+    const std::size_t room = limit - std::min(limit, start + opt_size(query));
     if (info.truncated || info.size > room) info = cut_body(message, start, info, room);
     store_u16(&message[0], query.id);
     // What RD and CD mean is not known for an opcode that is not; BIND sends none back, too.

@@ -43,6 +43,15 @@ void take_hop_mark(Bytes mark, Query& query) noexcept {
     query.hops = mark[8];
 }
 
+// Whether it counts is not known yet, so a wrong form is noted and not refused. Of several it
+// cannot be told which one is meant.
+void take_client_subnet(Bytes data, Query& query) noexcept {
+    const bool is_first = query.subnet_state == SubnetState::none;
+    query.subnet_state = is_first && parse_client_subnet(data, query.subnet)
+                             ? SubnetState::asked
+                             : SubnetState::malformed;
+}
+
 // OPT's data: options must fill it exactly (RFC 6891 6.1.2). Unknown ones are ignored.
 bool take_options(Bytes rdata, Query& query) noexcept {
     while (!rdata.empty()) {
@@ -53,6 +62,7 @@ bool take_options(Bytes rdata, Query& query) noexcept {
         if (code == option::tcp_keepalive) query.tcp_keepalive = true;
         if (code == option::padding) query.padding = true;
         if (code == option::hop_mark) take_hop_mark(rdata.subspan(4, size), query);
+        if (code == option::client_subnet) take_client_subnet(rdata.subspan(4, size), query);
         rdata = rdata.subspan(4 + size);
     }
     return true;
@@ -98,10 +108,12 @@ Query& Query::operator=(const Query& other) noexcept {
     tcp_keepalive = other.tcp_keepalive;
     padding = other.padding;
     hops = other.hops;
+    subnet_state = other.subnet_state;
     hop_node = other.hop_node;
     name_hash = other.name_hash;
     std::memcpy(asked.data(), other.asked.data(), name_size);
     std::memcpy(folded.data(), other.folded.data(), name_size);
+    if (subnet_state != SubnetState::none) subnet = other.subnet;
     return *this;
 }
 
@@ -115,6 +127,7 @@ Verdict parse_query(Bytes message, Query& query) noexcept {
     query.name_size = 0;
     query.has_edns = query.dnssec_ok = query.tcp_keepalive = query.padding = false;
     query.hops = 0;
+    query.subnet_state = SubnetState::none;
     query.hop_node = query.name_hash = 0;
     if (header.opcode() != 0) return Verdict::notimp;    // RFC 8906 3.1.4
     if (header.counts[0] != 1) return Verdict::formerr;  // RFC 9619

@@ -54,12 +54,28 @@ view::ListenerId Snapshot::listener_of(const SocketAddress& listening) const noe
                                     : static_cast<view::ListenerId>(found - listeners.begin() + 1);
 }
 
-Decision decide(const Snapshot& snapshot, view::ListenerId listener, const IpAddress& client,
-                Bytes name, std::uint16_t type) noexcept {
-    const auto view_id = snapshot.clients.find(listener, client);
+namespace {
+
+Decision decide_in(const Snapshot& snapshot, std::optional<view::ViewId> view_id, Bytes name,
+                   std::uint16_t type) noexcept {
     if (!view_id) return {};
     const view::View& view = snapshot.views[*view_id];
     return {*view_id, &view, find_route(snapshot, view, name, type)};
+}
+
+}  // namespace
+
+Decision decide(const Snapshot& snapshot, view::ListenerId listener, const IpAddress& client,
+                Bytes name, std::uint16_t type) noexcept {
+    return decide_in(snapshot, snapshot.clients.find(listener, client), name, type);
+}
+
+SubnetDecision decide_by_subnet(const Snapshot& snapshot, view::ListenerId listener,
+                                const IpAddress& client, const dns::ClientSubnet& subnet,
+                                Bytes name, std::uint16_t type) noexcept {
+    if (!subnet.gives_address()) return {decide(snapshot, listener, client, name, type), 0};
+    const auto [view_id, scope] = snapshot.clients.find_with_scope(listener, subnet.address());
+    return {decide_in(snapshot, view_id, name, type), subnet.length_in_family(scope)};
 }
 
 ZoneWalk::End ZoneWalk::run(std::uint16_t type, unsigned links_before, std::uint32_t& rotation,

@@ -25,6 +25,17 @@ struct Decision {
 Decision decide(const Snapshot& snapshot, view::ListenerId listener, const IpAddress& client,
                 Bytes name, std::uint16_t type) noexcept;
 
+/// The same for a query with a Client Subnet of the right form, of a client that is trusted with it
+/// (Snapshot::trusted_forwarders): its view is that of the subnet's first address. Of a subnet that
+/// gives no address it is the client's own (RFC 7871 7.1.2).
+struct SubnetDecision {
+    Decision decision;
+    std::uint8_t scope_length = 0;  ///< for the reply, in bits of the subnet's family
+};
+SubnetDecision decide_by_subnet(const Snapshot& snapshot, view::ListenerId listener,
+                                const IpAddress& client, const dns::ClientSubnet& subnet,
+                                Bytes name, std::uint16_t type) noexcept;
+
 /// The route of a name in a view: the longest suffix's. The DS of a zone of ours is its parent's to
 /// answer where that is ours, too, and delegates it (RFC 4035 3.1.4.1).
 const view::Route* find_route(const Snapshot& snapshot, const view::View& view, Bytes name,

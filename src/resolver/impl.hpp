@@ -37,6 +37,8 @@ struct Resolver::Impl {
     // resolver.cpp
     Disposition answer_now(Bytes message, Time now, Request& request,
                            ReplyWriter::Out out) noexcept;
+    bool heeds_subnet(const Request& request) noexcept;
+    Decision decide_by_subnet(Request& request) noexcept;
     Disposition from_zone(const Decision& decision, Request& request,
                           ReplyWriter::Out out) noexcept;
     const dns::ExtendedError* why_no_owner(const Decision& decision,

@@ -16,6 +16,11 @@ using metrics::Count;
 
 constexpr dns::ExtendedError kNoView{dns::ede::prohibited,
                                      "no view for this client address (views[].clients)"};
+constexpr dns::ExtendedError kNoViewOfSubnet{
+    dns::ede::prohibited,
+    "no view for the Client Subnet that this forwarder gives (views[].clients)"};
+constexpr dns::ExtendedError kBadSubnet{dns::ede::other,
+                                        "the Client Subnet option is malformed (RFC 7871 6)"};
 constexpr dns::ExtendedError kNoTransfer{dns::ede::not_supported, "zone transfers are not served"};
 constexpr dns::ExtendedError kNoClass{dns::ede::not_supported, "only class IN is served"};
 constexpr dns::ExtendedError kNoRoute{
@@ -71,9 +76,10 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
     request.other_kinds_possible = true;
     request.last_known = false;
     writer.begin();
-    const auto wrong = [&](Count what, Rcode rcode) noexcept {
+    const auto wrong = [&](Count what, Rcode rcode,
+                           const dns::ExtendedError* why = nullptr) noexcept {
         counters.add(what);
-        return writer.error(request, rcode, out);
+        return writer.error(request, rcode, out, why);
     };
 
     // 1. Parse; drop what must be dropped, refuse what must be refused.
@@ -86,16 +92,19 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
         case dns::Verdict::notimp: return wrong(Count::notimp, Rcode::notimp);
         case dns::Verdict::badvers: return wrong(Count::badvers, Rcode::badvers);
     }
+    const bool by_subnet = query.subnet_state != dns::SubnetState::none && heeds_subnet(request);
+    if (by_subnet && query.subnet_state == dns::SubnetState::malformed)
+        return wrong(Count::client_subnet_malformed, Rcode::formerr, &kBadSubnet);
     counters.add_question(query.type);
 
     // 2., 4. and 5. The view of the client, and the longest suffix in it; names that must not leak
     // have built-in zones.
     const Decision decision =
-        decide(*snapshot, request.listener, request.client, query.name(), query.type);
-    if (decision.view == nullptr) {
-        counters.add(Count::refused_client);
-        return writer.error(request, Rcode::refused, out, &kNoView);
-    }
+        by_subnet ? decide_by_subnet(request)
+                  : decide(*snapshot, request.listener, request.client, query.name(), query.type);
+    if (decision.view == nullptr)
+        return wrong(Count::refused_client, Rcode::refused,
+                     by_subnet && query.subnet.gives_address() ? &kNoViewOfSubnet : &kNoView);
     request.view = decision.view_id;
     request.view_group = decision.view->group.value_or(decision.view_id);
     request.route = decision.route;
@@ -120,6 +129,25 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
     writer.note().source = Source::none;
     if (!query.recursion_desired()) return refuse(kNoRecursion);
     return fail_at_once(decision, request, out);
+}
+
+// The Client Subnet of other clients is as if it were not there, whatever is in it: with it they
+// could choose a view.
+bool Resolver::Impl::heeds_subnet(const Request& request) noexcept {
+    const bool is_trusted = snapshot->trusted_forwarders.contains(request.client);
+    if (!is_trusted) counters.add(Count::client_subnet_ignored);
+    return is_trusted;
+}
+
+// From here on the reply echoes the option, whatever comes of the query (RFC 7871 7.2.1).
+Decision Resolver::Impl::decide_by_subnet(Request& request) noexcept {
+    dns::Query& query = request.query;
+    const auto [decision, scope] = resolver::decide_by_subnet(
+        *snapshot, request.listener, request.client, query.subnet, query.name(), query.type);
+    query.subnet_state = dns::SubnetState::answered;
+    query.subnet.scope_length = scope;
+    counters.add(Count::client_subnet_used);
+    return decision;
 }
 
 // No client waits for an upstream that is away, unless aliases may lead to another one.

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include "peerzone/base/ip.hpp"
@@ -45,6 +46,7 @@ struct Record {
     WallClock::time_point at;
     Duration duration;
     IpAddress client;
+    std::optional<IpPrefix> subnet;  ///< that has chosen the view
     std::uint32_t size;
     std::uint16_t type;
     std::uint16_t error_code;
@@ -98,6 +100,7 @@ void append_line(std::string& line, const Record& record) {
     append_time(line, record.at);
     line += " info query";
     log::append_field(line, "client", record.client.to_text());
+    if (record.subnet) log::append_field(line, "ecs", record.subnet->to_text());
     log::append_field(line, "view", record.view.size == 0 ? "-" : record.view.view());
     log::append_field(line, "proto", record.udp ? "udp" : "tcp");
     log::append_field(
@@ -158,6 +161,10 @@ private:
         record.at = WallClock::now();
         record.duration = note.duration;
         record.client = request.client;
+        record.subnet.reset();
+        if (request.query.subnet_state == dns::SubnetState::answered &&
+            request.query.subnet.gives_address())
+            record.subnet = request.query.subnet.prefix();
         record.size = static_cast<std::uint32_t>(note.size);
         record.type = request.query.type;
         record.rcode = note.rcode;

@@ -2,6 +2,7 @@
 // the prefix that gave it its view, and a prefix takes over only what has a lower rank. A range is
 // cut where a prefix begins and behind its end, so a prefix is always a run of whole ranges.
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "peerzone/base/bytes.hpp"
@@ -23,6 +24,17 @@ Number last_of(Number first, unsigned length) noexcept {
     constexpr unsigned kBits = sizeof(Number) * 8;
     const Number all = static_cast<Number>(~Number{0});
     return length >= kBits ? first : static_cast<Number>(first | all >> length);
+}
+
+// How many bits in front are equal.
+unsigned common_bits(std::uint32_t a, std::uint32_t b) noexcept {
+    return static_cast<unsigned>(std::countl_zero(a ^ b));
+}
+template <class Wide>
+unsigned common_bits(Wide a, Wide b) noexcept {
+    const auto high = static_cast<std::uint64_t>((a ^ b) >> 64);
+    const auto low = static_cast<std::uint64_t>(a ^ b);
+    return static_cast<unsigned>(high != 0 ? std::countl_zero(high) : 64 + std::countl_zero(low));
 }
 
 }  // namespace
@@ -48,9 +60,9 @@ void ClientTable::Ranges<Number>::add(Number first, Number last, Value value) {
         if (values[i].rank < value.rank) values[i] = value;
 }
 
+// Which range has the address; not of an empty table.
 template <class Number>
-std::optional<ViewId> ClientTable::Ranges<Number>::find(Number address) const noexcept {
-    if (starts.empty()) return std::nullopt;
+std::size_t ClientTable::Ranges<Number>::index_of(Number address) const noexcept {
     // The first range begins at 0. The loop halves without a branch to be guessed wrong.
     const Number* base = starts.data();
     for (std::size_t count = starts.size(); count > 1;) {
@@ -58,9 +70,31 @@ std::optional<ViewId> ClientTable::Ranges<Number>::find(Number address) const no
         base += base[half] <= address ? half : 0;
         count -= half;
     }
-    const Value& value = values[static_cast<std::size_t>(base - starts.data())];
+    return static_cast<std::size_t>(base - starts.data());
+}
+
+template <class Number>
+std::optional<ViewId> ClientTable::Ranges<Number>::find(Number address) const noexcept {
+    if (starts.empty()) return std::nullopt;
+    const Value& value = values[index_of(address)];
     if (value.rank == 0) return std::nullopt;
     return value.view;
+}
+
+// A prefix around the address lies in its range when the next addresses outside, before and behind
+// it, differ from this one within the prefix.
+template <class Number>
+ClientTable::Match ClientTable::Ranges<Number>::find_with_scope(Number address) const noexcept {
+    if (starts.empty()) return {};
+    const std::size_t index = index_of(address);
+    Match match;
+    if (values[index].rank != 0) match.view = values[index].view;
+    unsigned length = 0;
+    if (index != 0) length = common_bits(address, static_cast<Number>(starts[index] - 1)) + 1;
+    if (index + 1 < starts.size())
+        length = std::max(length, common_bits(address, starts[index + 1]) + 1);
+    match.scope_length = static_cast<std::uint8_t>(length);
+    return match;
 }
 
 namespace {
@@ -103,6 +137,24 @@ std::optional<ViewId> ClientTable::find(ListenerId listener,
                                         const IpAddress& client) const noexcept {
     const Table& table = tables_[listener < tables_.size() ? listener : 0];
     return client.is_v4() ? table.v4.find(client.v4_value()) : table.v6.find(wide_of<Wide>(client));
+}
+
+ClientTable::Match ClientTable::find_with_scope(ListenerId listener,
+                                                const IpAddress& client) const noexcept {
+    const Table& table = tables_[listener < tables_.size() ? listener : 0];
+    constexpr unsigned kV4Front = 96;
+    if (client.is_v4()) {
+        Match match = table.v4.find_with_scope(client.v4_value());
+        match.scope_length = static_cast<std::uint8_t>(match.scope_length + kV4Front);
+        return match;
+    }
+    // IPv4 in its mapped form is a hole in IPv6, for it is looked up elsewhere.
+    const Wide address = wide_of<Wide>(client);
+    Match match = table.v6.find_with_scope(address);
+    const unsigned before_v4 = common_bits(address, wide_of<Wide>(IpAddress::v4(0))) + 1;
+    match.scope_length =
+        static_cast<std::uint8_t>(std::max<unsigned>(match.scope_length, before_v4));
+    return match;
 }
 
 }  // namespace peerzone::view

@@ -33,13 +33,14 @@ struct Asking {
     bool dnssec_ok = false;
     unsigned flags = 0;  ///< more header flags
     std::uint16_t klass = dns::klass::in;
+    Octets options = {};  ///< in the OPT record
 };
 
 inline Octets question(std::string_view name, unsigned type, const Asking& how = {}) {
     testing::Wire wire;
     const unsigned flags = (how.recursion ? dns::kFlagRd : 0u) | how.flags;
     wire.header(how.id, flags, 1, 0, 0, how.edns ? 1 : 0).name(name).u16(type).u16(how.klass);
-    if (how.edns) wire.opt(*how.edns, how.dnssec_ok ? dns::kEdnsFlagDo : 0);
+    if (how.edns) wire.opt(*how.edns, how.dnssec_ok ? dns::kEdnsFlagDo : 0, how.options);
     return wire.octets();
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "peerzone/base/ip.hpp"
 #include "peerzone/base/log.hpp"
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/dns/name.hpp"
@@ -65,8 +66,10 @@ struct Config {
     std::vector<upstream::Options> peers;    ///< in the file's order
     std::vector<zone::Options>
         zones;  ///< file names already relative to the configuration's folder
-    std::vector<upstream::Options> forwards;  ///< forward.<suffix>
-    std::vector<View> views;                  ///< the file's, or one for private addresses
+    std::vector<upstream::Options> forwards;   ///< forward.<suffix>
+    std::vector<IpPrefix> trusted_forwarders;  ///< trusted_forwarders: whose Client Subnet option
+                                               ///< chooses the view; default none
+    std::vector<View> views;                   ///< the file's, or one for private addresses
     cache::Options cache;
     resolver::Limits resolver_limits;
     server::Limits server_limits;

@@ -78,13 +78,15 @@ struct ReplyHead {
 /// The largest message this client takes: UDP 512 without EDNS, else its size within 512 … 1232;
 /// TCP 65535.
 std::size_t size_limit(const Query& query, bool udp) noexcept;
-/// The same less what the OPT record takes at least: the limit for a BodyWriter.
+/// The same less what the OPT record takes at least, an echoed Client Subnet included: the limit
+/// for a BodyWriter.
 std::size_t body_limit(const Query& query, bool udp) noexcept;
 
 /// Finishes a reply in place: `message` already holds a body of `info` behind the room for header
 /// and question. A body that is too long for `limit` (size_limit) is cut behind the last record
-/// that fits, and TC is set. Writes header, question, OPT. Returns the size of the reply. `message`
-/// must hold at least min(limit, 512) octets and at least the body.
+/// that fits, and TC is set. Writes header, question, OPT, the latter with the query's Client
+/// Subnet where its state is `answered`. Returns the size of the reply. `message` must hold at
+/// least min(limit, 512) octets and at least the body.
 std::size_t finish_reply(MutableBytes message, const Query& query, BodyInfo info,
                          const ReplyHead& head, std::size_t limit) noexcept;
 

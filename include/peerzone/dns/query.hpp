@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "peerzone/base/bytes.hpp"
+#include "peerzone/dns/client_subnet.hpp"
 #include "peerzone/dns/name.hpp"
 #include "peerzone/dns/types.hpp"
 
@@ -20,13 +21,15 @@ struct Query {
     std::uint8_t name_size = 0;   ///< octets of the name; 0 when there is no question to echo
     bool has_edns = false;
     bool dnssec_ok = false;
-    bool tcp_keepalive = false;   ///< the client sent edns-tcp-keepalive (RFC 7828)
-    bool padding = false;         ///< the client sent padding (RFC 7830)
-    std::uint8_t hops = 0;        ///< of the hop mark, an EDNS option of ours; 0 without it
-    std::uint64_t hop_node = 0;   ///< node id of the server that set it
-    std::uint64_t name_hash = 0;  ///< hash_folded of the name
-    std::array<std::uint8_t, kNameMax> asked;   ///< the name as the client wrote it
-    std::array<std::uint8_t, kNameMax> folded;  ///< the same in lower case
+    bool tcp_keepalive = false;  ///< the client sent edns-tcp-keepalive (RFC 7828)
+    bool padding = false;        ///< the client sent padding (RFC 7830)
+    std::uint8_t hops = 0;       ///< of the hop mark, an EDNS option of ours; 0 without it
+    SubnetState subnet_state = SubnetState::none;  ///< of Client Subnet (RFC 7871)
+    std::uint64_t hop_node = 0;                    ///< node id of the server that set it
+    std::uint64_t name_hash = 0;                   ///< hash_folded of the name
+    std::array<std::uint8_t, kNameMax> asked;      ///< the name as the client wrote it
+    std::array<std::uint8_t, kNameMax> folded;     ///< the same in lower case
+    ClientSubnet subnet;  ///< as far as subnet_state says; last, since few queries have it
 
     // Copies only the octets in use: waiters hold queries by the thousand.
     Query() noexcept {}  // NOLINT: the arrays stay as they are until parse_query fills them

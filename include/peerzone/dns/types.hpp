@@ -51,7 +51,8 @@ inline constexpr std::uint16_t in = 1, ch = 3, none = 254, any = 255;
 
 /// EDNS options (RFC 6891) and extended errors (RFC 8914) that we speak.
 namespace option {
-inline constexpr std::uint16_t nsid = 3, tcp_keepalive = 11, padding = 12, ede = 15,
+inline constexpr std::uint16_t nsid = 3, client_subnet = 8, tcp_keepalive = 11, padding = 12,
+                               ede = 15,
                                hop_mark = 65313;  // local use: 8 octets node id, 1 octet hops
 }
 /// What signs records, or proves that there are none (RFC 4034, RFC 5155).

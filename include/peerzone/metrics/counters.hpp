@@ -30,6 +30,9 @@ enum class Count : std::uint8_t {
     formerr,
     notimp,
     badvers,
+    client_subnet_malformed,  // of a trusted forwarder
+    client_subnet_used,
+    client_subnet_ignored,  // of other clients
     refused_client,
     refused,
     answered_zone,
@@ -109,6 +112,9 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "formerr",
      "notimp",
      "badvers",
+     "client_subnet_malformed",
+     "client_subnet_used",
+     "client_subnet_ignored",
      "refused_client",
      "refused",
      "answered_zone",

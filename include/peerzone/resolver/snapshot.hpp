@@ -16,7 +16,8 @@ struct Snapshot {
     view::ClientTable clients;
     /// Listening addresses that have views of their own; the first one is ListenerId 1.
     std::vector<SocketAddress> listeners;
-    std::vector<view::View> views;                              ///< by ViewId
+    std::vector<view::View> views;        ///< by ViewId
+    view::AddressSet trusted_forwarders;  ///< clients whose Client Subnet chooses the view
     std::vector<std::shared_ptr<const zone::Authority>> zones;  ///< by Route::index of kind zone
     std::vector<std::shared_ptr<const upstream::Upstream>>
         upstreams;  ///< by Route::index of kind upstream

@@ -50,6 +50,17 @@ public:
     std::optional<ViewId> find(const IpAddress& client) const noexcept { return find(0, client); }
     std::optional<ViewId> find(ListenerId listener, const IpAddress& client) const noexcept;
 
+    /// A view, and for which other clients it is known by the same lookup.
+    struct Match {
+        std::optional<ViewId> view;
+        /// The shortest prefix around the client that lies in one range, counted as
+        /// IpPrefix::length: all its addresses have this view, or none. May be longer than every
+        /// prefix of the table: what a nested one leaves of its outer one is no prefix.
+        std::uint8_t scope_length = 0;
+    };
+    /// The same for what tells others how long to believe it for whom (RFC 7871 7.2.1). Slower.
+    Match find_with_scope(ListenerId listener, const IpAddress& client) const noexcept;
+
 private:
     /// Addresses as numbers, cut where a prefix begins or ends. Range i goes from starts[i] to
     /// before starts[i + 1], the last one to the end; empty: no prefix was added.
@@ -64,8 +75,10 @@ private:
 
         void add(Number first, Number last, Value value);
         std::optional<ViewId> find(Number address) const noexcept;
+        Match find_with_scope(Number address) const noexcept;
 
     private:
+        std::size_t index_of(Number address) const noexcept;
         std::size_t cut(Number at);
     };
     __extension__ using Wide = unsigned __int128;
@@ -76,6 +89,19 @@ private:
     };
 
     std::vector<Table> tables_;  // by ListenerId
+};
+
+/// A set of addresses, by prefixes. Built by the control plane, then read by all workers.
+class AddressSet {
+public:
+    void add(const IpPrefix& prefix) { table_.add(prefix, 0); }
+    /// An IPv4 address is in IPv4 prefixes only, as in a ClientTable. Allocates nothing.
+    bool contains(const IpAddress& address) const noexcept {
+        return table_.find(address).has_value();
+    }
+
+private:
+    ClientTable table_;
 };
 
 /// Who answers the names under a suffix. The index is into the snapshot's zones or upstreams.

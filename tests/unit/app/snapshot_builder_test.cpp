@@ -102,6 +102,18 @@ TEST_F(Building, ClientsAreThoseOfTheView) {
     EXPECT_FALSE(usual->clients.find(IpAddress::parse("192.0.2.1").value()));
 }
 
+TEST_F(Building, TrustedForwardersAreThoseOfTheConfiguration) {
+    const auto snapshot = build("trusted_forwarders: [10.1.0.10, 'fd00:1::/64']\n");
+    const auto is_trusted = [&](const char* text) {
+        return snapshot->trusted_forwarders.contains(IpAddress::parse(text).value());
+    };
+    EXPECT_TRUE(is_trusted("10.1.0.10"));
+    EXPECT_TRUE(is_trusted("fd00:1::7"));
+    EXPECT_FALSE(is_trusted("10.1.0.11"));
+    EXPECT_FALSE(is_trusted("fd00:2::7"));
+    EXPECT_FALSE(build("workers: 1\n")->trusted_forwarders.contains(IpAddress::v4(0x0a01000a)));
+}
+
 TEST_F(Building, WhoIsTakenOutAndPutBackIsNotHeldAnyMore) {
     const auto before = build(kYaml);
     before->upstreams[0]->health->hold(true);

@@ -246,6 +246,7 @@ TEST_F(Cli, CheckSummarisesARightConfiguration) {
               "dns.example.com]}\n"
               "zones: {x.test: {records: [db 300 IN A 10.0.0.5]}}\n"
               "forward: {.: {endpoints: [\"resolv.conf:resolv.conf\"]}}\n"
+              "trusted_forwarders: [10.1.0.10]\n"
               "views: [{name: pods, clients: [10.1.0.0/16]}]\n");
     const Outcome outcome = call({"check", file});
     EXPECT_EQ(outcome.status, 0);
@@ -261,6 +262,7 @@ TEST_F(Cli, CheckSummarisesARightConfiguration) {
                   "  forward   . -> resolv.conf:" +
                   resolv_conf +
                   "\n"
+                  "  trusted   10.1.0.10/32\n"
                   "  views     pods: 10.1.0.0/16\n");
 }
 

@@ -310,6 +310,29 @@ peers:
       "pz.yaml:6:71: peers.v.hedge: 'true' is not one of on and off (hint: did you mean 'on'?)",
       "pz.yaml:7:36: peers.u.endpoints[0]: a text or srv is expected, not a mapping (hint: did you "
       "mean 'srv'?)"}},
+    {"TrustedForwarders",
+     "trusted_forwarders: [10.1.0.10, dnsdist.example, 10.1.0.1/16, 10.1.0.10/32, "
+     "'10.1.0.10:53']\n",
+     {"pz.yaml:1:33: trusted_forwarders[1]: 'dnsdist.example' is not an IP address (hint: such as "
+      "10.1.0.0/16 or fd00:1::/64)",
+      "pz.yaml:1:50: trusted_forwarders[2]: '10.1.0.1/16' has bits set behind its prefix length "
+      "(hint: write 10.1.0.0/16)",
+      "pz.yaml:1:63: trusted_forwarders[3]: '10.1.0.10/32' is listed twice",
+      "pz.yaml:1:77: trusted_forwarders[4]: '10.1.0.10:53' is not an IP address (hint: such as "
+      "10.1.0.0/16 or fd00:1::/64)"}},
+    {"TrustedForwardersThatAreAll",
+     "trusted_forwarders: [10.0.0.0/8, 0.0.0.0/0, '::/0']\n",
+     {"pz.yaml:1:34: warning: trusted_forwarders[1]: '0.0.0.0/0' trusts every client: each may "
+      "choose its own view (hint: name the addresses that the forwarders ask from)",
+      "pz.yaml:1:45: warning: trusted_forwarders[2]: '::/0' trusts every client: each may choose "
+      "its own view (hint: name the addresses that the forwarders ask from)"}},
+    {"TrustedForwardersInAView",
+     "views: [{clients: [10.0.0.0/8], trusted_forwarders: [10.1.0.10]}]\ntrusted_forwarder: []\n",
+     {"pz.yaml:1:33: views[0].trusted_forwarders: unknown key 'trusted_forwarders' (hint: "
+      "'trusted_forwarders' belongs to the top level)",
+      "pz.yaml:2:1: trusted_forwarder: unknown key 'trusted_forwarder' (hint: did you mean "
+      "'trusted_forwarders'?)"}},
+    {"TrustedForwardersLeftOut", "trusted_forwarders: []\n", {}},
     {"Units",
      "cache: {size: 64 MB, max_ttl: 5min, negative_max_ttl: 30 Seconds}\nlimits: {tcp_idle: 10}\n",
      {"pz.yaml:1:15: cache.size: '64 MB' is not a size (hint: did you mean '64MiB'?)",

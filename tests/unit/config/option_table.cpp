@@ -161,6 +161,8 @@ std::vector<Option> process_options() {
          "key: a.key"},
         {"tls", "key", "a.key", tls_file(&server::TlsOptions::key), "", "certificate: a.crt"},
         {"tls", "client_ca", "ca.crt", tls_file(&server::TlsOptions::client_ca)},
+        {"", "trusted_forwarders", "[192.0.2.53]",
+         [](const Config& c) { return text_of(c.trusted_forwarders); }, "192.0.2.53/32"},
         {"", "views", "[{clients: [192.0.2.0/24]}]",
          [](const Config& c) { return text_of(c.views.at(0).clients); }, "192.0.2.0/24"},
         {"views[]", "name", "pods", [](const Config& c) { return c.views.at(0).name; }},

@@ -7,6 +7,7 @@
 
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/query.hpp"
+#include "support/client_subnet.hpp"
 #include "support/dns_wire.hpp"
 
 namespace peerzone::dns {
@@ -17,27 +18,29 @@ using testing::question;
 using testing::Wire;
 
 std::vector<Octets> seeds() {
-    return {question("www.westus.local", type::a).octets(),
-            question("cockroachdb-1.cockroachdb.westus.svc.cluster.local", type::srv, 1)
-                .opt(1232, kEdnsFlagDo)
-                .octets(),
-            question("a.b", type::any, 1)
-                .opt(512, 0, Octets{0, 10, 0, 4, 1, 2, 3, 4, 0, 11, 0, 0})
-                .octets(),
-            question("a.b", type::a, 1).opt(512, 1u << 16).octets(),
-            question(".", type::ns, 1).opt(65535, 0).octets(),
-            Wire()
-                .header(1, 0, 1, 1, 1, 1)
-                .name("a.b")
-                .u16(1)
-                .u16(1)
-                .pointer(12)
-                .record(type::cname, 1, Wire().pointer(14).octets())
-                .pointer(14)
-                .record(type::soa, 1, Wire().pointer(12).pointer(14).raw(Octets(20)).octets())
-                .opt(1232, 0)
-                .octets(),
-            Wire().header(1, 0x2800, 0, 0, 0, 0).octets()};
+    return {
+        question("www.westus.local", type::a).octets(),
+        question("cockroachdb-1.cockroachdb.westus.svc.cluster.local", type::srv, 1)
+            .opt(1232, kEdnsFlagDo)
+            .octets(),
+        question("a.b", type::any, 1)
+            .opt(512, 0, Octets{0, 10, 0, 4, 1, 2, 3, 4, 0, 11, 0, 0})
+            .octets(),
+        question("a.b", type::a, 1).opt(1232, 0, testing::subnet_option("10.1.2.0/23")).octets(),
+        question("a.b", type::a, 1).opt(512, 1u << 16).octets(),
+        question(".", type::ns, 1).opt(65535, 0).octets(),
+        Wire()
+            .header(1, 0, 1, 1, 1, 1)
+            .name("a.b")
+            .u16(1)
+            .u16(1)
+            .pointer(12)
+            .record(type::cname, 1, Wire().pointer(14).octets())
+            .pointer(14)
+            .record(type::soa, 1, Wire().pointer(12).pointer(14).raw(Octets(20)).octets())
+            .opt(1232, 0)
+            .octets(),
+        Wire().header(1, 0x2800, 0, 0, 0, 0).octets()};
 }
 
 void damage(Octets& message, std::mt19937& random) {
@@ -76,6 +79,10 @@ void expect_sound(Bytes message, Verdict verdict, const Query& query) {
     if (verdict == Verdict::badvers) {
         ASSERT_TRUE(query.has_edns);
     }
+    if (query.subnet_state == SubnetState::asked) {
+        ASSERT_TRUE(query.has_edns);
+        ASSERT_LE(query.subnet.address_size(), query.subnet.octets.size());
+    }
     if (query.name_size == 0) return;
     const auto asked = Name::from_wire(query.asked_name());
     ASSERT_TRUE(asked.has_value());
@@ -86,7 +93,8 @@ void expect_sound(Bytes message, Verdict verdict, const Query& query) {
 
 // Every verdict but drop is answered, and each answer must be a whole message that echoes what was
 // asked.
-void expect_answerable(const Query& query, Verdict verdict, bool udp) {
+void expect_answerable(Query query, Verdict verdict, bool udp) {
+    if (query.subnet_state == SubnetState::asked) query.subnet_state = SubnetState::answered;
     static constexpr Rcode kRcodes[] = {Rcode::refused, Rcode::noerror, Rcode::formerr,
                                         Rcode::notimp, Rcode::badvers};
     const ExtendedError error{.code = ede::other, .text = "a reason"};
@@ -100,6 +108,8 @@ void expect_answerable(const Query& query, Verdict verdict, bool udp) {
     ASSERT_EQ(reply->header.id, query.id);
     ASSERT_EQ(reply->header.opcode(), query.flags >> 11 & 15);
     ASSERT_EQ(reply->opt.has_value(), query.has_edns);
+    ASSERT_EQ(testing::find_option(reply->options, option::client_subnet).has_value(),
+              query.subnet_state == SubnetState::answered);
     ASSERT_EQ(reply->qname.has_value(), query.name_size != 0);
     ASSERT_FALSE(reply->truncated());
 }

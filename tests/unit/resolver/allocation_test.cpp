@@ -1,4 +1,5 @@
 // An answer that is at hand costs no allocation.
+#include "support/client_subnet.hpp"
 #include "support/count_allocations.hpp"
 #include "support/resolver_fixture.hpp"
 
@@ -83,6 +84,17 @@ TEST_F(Allocations, NoneOnAnAnswerPastItsTtl) {
     EXPECT_EQ(counters.value(metrics::Count::answered_stale), 3000u);
     EXPECT_EQ(cost("new.westus", type::a), 0u);
     EXPECT_EQ(counters.value(metrics::Count::failed_partitioned), 1000u);
+}
+
+TEST_F(Allocations, NoneForAClientSubnet) {
+    const Octets malformed = testing::subnet_option(Bytes(Octets{0, 1, 33, 0}));
+    for (const char* trusted : {"192.0.2.1", "10.1.0.9"}) {
+        snapshot->trusted_forwarders.add(IpPrefix::parse(trusted).value());
+        for (const char* subnet : {"10.1.2.0/24", "192.0.2.0/24", "0.0.0.0/0", "fd00::/8"})
+            EXPECT_EQ(cost("db.westus", type::a, {.options = testing::subnet_option(subnet)}), 0u);
+        EXPECT_EQ(cost("db.westus", type::a, {.options = malformed}), 0u);
+    }
+    EXPECT_EQ(counters.value(metrics::Count::client_subnet_used), 4000u);
 }
 
 TEST_F(Allocations, AHitThatPlansARefreshArmsATimerOnce) {

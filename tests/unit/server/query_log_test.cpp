@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "peerzone/resolver/resolver.hpp"
+#include "support/client_subnet.hpp"
 
 namespace peerzone::server {
 namespace {
@@ -98,6 +99,21 @@ TEST_F(QueryLogTest, ALineSaysWhoAskedWhatAndWhoAnswered) {
                              "client=10.1.2.3 view=pods proto=udp name=db.westus.test\\.? "
                              "type=AAAA rcode=NOERROR size=64 duration=61.2ms from=upstream "
                              "by=\"peer=westus\"\n"));
+}
+
+TEST_F(QueryLogTest, TheSubnetThatChoseTheViewIsTold) {
+    log.set(log::Queries::all);
+    const auto octets = testing::subnet_data("10.1.2.0/24");
+    ASSERT_TRUE(dns::parse_client_subnet(octets, request.query.subnet));
+    request.query.subnet_state = dns::SubnetState::asked;
+    worker.on_reply(request, from_upstream());
+    request.query.subnet_state = dns::SubnetState::answered;
+    worker.on_reply(request, from_upstream());
+    request.query.subnet.source_length = 0;
+    worker.on_reply(request, from_upstream());
+    const std::string text = reader.wait_for(3);
+    EXPECT_THAT(text, HasSubstr(" client=10.1.2.3 ecs=10.1.2.0/24 view=pods "));
+    EXPECT_EQ(text.find("ecs="), text.rfind("ecs=")) << "not when it was ignored or left open";
 }
 
 TEST_F(QueryLogTest, FailuresSayWhy) {
