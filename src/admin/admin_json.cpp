@@ -50,6 +50,7 @@ json::object endpoint_object(const metrics::EndpointReport& endpoint) {
     object["transport"] = endpoint.transport;
     object["reach"] = text_or_null(endpoint.reach);
     object["probe"] = text_or_null(endpoint.probe);
+    object["identity"] = text_or_null(endpoint.identity);
     object["mixed_case"] = endpoint.mixed_case;
     object["rtt_ms"] = millis_value(endpoint.rtt);
     object["p95_ms"] = millis_value(endpoint.p95);

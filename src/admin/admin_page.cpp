@@ -93,6 +93,7 @@ std::string head_text(const Report& report) {
 }
 
 std::string last_error_text(const Report& report, const EndpointReport& endpoint) {
+    if (endpoint.state == "wrong cluster") return endpoint.identity;
     if (endpoint.last_error.empty()) return "-";
     return age_or_dash(report, endpoint.last_error_at) + " ago: " + endpoint.last_error;
 }

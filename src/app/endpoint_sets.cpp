@@ -99,6 +99,9 @@ void EndpointSets::add_address(upstream::EndpointSet& made, const upstream::Upst
         .forwarder = forwarder, .has_root = forwarder && upstream.options.zones.front().is_root()};
     auto endpoint = known != endpoints_.end() ? known->second
                                               : std::make_shared<upstream::Endpoint>(address, role);
+    // No worker asks it before the prober has.
+    if (known == endpoints_.end() && !upstream.options.expect.empty())
+        endpoint->identity().note(upstream::Identity::awaited);
     kept_.emplace(key, endpoint);
     made.endpoints.push_back(std::move(endpoint));
     // The servers of a resolv.conf file have an order, too; the addresses of a name have none.

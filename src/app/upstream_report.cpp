@@ -29,6 +29,7 @@ std::string_view transport_text(const Upstream& upstream, const Endpoint& endpoi
 }
 
 std::string_view state_text(const Endpoint& endpoint) {
+    if (endpoint.identity().is_wrong()) return upstream::identity_text(upstream::Identity::wrong);
     if (endpoint.is_suspect()) return "suspect";
     if (endpoint.is_unusable()) return "unusable";
     if (endpoint.probe_result() == upstream::ProbeResult::zone_absent) return "zone absent";
@@ -51,9 +52,15 @@ metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endp
     report.transport = transport_text(upstream, endpoint, now);
     report.reach = upstream::reach_text(endpoint.reach());
     report.probe = upstream::probe_text(endpoint.probe_result());
-    report.up = !endpoint.is_suspect() && !endpoint.is_unusable();
+    report.identity = upstream::identity_text(endpoint.identity().state());
+    report.up =
+        !endpoint.is_suspect() && !endpoint.is_unusable() && !endpoint.identity().is_barred();
     report.mixed_case = endpoint.case_works(now);
     if (const auto since = endpoint.suspect_since()) report.since = upstream::wall_time(*since);
+    if (const auto wrong = endpoint.identity().wrong()) {
+        report.identity = wrong->why;
+        report.since = wrong->since;
+    }
     report.rtt = endpoint.smoothed_rtt();
     report.p95 = endpoint.p95();
     const upstream::EndpointStats& stats = endpoint.stats();

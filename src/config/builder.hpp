@@ -52,6 +52,12 @@ struct ViewPlace {
     std::vector<Placed<IpPrefix>> clients;
     std::vector<Placed<SocketAddress>> listen;
 };
+/// What a peer expects, and where that stood.
+struct ExpectingPeer {
+    std::vector<upstream::Expectation> expect;
+    Mark mark;
+    std::string path;  ///< "peers.westus.expect"
+};
 
 struct ConfigBuilder {
     ConfigBuilder(Problems& collected, std::filesystem::path base, std::stop_token stopped)
@@ -69,6 +75,7 @@ struct ConfigBuilder {
     std::vector<AliasClaim> aliases;     ///< of peers and the cluster; its `here` is in zones
     std::vector<ViewPlace> views;        ///< as config.views; none: left out
     std::optional<Value> cluster_alias;  ///< cluster.alias
+    std::vector<ExpectingPeer> expecting;
     std::vector<Placed<SocketAddress>> listen;  ///< listen.dns and listen.tls
     std::optional<Value> listen_tls;            ///< listen.tls, when it has addresses
     std::optional<Value> tls_certificate, tls_key, tls_client_ca;
@@ -98,6 +105,11 @@ std::vector<Placed<IpPrefix>> read_prefixes(const Value& value, std::vector<IpPr
 
 /// The `tls` of an upstream, after its transport.
 void read_upstream_tls(const Value& value, upstream::Options& options, ConfigBuilder& builder);
+
+/// The `expect` of a peer.
+void read_expect(const Value& value, upstream::Options& options, ConfigBuilder& builder);
+/// Warns of peers that it does not tell apart.
+void check_expectations(ConfigBuilder& builder);
 
 /// The files of `tls`, when listen.tls uses them.
 void check_tls(ConfigBuilder& builder);

@@ -78,6 +78,7 @@ void check(ConfigBuilder& builder) {
     check_listen(builder);
     check_views(builder);
     check_loops(builder);
+    check_expectations(builder);
 }
 
 }  // namespace peerzone::config

@@ -270,6 +270,7 @@ const KeyTable<upstream::Options>& upstream_section(upstream::Kind kind) {
                                                     endpoints_key(),
                                                     transport_key(),
                                                     tls_key(),
+                                                    {.name = "expect", .read = read_expect},
                                                     pods_key(),
                                                     services_key(),
                                                     reverse_key(),

@@ -18,6 +18,7 @@ upstream::UpstreamState Partition::settled(const Facts& facts) const noexcept {
 upstream::UpstreamState Partition::next(const Facts& facts, Time now) const noexcept {
     using enum upstream::UpstreamState;
     if (facts.endpoints == 0) return unresolved;
+    if (facts.wrong == facts.endpoints) return unusable;
     switch (state_) {
         case unknown:
         case healthy:

@@ -9,9 +9,9 @@
 //                                        ▼                       ▼    │
 //                                     as before             recovering ──held out──► healthy
 //
-// Without endpoints it is unresolved, whatever it was. How long a recovery must hold out grows with
-// each relapse: a link that comes and goes stays recovering, where answers are fresh, and does not
-// flap.
+// Without endpoints it is unresolved, whatever it was, and unusable while all are of another
+// cluster. How long a recovery must hold out grows with each relapse: a link that comes and goes
+// stays recovering, where answers are fresh, and does not flap.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,8 @@ public:
 
     struct Facts {
         std::size_t endpoints = 0;
-        std::size_t up = 0;        ///< those that are not suspect
+        std::size_t wrong = 0;     ///< those of another cluster: as if they were not there
+        std::size_t up = 0;        ///< of the others, those that are not suspect
         std::size_t usable = 0;    ///< of these, those that probes or clients found usable
         std::size_t unusable = 0;  ///< of these, those that reply with nothing of use
         std::size_t heard = 0;     ///< of these, with a usable reply since the state began

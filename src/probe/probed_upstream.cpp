@@ -19,6 +19,10 @@ Partition::Facts ProbedUpstream::facts() const noexcept {
     facts.endpoints = targets.size();
     for (const auto& target : targets) {
         const upstream::Endpoint& endpoint = *target->endpoint;
+        if (endpoint.identity().is_wrong()) {
+            ++facts.wrong;
+            continue;
+        }
         if (endpoint.is_suspect()) continue;
         ++facts.up;
         if (endpoint.is_usable()) ++facts.usable;
@@ -27,7 +31,8 @@ Partition::Facts ProbedUpstream::facts() const noexcept {
         if (heard && *heard >= partition.since()) ++facts.heard;
     }
     facts.silence_confirmed = std::all_of(targets.begin(), targets.end(), [&](const auto& target) {
-        return target->is_silent_since(partition.since(), round);
+        return target->endpoint->identity().is_wrong() ||
+               target->is_silent_since(partition.since(), round);
     });
     for (const auto& target : targets)
         if (target->ignores_probes())

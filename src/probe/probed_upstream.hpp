@@ -8,6 +8,7 @@
 #include "peerzone/base/log.hpp"
 #include "peerzone/base/timer_wheel.hpp"
 #include "peerzone/upstream/upstream.hpp"
+#include "probe/claims.hpp"
 #include "probe/partition.hpp"
 #include "probe/probe.hpp"
 
@@ -33,8 +34,11 @@ struct Target : TimerNode, std::enable_shared_from_this<Target> {
     Time due{};
     ProtocolsKnown protocols;   // transport auto
     Time other_due = kLongAgo;  // when the other transport is looked at
+    Claims claims;              // where the peer expects something
     bool told_absent = false;
     log::LogLimit log_limit{Seconds(10)};
+    log::LogLimit wrong_log{Seconds(10)};
+    log::LogLimit right_log{Seconds(10)};
 
     /// It replies to clients and never to a probe: the probes' silence says nothing.
     bool ignores_probes() const noexcept { return !answered && endpoint->stats().replies() > 0; }

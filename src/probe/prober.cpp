@@ -87,8 +87,11 @@ std::unique_ptr<ProbedUpstream> Prober::Impl::new_probed(const upstream::Upstrea
 /// The endpoints of `upstream` are those to watch now; what is known of one that stays is kept.
 void Prober::Impl::adopt(ProbedUpstream& probed, const std::shared_ptr<const upstream::Upstream>& upstream,
                          Time now) {
+    const Cork::Scope scope(cork);
     std::vector<std::shared_ptr<Target>> before = std::move(probed.targets);
     probed.targets.clear();
+    const bool expects_as_before =
+        probed.upstream != nullptr && probed.upstream->options.expect == upstream->options.expect;
     probed.upstream = upstream;
     probed.set = upstream->set();
     const auto& endpoints = probed.set->endpoints;
@@ -109,6 +112,8 @@ void Prober::Impl::adopt(ProbedUpstream& probed, const std::shared_ptr<const ups
         Target& target = *probed.targets.back();
         target.probed = &probed;
         target.index = i;
+        if (is_new || !expects_as_before) expect(target);
+        if (!is_new && !expects_as_before) identify(target, now);
         if (!is_new) continue;
         target.due = now;
         if (endpoints.size() > kSpread)
@@ -156,6 +161,8 @@ void Prober::Impl::look(ProbedUpstream& probed, Time now) {
                                        std::chrono::system_clock::now());
         tell(probed, before, since, now);
         if (probed.partition.state() == upstream::UpstreamState::suspect) probe_all(probed, now);
+        if (probed.partition.state() == upstream::UpstreamState::recovering)
+            for (const auto& target : probed.targets) identify(*target, now);
         for (const auto& target : probed.targets) hasten(*target, now);
         look_soon(probed, now);  // what is known may be enough for the next one
         return;

@@ -1,5 +1,5 @@
-// The two halves of the Prober: prober.cpp (which upstreams, and their states) and
-// prober_probe.cpp (when an endpoint is probed, and what comes of it).
+// The three parts of the Prober: prober.cpp (which upstreams, and their states), prober_probe.cpp
+// (when an endpoint is probed, and what comes of it) and prober_identity.cpp (whose it is).
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -27,6 +27,9 @@ struct ProbeAttempt : exchange::Attempt {
     std::uint32_t round = 0;
     bool confirms = false;  // a partition
     bool was_late = false;
+    const upstream::Expectation* expected = nullptr;  // null: it asks for the zone
+    std::size_t claim = 0;                            // which one of its peer's that is
+    unsigned claims_round = 0;
 };
 
 /// How a probe asks: what the server seems not to understand is left out.
@@ -77,6 +80,17 @@ struct Prober::Impl {
     void answered(const ProbeAttempt& attempt, bool without_edns, Time now);
     void learn(Target& target, upstream::Protocol protocol, bool answered, Time now);
     void tell_result(Target& target, upstream::ProbeResult result, Time now);
+
+    static void expect(Target& target);
+    void identify(Target& target, Time now);
+    Detached ask_claim(std::shared_ptr<Target> target, std::size_t i, Time now);
+    static bool is_of_use(const ProbeAttempt& attempt);
+    bool ask_claim_otherwise(ProbeAttempt& attempt, ProbeWay& way, Time now);
+    void late_claim(ProbeAttempt& attempt);
+    void take_claim(const ProbeAttempt& attempt, Time now);
+    void settle(Target& target, Time now);
+    void tell_identity(const Target& target, const std::string& why, log::LogLimit& limit,
+                       Time now);
 
     metrics::Counters counters;
     Cork cork;

@@ -57,6 +57,7 @@ bool Prober::Impl::clients_know(const Target& target, Time now) const {
 
 void Prober::Impl::on_due(Target& target, Time now) {
     const Cork::Scope scope(cork);
+    identify(target, now);
     if (clients_know(target, now)) {
         target.due = std::max(*target.endpoint->last_reply() + jittered(kProbeCalm, random.u32()),
                               now + kProbeFast);
@@ -100,7 +101,7 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
     const upstream::Upstream& upstream = *attempt.upstream;
     attempt.to = target.endpoint->address();
     attempt.tls = attempt.protocol == upstream::Protocol::tls ? attempt.set->tls[target.index].get() : nullptr;
-    attempt.type = dns::type::ns;
+    attempt.type = attempt.expected != nullptr ? attempt.expected->type() : dns::type::ns;
     attempt.edns = edns;
     attempt.server = target.endpoint.get();
     attempt.waker = upstream.health.get();
@@ -117,7 +118,9 @@ void Prober::Impl::prepare(ProbeAttempt& attempt, bool edns, bool mix) {
             auto& probe = static_cast<ProbeAttempt&>(a);
             static_cast<Impl*>(probe.target->owner)->late(probe);
         };
-    attempt.set_name(probe_name(upstream.options).wire(), mix ? &random : nullptr);
+    const dns::Name name =
+        attempt.expected != nullptr ? attempt.expected->name : probe_name(upstream.options);
+    attempt.set_name(name.wire(), mix ? &random : nullptr);
 }
 
 void Prober::Impl::start(ProbeAttempt& attempt, Time now) {
@@ -205,6 +208,7 @@ void Prober::Impl::late(ProbeAttempt& attempt) {
     const Time now = Clock::now();
     timers.add(attempt, now, attempt.expires_at);
     attempt.was_late = true;
+    if (attempt.expected != nullptr) return late_claim(attempt);
     if (attempt.target->probed == nullptr) return;
     unanswered(attempt, upstream::FailureReason::timeout, now);
     schedule(*attempt.target, now);

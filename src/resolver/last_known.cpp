@@ -38,6 +38,22 @@ bool add_error(EdeText& ede_text, std::string_view before, const upstream::Endpo
     return false;
 }
 
+/// Why the first endpoint of another cluster is not asked. False: there is none.
+bool add_wrong_cluster(EdeText& ede_text, std::string_view before,
+                       const upstream::EndpointSet& set) noexcept {
+    std::array<char, 192> text;
+    for (const auto& endpoint : set.endpoints) {
+        const std::size_t size = endpoint->identity().copy_why(text);
+        if (size == 0) continue;
+        ede_text.add(before)
+            .add(endpoint->address().to_text())
+            .add(" is ")
+            .add({text.data(), size});
+        return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 Seconds negative_cap(const upstream::Upstream& upstream, const cache::Cache& cache) noexcept {
@@ -66,7 +82,8 @@ bool is_denial(const cache::Hit& hit) noexcept {
 Duration usual_wait(const upstream::Upstream& upstream) noexcept {
     Duration least = Duration::max();
     for (const auto set = upstream.set(); const auto& endpoint : set->endpoints)
-        if (endpoint->p95() != Duration::zero() && !endpoint->is_suspect())
+        if (endpoint->p95() != Duration::zero() && !endpoint->is_suspect() &&
+            !endpoint->identity().is_wrong())
             least = std::min(least, endpoint->p99());
     // A reply that is a little late is still better than what is past its TTL.
     const bool is_far = least != Duration::max() && least > kUsualWaitMin;
@@ -95,8 +112,13 @@ dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream&
     if (upstream.options.transport == upstream::Protocol::tls &&
         add_error(ede_text, " ", set, "tls: "))
         return {dns::ede::network_error, ede_text.text()};
+    const bool all_wrong = std::ranges::all_of(
+        set.endpoints, [](const auto& endpoint) { return endpoint->identity().is_wrong(); });
+    if (all_wrong && add_wrong_cluster(ede_text, ": ", set))
+        return {dns::ede::not_authoritative, ede_text.text()};
     add_endpoints(ede_text.add(" partitioned: "), upstream, set);
     add_error(ede_text, ", last ", set, "");
+    add_wrong_cluster(ede_text, ", ", set);
     return {kAway, ede_text.text()};
 }
 

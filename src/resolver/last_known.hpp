@@ -31,7 +31,8 @@ std::uint16_t stale_code(const cache::Hit& hit) noexcept;
 std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upstream,
                                const upstream::EndpointSet& set) noexcept;
 /// "peer=westus partitioned: 0 of 2 endpoints up since 2026-01-31T10:00:00Z" (22); where TLS is the
-/// reason: "peer=westus 10.2.0.10:853 tls: certificate is for dns.eastus…" (23).
+/// reason: "peer=westus 10.2.0.10:853 tls: certificate is for dns.eastus…" (23); where all
+/// endpoints are of another cluster: "peer=westus: 10.2.0.10:53 is another cluster: …" (20).
 dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream& upstream,
                                     const upstream::EndpointSet& set) noexcept;
 /// "peer=westus not answering for 50ms", where clients do not wait any longer.

@@ -63,7 +63,7 @@ AttemptPlan::Choice AttemptPlan::choose_plain(const State& state, const Endpoint
 
 AttemptPlan::Choice AttemptPlan::choose_protocol(const State& state, const Endpoint& endpoint,
                                                  Time now) const noexcept {
-    if (state.done || state.silences >= kSilencesMax) return {};
+    if (state.done || state.silences >= kSilencesMax || endpoint.identity().is_barred()) return {};
     if (state.full && full_at_ == now) return {};
     const Choice udp{state.udp_tries < kTriesMax, Protocol::udp};
     const Choice tcp{state.stream_tries < kTriesMax, Protocol::tcp};
@@ -89,8 +89,9 @@ unsigned AttemptPlan::rank(std::size_t i, Protocol protocol, Time now) const noe
     const unsigned tries = unsigned{state.udp_tries} + state.stream_tries;
     const bool demoted =
         endpoint.is_suspect() || (protocol != Protocol::udp && !endpoint.stream_works(now));
-    return (tries >= 2 ? 1u : 0u) << 18 | (demoted ? 1u : 0u) << 17 |
-           (endpoint.is_unusable() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
+    return (tries >= 2 ? 1u : 0u) << 19 | (demoted ? 1u : 0u) << 18 |
+           (endpoint.is_unusable() ? 1u : 0u) << 17 |
+           (endpoint.identity().is_unproven() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
 }
 
 /// The best there is, leaving out `but`.
@@ -134,6 +135,14 @@ bool AttemptPlan::is_pointless(std::size_t endpoint) const noexcept {
     return severity_ >= Severity::lame && set_.endpoints[endpoint]->is_suspect();
 }
 
+bool AttemptPlan::is_identity_awaited() const noexcept {
+    const auto end = set_.endpoints.begin() + static_cast<std::ptrdiff_t>(count_);
+    return !upstream_.options.expect.empty() &&
+           std::any_of(set_.endpoints.begin(), end, [](const auto& endpoint) {
+               return endpoint->identity().state() == Identity::awaited;
+           });
+}
+
 bool AttemptPlan::may_wait_for(const Step& step, Time now) const noexcept {
     return deadline_ - now >= kRemainingMin && !doubt_ && !states_[step.endpoint].done &&
            !is_pointless(step.endpoint);
@@ -146,7 +155,9 @@ void AttemptPlan::force(std::size_t endpoint) noexcept {
 void AttemptPlan::find_copy(Time now) noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
         Endpoint& endpoint = *set_.endpoints[i];
-        if (i == step_.endpoint || !endpoint.is_suspect() || !endpoint.claim_retry(now)) continue;
+        if (i == step_.endpoint || !endpoint.is_suspect() || endpoint.identity().is_barred())
+            continue;
+        if (!endpoint.claim_retry(now)) continue;
         step_.copy_to = i;
         step_.copy_wire = choose_protocol(states_[i], endpoint, now).protocol;
         return;
@@ -176,6 +187,8 @@ bool AttemptPlan::ask_another(const Step& step, const exchange::CheckedReply& ch
 Step AttemptPlan::next(Time now, std::uint32_t random) noexcept {
     step_ = Step{};
     if (deadline_ - now < kRemainingMin) return step_;
+    // Looked at first: what becomes known meanwhile is found when it is asked next.
+    step_.awaits_identity = is_identity_awaited();
     std::size_t chosen = forced_;
     forced_ = Step::kNone;
     if (doubt_ && chosen == Step::kNone) {
@@ -260,6 +273,7 @@ Duration AttemptPlan::hedge_after(Time now) const noexcept {
         const Duration other = endpoint.p95();
         if (i == step_.endpoint || other == Duration::zero() || other >= best) continue;
         if (endpoint.is_suspect() || endpoint.is_unusable()) continue;
+        if (endpoint.identity().is_unproven()) continue;
         if (place_of(i) != place_of(step_.endpoint)) continue;
         if (choose_protocol(states_[i], endpoint, now).possible) best = other;
     }
@@ -276,6 +290,7 @@ Step AttemptPlan::hedge(Time now, std::uint32_t random) noexcept {
     if (chosen == Step::kNone) return step;
     const Endpoint& endpoint = *set_.endpoints[chosen];
     if (endpoint.is_suspect() || endpoint.is_unusable()) return step;
+    if (endpoint.identity().is_unproven()) return step;
     // Slow is not failed: what another place in the list says may be another answer.
     if (place_of(chosen) != place_of(step_.endpoint)) return step;
     State& state = states_[chosen];

@@ -18,7 +18,9 @@
 // a forwarder may be slow over one name. Where one endpoint has said no, suspect ones are not asked
 // and not waited for. What a server seems not to understand is left out of the next question to it:
 // mixed letter case where that has not worked yet, then the hop mark, then EDNS. With transport tls
-// everything goes over TLS, whatever happens.
+// everything goes over TLS, whatever happens. An endpoint that is of another cluster than the
+// peer's is as if it were not there, and one that has not shown yet whose it is comes after those
+// that have.
 //
 // A step over UDP needs a permit (datagram_limit). Without one it goes over TCP (over_stream), and
 // what goes wrong there is no loss. Where TCP is known not to work the endpoint is left out at that
@@ -55,12 +57,15 @@ struct Step {
     Duration hedge_after = Duration::max();  ///< without a reply by then, see hedge()
     std::size_t copy_to = kNone;  ///< a suspect endpoint that gets a copy; nobody waits for it
     Protocol copy_wire = Protocol::udp;
+    /// Of a step that gives up: an endpoint may be asked as soon as it is known whose it is.
+    bool awaits_identity = false;
 };
 
 struct Failure {
     std::uint16_t code = 0;  ///< RFC 8914
     std::string text;        ///< "peer=westus 10.2.0.10:53 udp timeout 200ms"
-    bool ours = false;       ///< no fault of the upstream: a limit of our own
+    bool ours = false;       ///< it says nothing of the name: a limit of our own, or no endpoint
+                             ///< could be asked
 };
 
 class AttemptPlan {
@@ -167,6 +172,7 @@ private:
     Duration timeout_of(const Endpoint& endpoint, Protocol protocol, unsigned tries_before,
                         Time now) const noexcept;
     bool is_pointless(std::size_t endpoint) const noexcept;
+    bool is_identity_awaited() const noexcept;
     void force(std::size_t endpoint) noexcept;
     void find_copy(Time now) noexcept;
     bool doubts_case(const Step& step, const exchange::CheckedReply& checked, Time now) noexcept;
@@ -177,6 +183,7 @@ private:
     bool raise(Severity severity, const Step& step) noexcept;
     std::string place(bool with_protocol) const;
     Failure fault_failure(Time now) const;
+    Failure unasked_failure() const;
     Failure reply_failure() const;
 
     const Upstream& upstream_;

@@ -23,14 +23,19 @@ std::string AttemptPlan::place(bool with_protocol) const {
 Failure AttemptPlan::fault_failure(Time now) const {
     std::string last = place(true) + " " + failure_text(reason_);
     if (reason_ == FailureReason::timeout) last += " " + millis_text(now - told_.asked_at);
-    const bool all_tried =
-        std::all_of(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(count_),
-                    [](const State& s) { return s.udp_tries + s.stream_tries > 0; });
+    std::size_t count = 0;
+    bool all_tried = true;
+    for (std::size_t i = 0; i < count_; ++i) {
+        if (set_.endpoints[i]->identity().is_barred()) continue;
+        ++count;
+        all_tried = all_tried && states_[i].udp_tries + states_[i].stream_tries > 0;
+    }
+    if (count == 0) return unasked_failure();
     const bool ours = reason_ == FailureReason::busy || told_.limited;
     if (heard_ || !all_tried || ours)
         return {dns::ede::network_error, upstream_.label + " " + last, ours};
     return {dns::ede::no_reachable_authority, upstream_.label + " no endpoint answered (0/" +
-                                                  std::to_string(count_) + "), last " + last};
+                                                  std::to_string(count) + "), last " + last};
 }
 
 Failure AttemptPlan::reply_failure() const {
@@ -42,19 +47,28 @@ Failure AttemptPlan::reply_failure() const {
     return {explained_.code, pass_error(text, explained_.text)};
 }
 
+/// There was nothing to ask, or no time.
+Failure AttemptPlan::unasked_failure() const {
+    if (count_ == 0)
+        return {dns::ede::no_reachable_authority,
+                upstream_.label + " " + (set_.pending.empty() ? "has no endpoints" : set_.pending)};
+    for (std::size_t i = 0; i < count_; ++i)
+        if (const auto wrong = set_.endpoints[i]->identity().wrong())
+            return {.code = dns::ede::not_authoritative,
+                    .text = upstream_.label + ": " + set_.endpoints[i]->address().to_text() +
+                            " is " + wrong->why,
+                    .ours = true};
+    if (was_limited_)
+        return {dns::ede::network_error,
+                upstream_.label + " has " + std::to_string(DatagramLimit::kMax) +
+                    " questions for this name in flight over udp, and no tcp",
+                true};
+    return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
+}
+
 Failure AttemptPlan::failure(Time now) const {
     switch (severity_) {
-        case Severity::nothing:
-            if (count_ == 0)
-                return {dns::ede::no_reachable_authority,
-                        upstream_.label + " " +
-                            (set_.pending.empty() ? "has no endpoints" : set_.pending)};
-            if (was_limited_)
-                return {dns::ede::network_error,
-                        upstream_.label + " has " + std::to_string(DatagramLimit::kMax) +
-                            " questions for this name in flight over udp, and no tcp",
-                        true};
-            return {dns::ede::network_error, upstream_.label + " deadline passed before a reply"};
+        case Severity::nothing: return unasked_failure();
         case Severity::failed_attempt: return fault_failure(now);
         case Severity::untrusted:
             return {dns::ede::network_error,

@@ -91,6 +91,10 @@ bool AttemptPlan::on_reply(const Step& step, const exchange::CheckedReply& check
     State& state = states_[step.endpoint];
     heard_ = true;
     state.heard = true;
+    if (endpoint.identity().is_wrong()) {  // found out while this was on its way
+        state.done = true;
+        return false;
+    }
     if (doubts_case(step, checked, now)) {
         if (checked.kind == exchange::ReplyKind::failure) judge_failure(step, checked);
         if (checked.kind == exchange::ReplyKind::lame && raise(Severity::lame, step))

@@ -331,7 +331,7 @@ Task<Asked> Client::ask(const Upstream& upstream, const Question& question, Time
         asking.step = impl.next_step(asking, now);
         if (!asking.step.give_up) {
             impl.ask_next(asking, now);
-        } else if (impl.may_wait(asking, now)) {
+        } else if (asking.step.awaits_identity || impl.may_wait(asking, now)) {
             impl.park(asking, now);
         } else {
             co_return impl.given_up(asking, now);

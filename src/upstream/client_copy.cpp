@@ -80,7 +80,10 @@ void Client::send_canary(const Upstream& upstream, const Question& question, Tim
     if (health.is_held()) return;
     const EndpointSet& set = endpoints_of(upstream);
     if (set.endpoints.empty() || !health.claim_nudge(now)) return;
-    const std::size_t to = impl_->random.below(static_cast<std::uint32_t>(set.endpoints.size()));
+    const std::size_t count = set.endpoints.size();
+    std::size_t to = impl_->random.below(static_cast<std::uint32_t>(count));
+    for (std::size_t passed = 0; set.endpoints[to]->identity().is_barred(); to = (to + 1) % count)
+        if (++passed > count) return;
     const Protocol protocol = usual_protocol(upstream.options.transport, *set.endpoints[to], now);
     impl_->send_copy(upstream, set, to, protocol, question, now);
 }

@@ -143,7 +143,7 @@ struct Client::Impl {
         QuestionAttempt attempt;
         std::array<SideAttempt*, kSidesMax> sides{};
         bool is_parked = false;  // `attempt` is not on its way: it waits for those at its sides, or
-                                 // was given up
+                                 // for whose an endpoint is, or was given up
         bool is_limited = false;  // a step of it was, which is counted once
         Asked asked;
     };

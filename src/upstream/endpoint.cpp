@@ -171,6 +171,7 @@ void Endpoint::note_client_failure() noexcept {
 }
 
 bool Endpoint::is_usable() const noexcept {
+    if (identity_.is_barred()) return false;
     const ProbeResult said = probe_result();
     return said == ProbeResult::healthy || said == ProbeResult::zone_absent ||
            answered_despite_.load(kRelaxed) == static_cast<std::uint8_t>(said);

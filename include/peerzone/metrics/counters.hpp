@@ -73,6 +73,7 @@ enum class Count : std::uint8_t {
     upstream_partitions,
     upstream_probes,
     upstream_probe_failed,
+    upstream_wrong_cluster,  // endpoints that turned out to be of another one
     upstream_hedges,
     upstream_hedges_won,
     upstream_udp_limited,  // questions whose name and type were in flight to the endpoint too often
@@ -155,6 +156,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "upstream_partitions",
      "upstream_probes",
      "upstream_probe_failed",
+     "upstream_wrong_cluster",
      "upstream_hedges",
      "upstream_hedges_won",
      "upstream_udp_limited",

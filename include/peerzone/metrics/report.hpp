@@ -25,9 +25,10 @@ inline constexpr std::array<std::string_view, 7> kUpstreamStates = {
     "unusable",    // endpoints reply, but with nothing of use
     "unresolved",  // there are no endpoints
     "suspect",    "partitioned", "recovering"};
-inline constexpr std::array<std::string_view, 5> kEndpointStates = {
-    "unknown", "healthy", "zone absent", "suspect",
-    "unusable"  // it replies, but with nothing of use: `probe` says with what
+inline constexpr std::array<std::string_view, 6> kEndpointStates = {
+    "unknown",      "healthy", "zone absent", "suspect",
+    "unusable",      // it replies, but with nothing of use: `probe` says with what
+    "wrong cluster"  // `identity` says why
 };
 
 /// Events by reason; the reasons are words of ours ("timeout").
@@ -43,7 +44,9 @@ struct EndpointReport {
     std::string probe;        ///< what the last probe said
     bool up = false;          ///< clients' questions are sent there
     bool mixed_case = true;   ///< in mixed letter case; false where that is not understood
-    WallTime since = kNever;  ///< suspect since
+    std::string identity;     ///< whose it is, where that is asked: "right", "not shown yet",
+                              ///< "another cluster: …"
+    WallTime since = kNever;  ///< suspect, or of the wrong cluster, since
     Duration rtt{};           ///< smoothed; zero: not measured
     Duration p95{};           ///< of the round trip; zero: not measured
     std::uint64_t questions = 0;

@@ -14,6 +14,7 @@
 #include "peerzone/base/ip.hpp"
 #include "peerzone/exchange/attempt.hpp"
 #include "peerzone/upstream/datagram_limit.hpp"
+#include "peerzone/upstream/endpoint_identity.hpp"
 #include "peerzone/upstream/endpoint_stats.hpp"
 #include "peerzone/upstream/letter_case.hpp"
 #include "peerzone/upstream/quantile.hpp"
@@ -128,6 +129,10 @@ public:
         if (has_zone() != has) has_zone_.store(has, kRelaxed);
     }
 
+    /// Whose it is, where its peer expects something of it.
+    EndpointIdentity& identity() noexcept { return identity_; }
+    const EndpointIdentity& identity() const noexcept { return identity_; }
+
     // For people, and for probes.
     EndpointStats& stats() noexcept { return stats_; }
     const EndpointStats& stats() const noexcept { return stats_; }
@@ -142,11 +147,12 @@ public:
     void note_client_answer() noexcept;
     /// A client's question got a reply of no use. After three in a row probes are believed again.
     void note_client_failure() noexcept;
-    /// Probes say that it has the zone or would have, or clients' names are answered.
+    /// Probes say that it has the zone or would have, or clients' names are answered; not where it
+    /// is of another cluster, or is still asked for the first time.
     bool is_usable() const noexcept;
     /// It replies, but with nothing of use: others are preferred.
     bool is_unusable() const noexcept {
-        return probe_result() >= ProbeResult::servfail && !is_usable();
+        return identity_.is_wrong() || (probe_result() >= ProbeResult::servfail && !is_usable());
     }
     /// When a question was lost there last.
     std::optional<Time> last_loss() const noexcept;
@@ -188,6 +194,7 @@ private:
     std::atomic<std::uint8_t> client_failures_{0};  // in a row
     std::atomic<Ticks> last_loss_{kNever};
     LetterCase letter_case_;
+    EndpointIdentity identity_;
     std::atomic<Ticks> no_edns_until_{Duration::min().count()};
     std::atomic<Ticks> no_hop_mark_until_{Duration::min().count()};
     std::atomic<Ticks> no_stream_until_{Duration::min().count()};

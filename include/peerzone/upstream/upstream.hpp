@@ -15,6 +15,7 @@
 #include "peerzone/exchange/tls.hpp"
 #include "peerzone/upstream/endpoint.hpp"
 #include "peerzone/upstream/endpoint_board.hpp"
+#include "peerzone/upstream/expectation.hpp"
 #include "peerzone/upstream/health.hpp"
 
 namespace peerzone::upstream {
@@ -70,6 +71,8 @@ struct Options {
                                      ///< questions for it go to none of them
     std::vector<IpPrefix> reverse;   ///< other addresses
     std::vector<EndpointSpec> endpoints;
+    std::vector<Expectation> expect;    ///< peers only: by what an endpoint is known to be of the
+                                        ///< right cluster; empty: nothing is asked
     std::optional<Protocol> transport;  ///< none: auto, UDP, then TCP when truncated or silent.
                                         ///< udp: TCP only when truncated; tcp, tls: nothing else
     exchange::TlsOptions tls;           ///< transport tls only

@@ -100,6 +100,26 @@ TEST_F(AdminStatus, FailedCountsQuestionsAndPlainCaseIsShown) {
     EXPECT_EQ(shown.at("probe_failures").at("timeout"), 86);
 }
 
+TEST_F(AdminStatus, AnotherClusterIsToldInPlaceOfTheLastError) {
+    metrics::EndpointReport& endpoint = report.upstreams[0].endpoints[0];
+    EXPECT_TRUE(boost::json::parse(status_json(report))
+                    .at("peers")
+                    .at(0)
+                    .at("endpoints")
+                    .at(0)
+                    .at("identity")
+                    .is_null());
+    endpoint.state = "wrong cluster";
+    endpoint.identity = "another cluster: id is east. not west.";
+    EXPECT_THAT(status_table(report),
+                HasSubstr("wrong cluster        1m 30s  61.2 ms  udp only  1200       12      "
+                          "another cluster: id is east. not west.\n"));
+    const auto json = boost::json::parse(status_json(report));
+    const auto& shown = json.at("peers").at(0).at("endpoints").at(0);
+    EXPECT_EQ(shown.at("state"), "wrong cluster");
+    EXPECT_EQ(shown.at("identity"), "another cluster: id is east. not west.");
+}
+
 TEST_F(AdminStatus, WhatIsWrongIsInTheFirstLines) {
     report.ready = false;
     report.config_ok = false;

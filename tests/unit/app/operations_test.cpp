@@ -125,6 +125,33 @@ TEST_F(OperationsTest, ReportsPeersAndEndpoints) {
     EXPECT_EQ(report.upstreams[3].kind, "forward");
 }
 
+TEST_F(OperationsTest, ReportsWhoseAnEndpointIs) {
+    const auto set = snapshot->upstreams[0]->set();
+    const auto report = [&](std::size_t i) {
+        return operations.report().upstreams[0].endpoints[i];
+    };
+    EXPECT_EQ(report(0).identity, "");
+    for (const auto& endpoint : set->endpoints)
+        endpoint->note_probe(upstream::ProbeResult::healthy);
+    set->endpoints[0]->identity().note(upstream::Identity::right);
+    EXPECT_EQ(report(0).identity, "right");
+    EXPECT_EQ(report(0).state, "healthy");
+    set->endpoints[0]->identity().note(upstream::Identity::unproven);
+    EXPECT_EQ(report(0).identity, "not shown yet");
+    EXPECT_TRUE(report(0).up);
+    set->endpoints[1]->identity().note(upstream::Identity::awaited);
+    EXPECT_EQ(report(1).identity, "asked for");
+    EXPECT_EQ(report(1).state, "unknown");
+    EXPECT_FALSE(report(1).up) << "no question is sent there yet";
+    const auto since = std::chrono::system_clock::now();
+    set->endpoints[1]->identity().note_wrong("another cluster: id is east. not west.", since);
+    for (int i = 0; i < 3; ++i) set->endpoints[1]->note_loss(Clock::now());
+    EXPECT_EQ(report(1).state, "wrong cluster") << "silent or not";
+    EXPECT_EQ(report(1).identity, "another cluster: id is east. not west.");
+    EXPECT_EQ(report(1).since, since);
+    EXPECT_FALSE(report(1).up);
+}
+
 TEST_F(OperationsTest, ARefusedConfigurationIsToldUntilTheNextGoodOne) {
     operations.config_loaded("pz.yaml", "a");
     operations.config_refused("pz.yaml:3:1: nonsense");

@@ -166,6 +166,26 @@ peers:
     EXPECT_EQ(again->upstreams[0]->set()->endpoints[1], old_set->endpoints[1]);
 }
 
+TEST_F(Building, AnEndpointIsAskedWhoseItIsBeforeAnyWorkerKnowsIt) {
+    const std::string peer = "peers: {w: {zones: [w.test], endpoints: [{srv: _dns._udp.w.test}]";
+    const std::string expect = ", expect: {id.svc: w.}}}\n";
+    find("srv:_dns._udp.w.test", {"10.2.0.10"});
+    const auto identity = [&](std::size_t i) {
+        return builder.upstreams()[0]->set()->endpoints[i]->identity().state();
+    };
+    build(peer + "}}\n");
+    EXPECT_EQ(identity(0), upstream::Identity::unasked);
+    find("srv:_dns._udp.w.test", {"10.2.0.10", "10.2.0.11"});
+    build(peer + expect);
+    EXPECT_EQ(identity(0), upstream::Identity::unasked) << "known before: the prober decides";
+    EXPECT_EQ(identity(1), upstream::Identity::awaited);
+    builder.upstreams()[0]->set()->endpoints[1]->identity().note(upstream::Identity::right);
+    find("srv:_dns._udp.w.test", {"10.2.0.10", "10.2.0.11", "10.2.0.12"});
+    EXPECT_TRUE(builder.follow(sources));
+    EXPECT_EQ(identity(1), upstream::Identity::right) << "it is the same";
+    EXPECT_EQ(identity(2), upstream::Identity::awaited);
+}
+
 TEST_F(Building, NumbersAreNeverUsedTwice) {
     std::set<std::uint16_t> ids;
     for (int i = 0; i < 5; ++i) {

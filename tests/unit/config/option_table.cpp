@@ -86,6 +86,13 @@ std::string text_of(const std::vector<upstream::EndpointSpec>& endpoints) {
     return joined(texts);
 }
 
+std::string text_of(const std::vector<upstream::Expectation>& expect) {
+    std::vector<std::string> texts;
+    for (const auto& [name, answer] : expect)
+        texts.push_back(name.to_text() + " is " + upstream::expected_text(answer));
+    return joined(texts);
+}
+
 // As it was written: relative to the folder of the examples.
 std::string file_text(const std::string& path, const std::string& when_empty = "none") {
     const std::string folder = PEERZONE_SOURCE_DIR "/config/";
@@ -254,6 +261,9 @@ std::vector<Option> route_options() {
                         ? "cluster.zone"
                         : c.peers.at(0).alias->there.to_text();
          }},
+        {"peers.*", "expect", "{id.svc: w.}",
+         [](const Config& c) { return text_of(c.peers.at(0).expect); },
+         "id.svc.cluster.local is w."},
         {"zones.*", "records", "[db A 10.0.0.5]",
          [](const Config& c) { return joined(c.zones.at(0).records); }, "db A 10.0.0.5"},
         {"zones.*", "file", "corp.internal.zone",

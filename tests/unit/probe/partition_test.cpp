@@ -200,5 +200,21 @@ TEST_F(PartitionTest, AMinuteOfHealthIsForgiven) {
     EXPECT_EQ(hold(), Seconds(1));
 }
 
+TEST_F(PartitionTest, IsUnusableWhileAllAreOfAnotherCluster) {
+    Facts one_wrong = facts(1, 1, 0);
+    one_wrong.wrong = 1;
+    EXPECT_EQ(look(one_wrong), healthy) << "the other one will do";
+    Facts all_wrong = kSuspects;
+    all_wrong.wrong = 2;
+    EXPECT_EQ(look(all_wrong), unusable) << "they are there";
+    EXPECT_EQ(look(kAllUp), healthy);
+    cut_off();
+    EXPECT_EQ(look(all_wrong), unusable) << "what has come back is another cluster";
+    one_wrong.up = one_wrong.usable = 0;
+    EXPECT_EQ(look(one_wrong), suspect) << "the other one is silent";
+    one_wrong.silence_confirmed = true;
+    EXPECT_EQ(look(one_wrong), partitioned);
+}
+
 }  // namespace
 }  // namespace peerzone::probe

@@ -97,6 +97,64 @@ TEST_F(StaleAnswers, EndpointsThatAreUpAreCounted) {
               "10.2.0.11:53 udp timeout 40ms");
 }
 
+struct OfAnotherCluster : StaleAnswers {
+    upstream::EndpointSet set;
+
+    OfAnotherCluster() {
+        for (const char* address : {"10.2.0.10", "10.2.0.11"}) {
+            set.endpoints.push_back(std::make_shared<upstream::Endpoint>(
+                SocketAddress{IpAddress::parse(address).value(), 53}));
+            set.endpoints.back()->identity().note_wrong("another cluster: id is eastus. not west.",
+                                                        kTenOClock);
+        }
+        snapshot->upstreams[0]->board->publish(set);
+        publish();
+    }
+};
+
+TEST_F(OfAnotherCluster, AnUnknownNameFailsAtOnceAndSaysWhichEndpointItIs) {
+    health().enter(UpstreamState::unusable, now, kTenOClock);
+    for (int i = 0; i < 2; ++i) {
+        ask("new.westus", type::a);
+        ASSERT_EQ(outcome, Disposition::deferred) << "and it is not remembered";
+        const Reply reply = ask_later();
+        EXPECT_EQ(reply.rcode(), 2u);
+        EXPECT_EQ(reply.ede(), dns::ede::not_authoritative);
+        EXPECT_EQ(reply.ede_text(),
+                  "peer=westus: 10.2.0.10:53 is another cluster: id is eastus. not west.");
+    }
+}
+
+TEST_F(OfAnotherCluster, WhatTheRightOneSaidIsKnownOn) {
+    health().enter(UpstreamState::unusable, now, kTenOClock);
+    know("db.westus", type::a, {"10.2.0.1"}, {.lifetime = Seconds(5)});
+    now += Seconds(42);
+    ask("db.westus", type::a);
+    ASSERT_EQ(outcome, Disposition::deferred);
+    const Reply reply = ask_later();
+    EXPECT_EQ(reply.answers(), (Lines{"db.westus A 10.2.0.1"}));
+    EXPECT_EQ(reply.ede(), dns::ede::stale);
+    EXPECT_EQ(reply.ede_text(),
+              "peer=westus: 10.2.0.10:53 is another cluster: id is eastus. not west., answer is "
+              "42s old");
+}
+
+TEST_F(OfAnotherCluster, APartitionSaysItBesideTheEndpointsThatAreGone) {
+    partition();
+    EXPECT_EQ(ask("new.westus", type::a).ede(), dns::ede::not_authoritative);
+    EXPECT_EQ(ask("new.westus", type::a).ede_text(),
+              "peer=westus: 10.2.0.10:53 is another cluster: id is eastus. not west.");
+    set.endpoints[1]->identity().note(upstream::Identity::right);
+    set.endpoints[1]->stats().note_error("udp timeout 40ms", kTenOClock);
+    set.endpoints[0]->note_client_answer();
+    const Reply reply = ask("new.westus", type::a);
+    EXPECT_EQ(reply.ede(), dns::ede::no_reachable_authority);
+    EXPECT_EQ(reply.ede_text(),
+              "peer=westus partitioned: 0 of 2 endpoints up since 2026-01-31T10:00:00Z, last "
+              "10.2.0.11:53 udp timeout 40ms, 10.2.0.10:53 is another cluster: id is eastus. not "
+              "west.");
+}
+
 TEST_F(StaleAnswers, AFreshAnswerIsFreshThoughTheUpstreamIsAway) {
     know("db.westus", type::a, {"10.2.0.1"});
     partition();
