@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/at_start.hpp"
 #include "app/config_follower.hpp"
 #include "app/cpu_count.hpp"
 #include "app/discovery.hpp"
@@ -53,9 +54,11 @@ public:
           stamps_(std::move(stamps)),
           cache_(config_.cache),
           shared_(cache_, config_.server_limits),
-          operations_(io_, cache_),
+          operations_(io_, cache_, config_status_),
           discovery_(io_, [this] { follow(); }),
-          follower_(io_, file_, [this](Reading reading) { reload(std::move(reading)); }) {}
+          follower_(
+              io_, file_, [this](Reading reading) { reload(std::move(reading)); }, config_status_) {
+    }
 
     Result<void> open();
     void run();
@@ -80,6 +83,10 @@ private:
     std::string file_;
     config::Config config_;
     FileStamps stamps_;
+    const std::shared_ptr<resolver::ConfigStatus> config_status_ =
+        std::make_shared<resolver::ConfigStatus>();
+    const AtStart at_start_{config_};
+    std::string waiting_for_restart_;
     asio::io_context io_{1};
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
     cache::Cache cache_;
@@ -92,7 +99,7 @@ private:
     Operations operations_;
     std::optional<admin::AdminServer> admin_;
     std::thread ender_;  // waits for the workers' end
-    SnapshotBuilder builder_{new_node_id(config_.cluster_name)};
+    SnapshotBuilder builder_{new_node_id(config_.cluster_name), config_status_};
     server::TlsFiles tls_files_;
     asio::steady_timer tls_timer_{io_};
     bool serves_tls_ = false;
@@ -284,14 +291,10 @@ void Program::reload(Reading reading) {
         return refuse({{file_, 0, 0, "", files.error().message, ""}}, reading.why);
     log_warnings(reading.warnings);
     config::Config& loaded = *reading.config;
-    if (loaded.listen.dns != config_.listen.dns)
-        log::warning("listen.dns changed", {{"what", "takes effect after a restart"}});
-    if (loaded.listen.tls != config_.listen.tls)
-        log::warning("listen.tls changed", {{"what", "takes effect after a restart"}});
-    if (loaded.listen.admin != config_.listen.admin)
-        log::warning("listen.admin changed", {{"what", "takes effect after a restart"}});
-    if (loaded.workers != config_.workers)
-        log::warning("workers changed", {{"what", "takes effect after a restart"}});
+    const std::string waiting = at_start_.keys_that_differ(loaded);
+    if (waiting != waiting_for_restart_ && !waiting.empty())
+        log::warning(waiting + " changed", {{"what", "takes effect after a restart"}});
+    waiting_for_restart_ = waiting;
     config_ = std::move(loaded);
     log::configure(config_.log);
     set_query_log();
@@ -301,7 +304,7 @@ void Program::reload(Reading reading) {
     // Without `tls` the listeners that are open keep what they have.
     if (serves_tls_ && config_.tls.certificate.empty()) config_.tls = tls_files_.options();
     look_at_tls();
-    operations_.config_loaded(file_, config_.cluster_name);
+    operations_.config_loaded(file_, config_.cluster_name, reading.digest, waiting);
     log::info("configuration reloaded", {{"file", file_}, {"why", reading.why}});
 }
 

@@ -50,8 +50,12 @@ std::vector<std::string> files_of(const std::string& config_file, const config::
     return files;
 }
 
-ConfigFollower::ConfigFollower(boost::asio::io_context& io, std::string config_file, Taken taken)
-    : io_(io), config_file_(std::move(config_file)), taken_(std::move(taken)) {}
+ConfigFollower::ConfigFollower(boost::asio::io_context& io, std::string config_file, Taken taken,
+                               std::shared_ptr<resolver::ConfigStatus> status)
+    : io_(io),
+      config_file_(std::move(config_file)),
+      taken_(std::move(taken)),
+      status_(std::move(status)) {}
 
 ConfigFollower::~ConfigFollower() {
     stop();
@@ -82,6 +86,7 @@ void ConfigFollower::run() {
     const std::stop_token stop = stop_.get_token();
     digest_ = digest_of(files_, stop);
     if (stamps_of(files_) != read_) digest_.reset();
+    status_->note_first_digest(digest_);
     log::debug("following files", {{"count", std::to_string(files_.size())}});
     for (std::unique_lock lock(mutex_); !stop.stop_requested();) {
         wake_.wait_for(lock, debounce_.pending() ? kLookSoon : kLook,
@@ -99,12 +104,14 @@ void ConfigFollower::look(bool requested) {
     const std::stop_token stop = stop_.get_token();
     const bool incomplete = seen != read_ && is_incomplete(files_);  // only a change is waited for
     const bool due = debounce_.look(seen, incomplete, Clock::now());
+    if (seen != read_) status_->note_changing(true);
     if (!requested && !due) return;
     const std::optional<std::uint64_t> digest = digest_of(files_, stop);
     if (!requested && digest && digest == digest_) {
         log::debug("files written, contents the same", {{"files", changed_files(read_, seen)}});
         read_ = seen;
         debounce_.done(seen);
+        status_->note_changing(false);
         return;
     }
     const std::string why = requested ? "SIGHUP" : changed_files(read_, seen) + " changed";
@@ -121,6 +128,7 @@ void ConfigFollower::look(bool requested) {
     // What has been written meanwhile is not known by its contents, and is read once more.
     digest_ = digest_of(files_, stop);
     if (stamps_of(files_) != read_) digest_.reset();
+    reading.digest = digest_;
     debounce_.done(read_);
     boost::asio::post(io_,
                       [this, taken = std::move(reading)]() mutable { taken_(std::move(taken)); });
@@ -143,6 +151,7 @@ Reading ConfigFollower::read() {
     FileStamps stamps = stamps_of(files);
     for (auto& [path, stamp] : stamps)
         if (const auto known = read_.find(path); known != read_.end()) stamp = known->second;
+    std::ranges::sort(files);  // as at the start, so that equal files have equal digests
     files_ = std::move(files);
     read_ = std::move(stamps);
     if (!loaded.config || stop.stop_requested()) return reading;

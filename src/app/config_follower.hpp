@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -18,6 +19,7 @@
 #include "app/debounce.hpp"
 #include "app/snapshot_builder.hpp"
 #include "peerzone/config/config.hpp"
+#include "peerzone/resolver/config_status.hpp"
 
 namespace peerzone::app {
 
@@ -26,7 +28,9 @@ struct Reading {
     std::optional<config::Config> config;
     ZoneList zones;  ///< of `config`, built
     std::vector<config::Problem> problems, warnings;
-    std::string why;  ///< "SIGHUP", or which file changed
+    std::string why;                      ///< "SIGHUP", or which file changed
+    std::optional<std::uint64_t> digest;  ///< of what stood in its files; none: they were written
+                                          ///< meanwhile
 };
 
 /// The configuration's file and the files that it names, each once.
@@ -37,7 +41,10 @@ public:
     using Taken = std::function<void(Reading)>;
 
     /// `taken` is called from the event loop, never from within; this must outlive its run.
-    ConfigFollower(boost::asio::io_context& io, std::string config_file, Taken taken);
+    /// `status` is told when files have changed, and what the first ones hold.
+    ConfigFollower(boost::asio::io_context& io, std::string config_file, Taken taken,
+                   std::shared_ptr<resolver::ConfigStatus> status =
+                       std::make_shared<resolver::ConfigStatus>());
     ConfigFollower(const ConfigFollower&) = delete;
     ConfigFollower& operator=(const ConfigFollower&) = delete;
     /// Waits for a reading that is under way, which ends with the file or zone that it is at.
@@ -58,6 +65,7 @@ private:
     boost::asio::io_context& io_;
     const std::string config_file_;
     Taken taken_;
+    std::shared_ptr<resolver::ConfigStatus> status_;
     std::stop_source stop_;  // asked for under mutex_, which run() waits with
     std::mutex mutex_;       // guards requested_
     std::condition_variable wake_;

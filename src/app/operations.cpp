@@ -29,17 +29,14 @@ struct Operations::Flush {
     std::function<void(std::size_t)> done;
 };
 
-Operations::Operations(boost::asio::io_context& io, cache::Cache& cache) : io_(io), cache_(cache) {}
+Operations::Operations(boost::asio::io_context& io, cache::Cache& cache,
+                       std::shared_ptr<resolver::ConfigStatus> status)
+    : io_(io), cache_(cache), status_(std::move(status)) {}
 
-void Operations::config_loaded(const std::string& file, const std::string& cluster) {
-    config_file_ = file;
+void Operations::config_loaded(const std::string& file, const std::string& cluster,
+                               std::optional<std::uint64_t> digest, const std::string& restart) {
     cluster_ = cluster;
-    config_problem_.clear();
-    config_loaded_ = std::chrono::system_clock::now();
-}
-
-void Operations::config_refused(const std::string& problem) {
-    config_problem_ = problem;
+    status_->note_loaded(file, digest, restart);
 }
 
 metrics::Report Operations::report() const {
@@ -47,10 +44,11 @@ metrics::Report Operations::report() const {
     report.version = kVersion;
     report.node = hex(snapshot_->node_id);
     report.cluster = cluster_;
-    report.config_file = config_file_;
-    report.config_ok = config_problem_.empty();
-    report.config_problem = config_problem_;
-    report.config_loaded = config_loaded_;
+    const resolver::ConfigStatus::Seen config = status_->seen();
+    report.config_file = config.file;
+    report.config_ok = config.problem.empty();
+    report.config_problem = config.problem;
+    report.config_loaded = config.loaded;
     report.started = started_;
     report.now = std::chrono::system_clock::now();
     report.ready = ready();

@@ -102,6 +102,8 @@ std::shared_ptr<const resolver::Snapshot> SnapshotBuilder::build(
     auto snapshot = std::make_shared<resolver::Snapshot>();
     snapshot->limits = config.resolver_limits;
     snapshot->node_id = node_id_;
+    snapshot->identity = {.cluster = config.cluster_name, .host = host_name_};
+    snapshot->config_status = status_;
     snapshot->cluster_zone = config.cluster_zone;
     for (const IpPrefix& prefix : config.trusted_forwarders)
         snapshot->trusted_forwarders.add(prefix);
@@ -131,6 +133,8 @@ void SnapshotBuilder::add_views(resolver::Snapshot& snapshot, const config::Conf
         add_clients(snapshot, options, static_cast<view::ViewId>(snapshot.views.size()));
         view::View& view = snapshot.views.emplace_back();
         view.name = options.name;
+        view.explain = options.explain;
+        view.clients = options.clients;
         view.routes = built_in;
         const Visible visible = visible_to(options, config, snapshot, special_count);
         for (const SharedSuffix& shared : add_routes(view, snapshot, visible, scopes_))

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "app/endpoint_sets.hpp"
+#include "app/host.hpp"
 #include "app/scope_table.hpp"
 #include "app/special_names.hpp"
 #include "peerzone/config/config.hpp"
@@ -30,8 +31,11 @@ Result<ZoneList> load_zones(const config::Config& config, const std::stop_token&
 
 class SnapshotBuilder {
 public:
-    /// `node_id`: who we are in hop marks.
-    explicit SnapshotBuilder(std::uint64_t node_id = 0) noexcept : node_id_(node_id) {}
+    /// `node_id`: who we are in hop marks. `status`: what the snapshots say of their
+    /// configuration, for those who ask; may be null.
+    explicit SnapshotBuilder(std::uint64_t node_id = 0,
+                             std::shared_ptr<const resolver::ConfigStatus> status = nullptr)
+        : node_id_(node_id), status_(std::move(status)), host_name_(host_name()) {}
     std::uint64_t node_id() const noexcept { return node_id_; }
 
     /// Reads the certificates and keys for a configuration's upstreams over TLS, to be used from
@@ -65,6 +69,8 @@ private:
                      const config::Config& config);
 
     std::uint64_t node_id_;
+    std::shared_ptr<const resolver::ConfigStatus> status_;
+    std::string host_name_;
     ZoneList zones_;
     EndpointSets endpoint_sets_;
     std::vector<std::shared_ptr<const upstream::Upstream>> upstreams_;  // of the last snapshot

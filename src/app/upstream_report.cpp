@@ -1,6 +1,7 @@
 #include "app/upstream_report.hpp"
 
 #include "peerzone/base/text.hpp"
+#include "peerzone/upstream/describe.hpp"
 
 namespace peerzone::app {
 namespace {
@@ -18,24 +19,6 @@ std::string_view kind_text(Kind kind) {
     return "";
 }
 
-// What a question would take now.
-std::string_view transport_text(const Upstream& upstream, const Endpoint& endpoint, Time now) {
-    if (upstream.options.transport) return upstream::protocol_text(*upstream.options.transport);
-    const upstream::Reach reach =
-        endpoint.is_suspect() ? upstream::Reach::unknown : endpoint.reach();
-    if (reach == upstream::Reach::udp_only || reach == upstream::Reach::tcp_only)
-        return upstream::reach_text(reach);
-    return endpoint.datagrams_work(now) ? "udp" : "tcp";
-}
-
-std::string_view state_text(const Endpoint& endpoint) {
-    if (endpoint.identity().is_wrong()) return upstream::identity_text(upstream::Identity::wrong);
-    if (endpoint.is_suspect()) return "suspect";
-    if (endpoint.is_unusable()) return "unusable";
-    if (endpoint.probe_result() == upstream::ProbeResult::zone_absent) return "zone absent";
-    return endpoint.is_usable() ? "healthy" : "unknown";
-}
-
 template <class Count>
 metrics::Tally tally_of(const Count& count_of) {
     metrics::Tally tally;
@@ -48,8 +31,8 @@ metrics::Tally tally_of(const Count& count_of) {
 metrics::EndpointReport report_on(const Upstream& upstream, const Endpoint& endpoint, Time now) {
     metrics::EndpointReport report;
     report.address = endpoint.address().to_text();
-    report.state = state_text(endpoint);
-    report.transport = transport_text(upstream, endpoint, now);
+    report.state = upstream::state_text(endpoint);
+    report.transport = upstream::transport_text(upstream.options, endpoint, now);
     report.reach = upstream::reach_text(endpoint.reach());
     report.probe = upstream::probe_text(endpoint.probe_result());
     report.identity = upstream::identity_text(endpoint.identity().state());

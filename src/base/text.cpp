@@ -1,5 +1,11 @@
 #include "peerzone/base/text.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+
 namespace peerzone {
 
 std::size_t character_size(std::string_view text) noexcept {
@@ -40,6 +46,36 @@ std::string printable(std::string_view text) {
         text.remove_prefix(size == 0 ? 1 : size);
     }
     return shown;
+}
+
+std::string iso_time(std::chrono::system_clock::time_point time) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::array<char, 32> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string age_text(Duration age) {
+    const auto seconds =
+        std::max<std::int64_t>(std::chrono::duration_cast<Seconds>(age).count(), 0);
+    const auto pair = [](std::int64_t large, char large_unit, std::int64_t small, char small_unit) {
+        std::string text = std::to_string(large) + large_unit;
+        if (small != 0) text += " " + std::to_string(small) + small_unit;
+        return text;
+    };
+    if (seconds >= 86'400) return pair(seconds / 86'400, 'd', seconds % 86'400 / 3'600, 'h');
+    if (seconds >= 3'600) return pair(seconds / 3'600, 'h', seconds % 3'600 / 60, 'm');
+    if (seconds >= 60) return pair(seconds / 60, 'm', seconds % 60, 's');
+    return std::to_string(seconds) + "s";
+}
+
+std::string rtt_text(Duration rtt) {
+    if (rtt == Duration::zero()) return "-";
+    std::array<char, 32> text{};
+    const double ms = std::chrono::duration<double, std::milli>(rtt).count();
+    const int size = std::snprintf(text.data(), text.size(), "%.1f ms", ms);
+    return {text.data(), static_cast<std::size_t>(size)};
 }
 
 }  // namespace peerzone

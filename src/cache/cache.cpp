@@ -119,6 +119,22 @@ bool Cache::find_last_known(const Key& key, Time now, const Stale& stale, Mutabl
     return place.shard.find_last_known(key, place.tag, moment_of(now), stale, out, hit);
 }
 
+bool Cache::peek(const Key& key, Time now, MutableBytes out, Hit& hit) const noexcept {
+    const Place place = place_of(key);
+    return place.shard.peek(key, place.tag, moment_of(now), out, hit);
+}
+
+bool Cache::peek_last_known(const Key& key, Time now, const Stale& stale, MutableBytes out,
+                            Hit& hit) const noexcept {
+    const Place place = place_of(key);
+    return place.shard.peek_last_known(key, place.tag, moment_of(now), stale, out, hit);
+}
+
+std::optional<Kept> Cache::examine(const Key& key, Time now) const noexcept {
+    const Place place = place_of(key);
+    return place.shard.examine(key, place.tag, moment_of(now));
+}
+
 Held Cache::holds(const Key& key, Time now, Duration max_age) const noexcept {
     Key data = key;
     data.kind = Kind::answer;

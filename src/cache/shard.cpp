@@ -56,8 +56,9 @@ Entry* Shard::lookup(const Key& key, std::uint32_t tag, bool* others) const noex
     return nullptr;
 }
 
-bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
-                 Hit& hit) noexcept {
+template <Shard::Use use>
+inline bool Shard::find_fresh(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
+                              Hit& hit) const noexcept {
     const std::lock_guard lock(mutex_);
     hit.other_kinds_possible = hit.expired = false;
     Entry* entry = lookup(key, tag, &hit.other_kinds_possible);
@@ -65,17 +66,18 @@ bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out
     if (entry->expired(now)) {
         // It was asked for again all the same, which is what the queues want to know of a record
         // with a short TTL.
-        if (entry->frequency == 0) entry->frequency = 1;
+        if (use == Use::counted && entry->frequency == 0) entry->frequency = 1;
         hit.other_kinds_possible = hit.expired = true;
         return false;
     }
     entry->copy_to(now, out, hit);
-    entry->count_use();
+    if constexpr (use == Use::counted) entry->count_use();
     return true;
 }
 
-bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
-                            MutableBytes out, Hit& hit) noexcept {
+template <Shard::Use use>
+inline bool Shard::find_any(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
+                            MutableBytes out, Hit& hit) const noexcept {
     const std::uint64_t max_age_ms = milliseconds(stale.max_age);
     const std::lock_guard lock(mutex_);
     hit.stale = false;
@@ -86,12 +88,43 @@ bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const
     } else if (entry->usable(now, max_age_ms)) {
         const Seconds ttl = entry->is_negative() ? stale.negative_ttl : stale.answer_ttl;
         entry->copy_stale_to(now, static_cast<std::uint32_t>(ttl.count()), out, hit);
-        entry->used_expired = 1;
+        if constexpr (use == Use::counted) entry->used_expired = 1;
     } else {
         return false;
     }
-    entry->count_use();
+    if constexpr (use == Use::counted) entry->count_use();
     return true;
+}
+
+bool Shard::find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
+                 Hit& hit) noexcept {
+    return find_fresh<Use::counted>(key, tag, now, out, hit);
+}
+
+bool Shard::find_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
+                            MutableBytes out, Hit& hit) noexcept {
+    return find_any<Use::counted>(key, tag, now, stale, out, hit);
+}
+
+bool Shard::peek(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
+                 Hit& hit) const noexcept {
+    return find_fresh<Use::none>(key, tag, now, out, hit);
+}
+
+bool Shard::peek_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
+                            MutableBytes out, Hit& hit) const noexcept {
+    return find_any<Use::none>(key, tag, now, stale, out, hit);
+}
+
+std::optional<Kept> Shard::examine(const Key& key, std::uint32_t tag, Moment now) const noexcept {
+    const std::lock_guard lock(mutex_);
+    const Entry* entry = lookup(key, tag);
+    if (entry == nullptr) return std::nullopt;
+    return Kept{.rcode = static_cast<dns::Rcode>(entry->rcode),
+                .answers = entry->answers,
+                .age = Millis(entry->age_ms(now)),
+                .lifetime = Millis(entry->lifetime_ms),
+                .uses = entry->uses};
 }
 
 Held Shard::holds(Key key, std::uint32_t tag, Moment now, Duration max_age) const noexcept {

@@ -22,6 +22,11 @@ public:
     bool find(const Key& key, std::uint32_t tag, Moment now, MutableBytes out, Hit& hit) noexcept;
     bool find_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
                          MutableBytes out, Hit& hit) noexcept;
+    bool peek(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
+              Hit& hit) const noexcept;
+    bool peek_last_known(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
+                         MutableBytes out, Hit& hit) const noexcept;
+    std::optional<Kept> examine(const Key& key, std::uint32_t tag, Moment now) const noexcept;
     Held holds(Key key, std::uint32_t tag, Moment now, Duration max_age) const noexcept;
     bool claim_refresh(const Key& key, std::uint32_t tag, Moment now) noexcept;
     void store(const Key& key, EntryPtr fresh, Moment now) noexcept;
@@ -54,6 +59,14 @@ private:
         void add(Entry* entry) noexcept;
     };
 
+    /// Whether an entry that is found counts as used.
+    enum class Use : bool { none, counted };
+    template <Use use>
+    bool find_fresh(const Key& key, std::uint32_t tag, Moment now, MutableBytes out,
+                    Hit& hit) const noexcept;
+    template <Use use>
+    bool find_any(const Key& key, std::uint32_t tag, Moment now, const Stale& stale,
+                  MutableBytes out, Hit& hit) const noexcept;
     Entry* lookup(const Key& key, std::uint32_t tag, bool* others = nullptr) const noexcept;
     Queue& queue_of(const Entry& entry) noexcept { return entry.in_main ? main_ : probation_; }
     void enqueue(Entry* entry) noexcept;

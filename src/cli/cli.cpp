@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/check.hpp"
+#include "cli/explain.hpp"
 #include "cli/misspelt.hpp"
 #include "cli/operate.hpp"
 #include "peerzone/app/app.hpp"
@@ -20,8 +21,6 @@
 
 namespace peerzone::cli {
 namespace {
-
-constexpr int kUsageError = 2;
 
 constexpr const char* kExample =
     "A first try, on a port that needs no rights:\n"
@@ -97,6 +96,46 @@ private:
     CLI::App* release_;
 };
 
+/// `peerzone explain`.
+class Explaining {
+public:
+    explicit Explaining(CLI::App& program) {
+        command_ = program.add_subcommand(
+            "explain",
+            "Say how a name is answered, and why: by a running server or a configuration");
+        command_->add_option("name", options_.name, "The name")->required()->type_name("NAME");
+        command_
+            ->add_option("type", options_.type,
+                         "Its type. Default: A; PTR for addresses; SRV "
+                         "for names that begin with _")
+            ->type_name("TYPE");
+        CLI::Option* server = command_->add_option(
+            "--server,-s", options_.server,
+            "Where the server answers DNS over TCP; the port may be left out (53). Default: "
+            "127.0.0.1");
+        CLI::Option* file = command_->add_option("--config,-c", options_.config_file,
+                                                 "What this configuration says, without a server");
+        CLI::Option* client = command_->add_option(
+            "--client", options_.client,
+            "Whom it is answered to; with --config. Default: this host, or the first client of a "
+            "view");
+        server->type_name("ADDRESS")->excludes(file);
+        file->type_name("FILE");
+        client->type_name("ADDRESS")->excludes(server);
+        command_->add_flag("--json", options_.as_json, "As JSON: an array of keys and texts");
+    }
+
+    /// Nothing when another command was given.
+    std::optional<int> run() const {
+        if (!command_->parsed()) return {};
+        return explain(options_, std::cout, std::cerr);
+    }
+
+private:
+    ExplainOptions options_;
+    CLI::App* command_;
+};
+
 KnownCommand known(const CLI::App& app, const std::string& name) {
     KnownCommand command{name, {}, false};
     for (const CLI::Option* option : app.get_options()) {
@@ -152,6 +191,7 @@ int run(int argc, char** argv) {
         check_command->add_flag("--json", checked.as_json, "As JSON, on standard output");
 
         const Operating operating(program);
+        const Explaining explaining(program);
 
         program.footer(kExample);  // behind add_subcommand, which would hand it on
 
@@ -167,6 +207,7 @@ int run(int argc, char** argv) {
         }
         if (serve->parsed()) return app::serve(config_file);
         if (const auto done = operating.run()) return after_output(*done);
+        if (const auto done = explaining.run()) return after_output(*done);
         return after_output(check(checked, {std::cin, std::cout, std::cerr}));
     } catch (const std::exception& error) {
         std::cerr << "peerzone: " << error.what() << '\n';

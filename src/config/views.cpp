@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "config/choice.hpp"
 #include "config/sections.hpp"
 
 namespace peerzone::config {
@@ -54,6 +55,13 @@ void read_peer_names(const Value& value, View& view, ConfigBuilder& builder) {
     }
 }
 
+Parsed<bool> parse_truth(std::string_view text) {
+    static constexpr auto kTruths = std::to_array<Choice<bool>>({{"true", true}, {"false", false}});
+    static constexpr auto kOthers = std::to_array<OtherWord>(
+        {{"on", "true"}, {"yes", "true"}, {"off", "false"}, {"no", "false"}, {"never", "false"}});
+    return parse_choice<bool>(text, kTruths, kOthers);
+}
+
 }  // namespace
 
 const KeyTable<View>& view_section() {
@@ -73,8 +81,9 @@ const KeyTable<View>& view_section() {
           .read =
               [](const Value& value, View& view, ConfigBuilder& builder) {
                   read_forward_list(value, view.name, view.forwards.emplace(), builder);
-              }}},
-        {"explain", "namespaces"});
+              }},
+         {.name = "explain", .read = field(&View::explain, parse_truth)}},
+        {"namespaces"});
     return kTable;
 }
 

@@ -37,6 +37,24 @@ std::size_t opt_size(const Query& query) noexcept {
     return kOptSize + (echoes ? query.subnet.option_size() : 0);
 }
 
+// Options that fit into `room`, behind each other; returns their size.
+std::size_t write_options(std::uint8_t* p, const ReplyOptions& options, std::size_t room) noexcept {
+    std::size_t size = 0;
+    if (options.keepalive_100ms != 0 && room >= 6) {
+        store_u16(p, option::tcp_keepalive);
+        store_u16(p + 2, 2);
+        store_u16(p + 4, options.keepalive_100ms);
+        size = 6;
+    }
+    if (const Bytes nsid = options.nsid; !nsid.empty() && room - size >= 4 + nsid.size()) {
+        store_u16(p + size, option::nsid);
+        store_u16(p + size + 2, nsid.size());
+        std::memcpy(p + size + 4, nsid.data(), nsid.size());
+        size += 4 + nsid.size();
+    }
+    return size;
+}
+
 std::size_t write_opt(std::uint8_t* p, const Query& query, const ReplyHead& head,
                       std::size_t room) noexcept {
     p[0] = 0;
@@ -50,12 +68,7 @@ std::size_t write_opt(std::uint8_t* p, const Query& query, const ReplyHead& head
         write_client_subnet(p + size, query.subnet);
         size += query.subnet.option_size();
     }
-    if (head.keepalive_100ms != 0 && room - size >= 6) {
-        store_u16(p + size, option::tcp_keepalive);
-        store_u16(p + size + 2, 2);
-        store_u16(p + size + 4, head.keepalive_100ms);
-        size += 6;
-    }
+    if (head.options != nullptr) size += write_options(p + size, *head.options, room - size);
     if (head.error != nullptr && room - size >= 6) {
         std::string_view text = head.error->text;
         text = cut_utf8(text, std::min(room - size - 6, kEdeTextMax));

@@ -59,7 +59,8 @@ bool take_options(Bytes rdata, Query& query) noexcept {
         const std::size_t size = load_u16(&rdata[2]);
         if (rdata.size() - 4 < size) return false;
         const std::uint16_t code = load_u16(&rdata[0]);
-        if (code == option::tcp_keepalive) query.tcp_keepalive = true;
+        if (code == option::tcp_keepalive) query.wanted |= kWantsKeepalive;
+        if (code == option::nsid) query.wanted |= kWantsNsid;
         if (code == option::padding) query.padding = true;
         if (code == option::hop_mark) take_hop_mark(rdata.subspan(4, size), query);
         if (code == option::client_subnet) take_client_subnet(rdata.subspan(4, size), query);
@@ -105,7 +106,7 @@ Query& Query::operator=(const Query& other) noexcept {
     name_size = other.name_size;
     has_edns = other.has_edns;
     dnssec_ok = other.dnssec_ok;
-    tcp_keepalive = other.tcp_keepalive;
+    wanted = other.wanted;
     padding = other.padding;
     hops = other.hops;
     subnet_state = other.subnet_state;
@@ -125,8 +126,8 @@ Verdict parse_query(Bytes message, Query& query) noexcept {
     query.flags = header.flags;
     query.type = query.klass = query.edns_size = 0;
     query.name_size = 0;
-    query.has_edns = query.dnssec_ok = query.tcp_keepalive = query.padding = false;
-    query.hops = 0;
+    query.has_edns = query.dnssec_ok = query.padding = false;
+    query.wanted = query.hops = 0;
     query.subnet_state = SubnetState::none;
     query.hop_node = query.name_hash = 0;
     if (header.opcode() != 0) return Verdict::notimp;    // RFC 8906 3.1.4

@@ -135,7 +135,9 @@ std::string generic_data(Bytes rdata) {
 
 Result<std::uint16_t> parse_type(std::string_view word) {
     if (const auto number = numbered(word, "TYPE")) return *number;
-    // ldns would wrap a number that is too large, and gives 0 for what it does not know.
+    // ldns would wrap a number that is too large, and gives 0 for what it does not know. It reads
+    // up to a NUL.
+    if (word.find('\0') != word.npos) return fail("a type without letters");
     const bool is_number = word.size() > 4 && equal_word(word.substr(0, 4), "TYPE");
     const auto known = is_number ? 0 : ldns_get_rr_type_by_name(std::string(word).c_str());
     if (known == 0) return fail("unknown type '" + std::string(word) + "'");

@@ -76,8 +76,6 @@ Result<void> check_rdata(std::uint16_t type, Bytes rdata);
 
 /// "@", a relative or an absolute name.
 Result<Name> absolute_name(const Token& token, const Name& origin);
-/// The number of a type: "A", "TYPE65".
-Result<std::uint16_t> parse_type(std::string_view word);
 /// The octets of a string, its quotes and escapes taken away.
 Result<std::vector<std::uint8_t>> unescaped(std::string_view text);
 /// A decimal number of at most `most`.

@@ -80,6 +80,14 @@ bool AliasChase::comes_back() const {
     });
 }
 
+std::vector<std::pair<dns::Name, dns::Name>> AliasChase::aliases() const {
+    std::vector<std::pair<dns::Name, dns::Name>> aliases;
+    for (const auto& [section, record] : passed_)
+        if (record.type == dns::type::cname)
+            aliases.emplace_back(record.owner, dns::Name::from_checked(record.rdata));
+    return aliases;
+}
+
 void AliasChase::stand_at(const dns::Name& name) {
     at_.name = name;
     ++at_.stops;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "peerzone/dns/record.hpp"
@@ -77,6 +78,12 @@ public:
     bool has_last_known() const noexcept { return last_known_; }
     /// Those met since the last call.
     std::vector<Canary> take_canaries() noexcept { return std::exchange(canaries_, {}); }
+    /// The upstream that was not asked since it is away, where the chase failed by that; once.
+    const upstream::Upstream* take_failed_at_once() noexcept {
+        return std::exchange(failed_at_once_, nullptr);
+    }
+    /// The aliases followed so far: each name and where it leads.
+    std::vector<std::pair<dns::Name, dns::Name>> aliases() const;
 
 private:
     struct Position {
@@ -130,6 +137,8 @@ private:
 
     // alias_chase_reply.cpp
     bool goes_on(const exchange::CheckedReply& checked, const dns::Name& target) const;
+    static std::string failure_text(const upstream::Upstream& owner, const upstream::Asked& asked,
+                                    Time now);
     void take_failure(const upstream::Upstream& owner, const upstream::Asked& asked, Time now);
     void take_chain(const upstream::Upstream& owner, const exchange::CheckedReply& checked,
                     const dns::Name& target, const dns::BodyWriter& writer, Time now);
@@ -156,6 +165,7 @@ private:
     std::vector<PassedRecord> passed_;  // aliases of earlier stops
     Time aged_at_;                      // up to when their TTLs, and what is kept, were lowered
     std::vector<Canary> canaries_;
+    const upstream::Upstream* failed_at_once_ = nullptr;
     Answer answer_;
     bool last_known_;
     bool stale_ = false;

@@ -80,8 +80,18 @@ bool AliasChase::goes_on(const exchange::CheckedReply& checked, const dns::Name&
            view().routes.find(target.folded().wire()) != nullptr;
 }
 
+// Why it failed. A server that our question went through on its way back to us may keep that to
+// itself: CoreDNS's cache does.
+std::string AliasChase::failure_text(const upstream::Upstream& owner, const upstream::Asked& asked,
+                                     Time now) {
+    const bool looped = owner.health->stats().has_looped_since(now - owner.options.deadline);
+    if (!looped || asked.error_text.find("loop via") != std::string::npos) return asked.error_text;
+    return "loop via " + owner.label + ": " + asked.error_text;
+}
+
 void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::Asked& asked,
                               Time now) {
+    const std::string why = failure_text(owner, asked, now);
     // Without endpoints nothing was asked: the next question costs nothing and sees at once when
     // there are some. From an upstream that is away meanwhile, failures are told, not remembered.
     // Nor are those of questions that came over other servers: the upstream may have refused the
@@ -91,10 +101,10 @@ void AliasChase::take_failure(const upstream::Upstream& owner, const upstream::A
     if (has_place && asked.cacheable && !owner.set()->endpoints.empty() &&
         !owner.health->is_away() && request().query.hops == 0)
         context_.memory.keep_failure(deadline_.is_cut ? subject_of(snapshot(), request()) : here(),
-                                     asked.error_text, owner.id, now);
+                                     why, owner.id, now);
     // RFC 8767 5: when the answer cannot be refreshed, the one known last is better than none.
-    const Visit led = visit_last_known(owner, asked.error_text, now);
-    if (led == Visit::ask) return fail(asked.error_code, asked.error_text);
+    const Visit led = visit_last_known(owner, why, now);
+    if (led == Visit::ask) return fail(asked.error_code, why);
     over_ = led == Visit::over;
 }
 
@@ -204,7 +214,7 @@ void AliasChase::fail_away(const upstream::Upstream& owner) {
     fail(why.code, std::string(why.text));
     answer_.source = Source::none;
     context_.counters.add(Count::failed_partitioned);
-    owner.health->stats().note_failed_at_once();
+    failed_at_once_ = &owner;
 }
 
 void AliasChase::fail_chain(exchange::ChainFault fault, const dns::Name& at) {

@@ -5,19 +5,26 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "peerzone/base/log.hpp"
 #include "peerzone/base/task.hpp"
 #include "peerzone/resolver/resolver.hpp"
 #include "resolver/admission.hpp"
 #include "resolver/alias_chase.hpp"
+#include "resolver/inquiry_limit.hpp"
 #include "resolver/memory.hpp"
 #include "resolver/refresh.hpp"
 #include "resolver/reply_writer.hpp"
 
 namespace peerzone::resolver {
 
+/// A dry run takes the same steps on the same memory, and changes nothing outside of its own
+/// object: no use is counted, no upstream is asked or told of it (resolver/outlook.hpp).
+enum class Run : std::uint8_t { real, dry };
+
 struct Resolver::Impl {
+    cache::Cache& cache;
     upstream::Client& client;
     metrics::Counters& counters;
     std::shared_ptr<const Snapshot> snapshot = std::make_shared<Snapshot>();
@@ -30,9 +37,16 @@ struct Resolver::Impl {
     log::LogLimit loop_log;
     /// A message whose question is the name where a chase stands (AliasChase::Context::scratch).
     std::array<std::uint8_t, dns::kMessageMax> scratch;
+    InquiryLimit inquiries;
+    const bool is_dry;
 
-    Impl(cache::Cache& cache, upstream::Client& c, metrics::Counters& m)
-        : client(c), counters(m), memory(cache), writer(m) {}
+    Impl(cache::Cache& kept, upstream::Client& c, metrics::Counters& m, Run run = Run::real)
+        : cache(kept),
+          client(c),
+          counters(m),
+          memory(kept, run == Run::dry ? Memory::Looks::leave_no_trace : Memory::Looks::count),
+          writer(m),
+          is_dry(run == Run::dry) {}
 
     // resolver.cpp
     Disposition answer_now(Bytes message, Time now, Request& request,
@@ -53,6 +67,14 @@ struct Resolver::Impl {
     Disposition fail_at_once(const Decision& decision, const Request& request,
                              ReplyWriter::Out out) noexcept;
 
+    // introspect.cpp
+    Disposition introspect(const Decision& decision, Request& request, Time now,
+                           ReplyWriter::Out out) noexcept;
+    Disposition tell(const std::vector<std::string>& lines, const Request& request,
+                     const view::View& view, ReplyWriter::Out out) noexcept;
+    std::vector<std::string> answer_inquiry(const Request& request, const view::View& view,
+                                            Time now);
+
     // waiting.cpp
     AliasChase::Context chase_context() noexcept {
         return {memory, counters, writer.rotation(), scratch};
@@ -65,7 +87,7 @@ struct Resolver::Impl {
     Detached run(PendingQuery& pending, Time now);
     bool enter_share(PendingQuery& pending, AliasChase& chase, const upstream::Upstream& owner,
                      Time now);
-    void send_canaries(AliasChase& chase, Time now);
+    void tell_upstreams(AliasChase& chase, Time now);
     void finish(PendingQuery& pending, AliasChase& chase, Time now);
     void reply_to_all(const PendingQuery& pending, const AliasChase& chase, Time now);
     void reply_to(const Waiter& waiter, const view::View& view, const Answer& answer, Time now);

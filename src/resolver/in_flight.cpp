@@ -58,27 +58,39 @@ void InFlightTable::leave_to_nobody(PendingQuery& pending) noexcept {
     pending.waiters.front().place = ClientGuard::kNone;
 }
 
+PendingQuery* InFlightTable::find(std::uint64_t hash, const Request& request,
+                                  const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
+    const auto [first, last] = pending_.equal_range(hash);
+    for (auto at = first; at != last; ++at) {
+        PendingQuery& found = *at->second;
+        // What began under an older configuration is not for questions that came after the change.
+        if (found.snapshot == snapshot && same_key(found.question(), request)) return &found;
+    }
+    return nullptr;
+}
+
+const PendingQuery* InFlightTable::find(
+    const Request& request, const std::shared_ptr<const Snapshot>& snapshot) const noexcept {
+    return find(hash_of(request), request, snapshot);
+}
+
 Join InFlightTable::join(const Waiter& waiter, std::uint16_t upstream,
                          const std::shared_ptr<const Snapshot>& snapshot, PendingQuery*& pending) {
     const Request& request = waiter.request;
     const Limits& limits = snapshot->limits;
     const std::uint64_t hash = hash_of(request);
-    const auto [first, last] = pending_.equal_range(hash);
-    for (auto at = first; at != last; ++at) {
-        PendingQuery& found = *at->second;
-        // What began under an older configuration is not for questions that came after the change.
-        if (found.snapshot != snapshot || !same_key(found.question(), request)) continue;
+    if (PendingQuery* found = find(hash, request, snapshot)) {
         if (waiter.is_background()) return Join::joined;
-        Load& load = load_of(found.upstream);
-        pending = &found;
-        if (found.waiters.size() >= limits.waiters_per_question_max)
+        Load& load = load_of(found->upstream);
+        pending = found;
+        if (found->waiters.size() >= limits.waiters_per_question_max)
             return Join::too_many_for_question;
         if (load.waiters >= limits.waiters_per_upstream_max) return Join::too_many_waiters;
-        found.waiters.push_back(waiter);
+        found->waiters.push_back(waiter);
         ++load.waiters;
-        Waiter& joined = found.waiters.back();
-        if (found.upstream != upstream)  // an alias has led it elsewhere meanwhile
-            joined.place = guard_.move(joined.place, waiter.request.client, found.upstream);
+        Waiter& joined = found->waiters.back();
+        if (found->upstream != upstream)  // an alias has led it elsewhere meanwhile
+            joined.place = guard_.move(joined.place, waiter.request.client, found->upstream);
         return Join::joined;
     }
     Load& load = load_of(upstream);

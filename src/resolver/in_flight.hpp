@@ -87,6 +87,9 @@ public:
     /// question joins none.
     Join join(const Waiter& waiter, std::uint16_t upstream,
               const std::shared_ptr<const Snapshot>& snapshot, PendingQuery*& pending);
+    /// The query that a question like this one would join. Changes nothing.
+    const PendingQuery* find(const Request& request,
+                             const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
     /// Counts the query and its clients against another upstream from now on (an alias led there).
     /// Join::joined, or the bound that is reached there: then all is as it was.
     Join move(PendingQuery& pending, std::uint16_t upstream);
@@ -139,6 +142,8 @@ private:
     static constexpr std::size_t kSpareMax = 256;
     static constexpr std::size_t kSpareWaitersMax = 4;  // more of them are given back
 
+    PendingQuery* find(std::uint64_t hash, const Request& request,
+                       const std::shared_ptr<const Snapshot>& snapshot) const noexcept;
     Load& load_of(std::uint16_t upstream);
     void count_begun(const PendingQuery& pending, int change) noexcept;
     void leave_to_nobody(PendingQuery& pending) noexcept;

@@ -11,16 +11,19 @@ namespace {
 constexpr Millis kUsualWaitMin{50};
 constexpr Millis kReturnWaitMin{250};
 
-EdeText& add_endpoints(EdeText& ede_text, const upstream::Upstream& upstream,
-                       const upstream::EndpointSet& set) noexcept {
+EdeText& add_up(EdeText& ede_text, const upstream::EndpointSet& set) noexcept {
     const auto up = std::ranges::count_if(set.endpoints, [](const auto& endpoint) {
         return !endpoint->is_suspect() && endpoint->is_usable();
     });
     return ede_text.add(static_cast<std::uint64_t>(up))
         .add(" of ")
         .add(set.endpoints.size())
-        .add(" endpoints up since ")
-        .add_time(upstream.health->since_wall());
+        .add(" endpoints up");
+}
+
+EdeText& add_endpoints(EdeText& ede_text, const upstream::Upstream& upstream,
+                       const upstream::EndpointSet& set) noexcept {
+    return add_up(ede_text, set).add(" since ").add_time(upstream.health->since_wall());
 }
 
 /// What went wrong last with the first endpoint whose error begins like this.
@@ -120,6 +123,16 @@ dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream&
     add_error(ede_text, ", last ", set, "");
     add_wrong_cluster(ede_text, ", ", set);
     return {kAway, ede_text.text()};
+}
+
+std::string_view describe_outage(EdeText& ede_text, const upstream::EndpointSet& set) noexcept {
+    add_up(ede_text, set);
+    add_error(ede_text, ", last ", set, "");
+    return ede_text.text();
+}
+
+std::string describe_return(const upstream::Upstream& upstream) {
+    return upstream.label + " has just come back";
 }
 
 std::string describe_overdue(const upstream::Upstream& upstream) {

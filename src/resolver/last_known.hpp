@@ -35,6 +35,10 @@ std::string_view describe_away(EdeText& ede_text, const upstream::Upstream& upst
 /// endpoints are of another cluster: "peer=westus: 10.2.0.10:53 is another cluster: …" (20).
 dns::ExtendedError describe_unknown(EdeText& ede_text, const upstream::Upstream& upstream,
                                     const upstream::EndpointSet& set) noexcept;
+/// "0 of 2 endpoints up, last 10.2.0.10:53 udp timeout 200ms"
+std::string_view describe_outage(EdeText& ede_text, const upstream::EndpointSet& set) noexcept;
+/// "peer=westus has just come back", where not everything is asked for at once.
+std::string describe_return(const upstream::Upstream& upstream);
 /// "peer=westus not answering for 50ms", where clients do not wait any longer.
 std::string describe_overdue(const upstream::Upstream& upstream);
 /// The reason, then ", answer is 42s old"

@@ -109,11 +109,17 @@ Subject subject_of(const Snapshot& snapshot, const Request& request, const dns::
     return subject;
 }
 
-Memory::Memory(cache::Cache& cache) : cache_(cache) {}
+Memory::Memory(cache::Cache& cache, Looks looks) : cache_(cache), looks_(looks) {}
+
+inline bool Memory::look(const cache::Key& key, Time now, MutableBytes body,
+                         cache::Hit& hit) noexcept {
+    return looks_ == Looks::count ? cache_.find(key, now, body, hit)
+                                  : cache_.peek(key, now, body, hit);
+}
 
 bool Memory::find_fresh(const Subject& subject, cache::Kind kind, Time now, MutableBytes message,
                         cache::Hit& hit) noexcept {
-    if (!cache_.find(key_of(subject, kind), now, message.subspan(body_offset(subject.name)), hit))
+    if (!look(key_of(subject, kind), now, message.subspan(body_offset(subject.name)), hit))
         return false;
     if (!leads_away(subject, message, hit)) return true;
     hit.other_kinds_possible = true;
@@ -125,8 +131,8 @@ bool Memory::find_assembled(const Subject& subject, Time now, MutableBytes messa
                             cache::Hit& hit) noexcept {
     const MutableBytes chain_message(*room_);
     cache::Hit chain;
-    if (!cache_.find(key_of(subject, cache::Kind::answer, Words::assembled), now,
-                     message.subspan(body_offset(subject.name)), hit))
+    if (!look(key_of(subject, cache::Kind::answer, Words::assembled), now,
+              message.subspan(body_offset(subject.name)), hit))
         return false;
     if (!find_chain(subject, now, chain_message, chain)) return false;
     const OtherOwners others(*subject.snapshot, *subject.view, *subject.route);
@@ -143,16 +149,15 @@ bool Memory::find_assembled(const Subject& subject, Time now, MutableBytes messa
 
 bool Memory::find_failure(const Subject& subject, Time now, MutableBytes message,
                           cache::Hit& hit) noexcept {
-    return cache_.find(key_of(subject, cache::Kind::failure), now,
-                       message.subspan(body_offset(subject.name)), hit) &&
+    return look(key_of(subject, cache::Kind::failure), now,
+                message.subspan(body_offset(subject.name)), hit) &&
            !is_outdated(subject.owner(), hit, now);
 }
 
 bool Memory::find_chain(const Subject& subject, Time now, MutableBytes message,
                         cache::Hit& hit) noexcept {
     const auto find = [&](cache::Kind kind) noexcept {
-        return cache_.find(key_of(subject, kind), now, message.subspan(body_offset(subject.name)),
-                           hit);
+        return look(key_of(subject, kind), now, message.subspan(body_offset(subject.name)), hit);
     };
     const bool found =
         (find(cache::Kind::chain) && (is_open(hit) || leads_away(subject, message, hit))) ||
@@ -191,8 +196,10 @@ bool Memory::find_known(cache::Kind kind, unsigned other_flags, const Subject& s
     const bool strips = other.dnssec_ok && !subject.dnssec_ok;
     const MutableBytes into = strips ? MutableBytes(*room_) : message;
     const auto find = [&](cache::Kind of) noexcept {
-        return cache_.find_last_known(key_of(other, of), now, stale,
-                                      into.subspan(body_offset(subject.name)), hit);
+        const cache::Key key = key_of(other, of);
+        const MutableBytes body = into.subspan(body_offset(subject.name));
+        return looks_ == Looks::count ? cache_.find_last_known(key, now, stale, body, hit)
+                                      : cache_.peek_last_known(key, now, stale, body, hit);
     };
     const auto away = [&]() noexcept { return leads_away(other, into, hit); };
     const bool found = kind == cache::Kind::chain ? (find(kind) && (is_open(hit) || away())) ||
@@ -229,6 +236,11 @@ bool Memory::has_answer(const Subject& subject, Time now) const noexcept {
                         subject.owner().options.stale.max_age) != cache::Held::nothing;
 }
 
+std::optional<cache::Kept> Memory::examine(const Subject& subject, cache::Kind kind, Words words,
+                                           Time now) const noexcept {
+    return cache_.examine(key_of(subject, kind, words), now);
+}
+
 bool Memory::claim_refresh(const Subject& subject, cache::Kind kind, Words words,
                            Time now) noexcept {
     return cache_.claim_refresh(key_of(subject, kind, words), now);
@@ -263,8 +275,7 @@ bool Memory::has_same_aliases(const Subject& subject, Time now) noexcept {
     cache::Hit chain;
     cache::Hit answer;
     const auto find = [&](cache::Kind kind, MutableBytes message, cache::Hit& hit) noexcept {
-        return cache_.find(key_of(subject, kind), now, message.subspan(body_offset(subject.name)),
-                           hit);
+        return look(key_of(subject, kind), now, message.subspan(body_offset(subject.name)), hit);
     };
     if (!find(cache::Kind::answer, answer_message, answer) ||
         !leads_away(subject, answer_message, answer) ||

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -47,7 +48,10 @@ inline std::size_t body_offset(Bytes name) noexcept {
 
 class Memory {
 public:
-    explicit Memory(cache::Cache& cache);
+    /// Whether what is found counts as used, so that it stays and is refreshed.
+    enum class Looks : std::uint8_t { count, leave_no_trace };
+
+    explicit Memory(cache::Cache& cache, Looks looks = Looks::count);
 
     /// Whose words an entry has: those of the name's owner alone, which serve every view with such
     /// a route (view::Route::scope); or put together over several owners, which serve views with
@@ -76,6 +80,9 @@ public:
                                cache::Hit& hit) noexcept;
     /// Whether an answer of the type is kept at all. Changes nothing.
     bool has_answer(const Subject& subject, Time now) const noexcept;
+    /// What is kept under one key, for people. Changes nothing.
+    std::optional<cache::Kept> examine(const Subject& subject, cache::Kind kind, Words words,
+                                       Time now) const noexcept;
 
     /// True for one caller of all workers: ask again before the answer expires.
     bool claim_refresh(const Subject& subject, cache::Kind kind, Words words, Time now) noexcept;
@@ -102,6 +109,7 @@ public:
                       Time now);
 
 private:
+    bool look(const cache::Key& key, Time now, MutableBytes body, cache::Hit& hit) noexcept;
     bool has_same_aliases(const Subject& subject, Time now) noexcept;
     bool find_known(cache::Kind kind, unsigned other_flags, const Subject& subject, Time now,
                     MutableBytes message, cache::Hit& hit) noexcept;
@@ -110,6 +118,7 @@ private:
                             Time now) const noexcept;
 
     cache::Cache& cache_;
+    const Looks looks_;
     // Room for more messages: a body with signatures before they are left out, or a chain.
     using Room = std::array<std::uint8_t, dns::kMessageMax>;
     std::unique_ptr<Room> room_ = std::make_unique<Room>();

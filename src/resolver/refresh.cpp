@@ -62,8 +62,8 @@ std::size_t Resolver::Impl::refreshes_max(const upstream::Upstream& upstream) co
 void Resolver::Impl::plan_refresh(const Request& request, const Subject& subject, cache::Kind kind,
                                   Memory::Words words, Time now) noexcept {
     const upstream::Upstream& owner = subject.owner();
-    if (!request.query.recursion_desired() || refreshes.full() || owner.health->is_away() ||
-        admission.table().refreshes(owner.id) >= refreshes_max(owner))
+    if (is_dry || !request.query.recursion_desired() || refreshes.full() ||
+        owner.health->is_away() || admission.table().refreshes(owner.id) >= refreshes_max(owner))
         return;
     if (!memory.claim_refresh(subject, kind, words, now)) return;
     refreshes.push(request);

@@ -9,8 +9,18 @@ using metrics::Count;
 dns::ReplyHead ReplyWriter::head_of(const Request& request, bool recursion) noexcept {
     dns::ReplyHead head;
     head.flags = recursion ? dns::kFlagRa : 0;
-    if (request.query.tcp_keepalive) head.keepalive_100ms = request.keepalive_100ms;
+    if (request.query.wanted != 0) head.options = &options_for(request);
     return head;
+}
+
+// Who we are is told to clients that have a view.
+const dns::ReplyOptions& ReplyWriter::options_for(const Request& request) noexcept {
+    const dns::Query& query = request.query;
+    options_ = {};
+    if (query.wants(dns::kWantsKeepalive)) options_.keepalive_100ms = request.keepalive_100ms;
+    if (query.wants(dns::kWantsNsid) && note_.view != nullptr)
+        options_.nsid = {reinterpret_cast<const std::uint8_t*>(id_.data()), id_.size()};
+    return options_;
 }
 
 Disposition ReplyWriter::error(const Request& request, dns::Rcode rcode, Out out,
@@ -67,6 +77,7 @@ void ReplyWriter::told(const Request& request, std::size_t size) noexcept {
 void ReplyWriter::deliver(const Waiter& waiter, const view::View& view, const Answer& answer,
                           Bytes message, Time now) {
     const dns::Query& query = waiter.request.query;
+    note_.view = &view;
     dns::ReplyHead head = head_of(waiter.request, view.recursion_available);
     head.rcode = answer.rcode;
     head.flags =

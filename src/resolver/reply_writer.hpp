@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "peerzone/cache/cache.hpp"
 #include "peerzone/dns/answer.hpp"
@@ -46,6 +47,8 @@ public:
     explicit ReplyWriter(metrics::Counters& counters) noexcept : counters_(counters) {}
 
     void observe(ReplyObserver* observer) noexcept { observer_ = observer; }
+    /// What clients that ask for NSID are told from now on.
+    void introduce(std::string id) { id_ = std::move(id); }
     bool is_observed() const noexcept { return observer_ != nullptr; }
     /// Each zone lookup and each answer from memory turns addresses on by one.
     std::uint32_t& rotation() noexcept { return rotation_; }
@@ -75,15 +78,18 @@ public:
                  Time now);
 
 private:
-    static dns::ReplyHead head_of(const Request& request, bool recursion) noexcept;
+    dns::ReplyHead head_of(const Request& request, bool recursion) noexcept;
+    const dns::ReplyOptions& options_for(const Request& request) noexcept;
 
     metrics::Counters& counters_;
     ReplyObserver* observer_ = nullptr;
     std::uint32_t rotation_ = 0;
+    std::string id_;
     // Of the reply that is being made.
     ReplyNote note_;
     EdeText text_;
     dns::ExtendedError extended_;
+    dns::ReplyOptions options_;
     std::array<std::uint8_t, dns::kMessageMax> out_;  // one waiter's reply
 };
 

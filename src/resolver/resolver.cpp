@@ -6,6 +6,7 @@
 
 #include "resolver/denial_text.hpp"
 #include "resolver/impl.hpp"
+#include "resolver/inquiry.hpp"
 #include "resolver/last_known.hpp"
 
 namespace peerzone::resolver {
@@ -22,7 +23,8 @@ constexpr dns::ExtendedError kNoViewOfSubnet{
 constexpr dns::ExtendedError kBadSubnet{dns::ede::other,
                                         "the Client Subnet option is malformed (RFC 7871 6)"};
 constexpr dns::ExtendedError kNoTransfer{dns::ede::not_supported, "zone transfers are not served"};
-constexpr dns::ExtendedError kNoClass{dns::ede::not_supported, "only class IN is served"};
+constexpr dns::ExtendedError kNoClass{dns::ede::not_supported,
+                                      "only class IN is served, and TXT in class CH"};
 constexpr dns::ExtendedError kNoRoute{
     dns::ede::not_authoritative, "no zone, peer or forward for this name (peers, zones, forward)"};
 constexpr dns::ExtendedError kNoRecursion{dns::ede::not_authoritative,
@@ -30,6 +32,13 @@ constexpr dns::ExtendedError kNoRecursion{dns::ede::not_authoritative,
 constexpr dns::ExtendedError kNotReady{dns::ede::not_ready, "this zone is not synced yet"};
 constexpr dns::ExtendedError kLongChain{dns::ede::other, "alias chain longer than 16 links"};
 constexpr dns::ExtendedError kAliasLoop{dns::ede::other, "aliases form a loop"};
+
+// About this server: class CH, or a name of `_explain`.
+bool is_inquiry(const dns::Query& query) noexcept {
+    if (query.type != dns::type::txt) return false;
+    return query.klass == dns::klass::ch ||
+           (query.klass == dns::klass::in && is_explain_name(query.name()));
+}
 
 bool is_transfer(std::uint16_t type) noexcept {
     return type == dns::type::axfr || type == dns::type::ixfr;
@@ -44,6 +53,7 @@ Resolver::~Resolver() = default;
 
 void Resolver::publish(std::shared_ptr<const Snapshot> snapshot) {
     impl_->snapshot = std::move(snapshot);
+    impl_->writer.introduce(impl_->snapshot->identity.id());
     impl_->refreshes.clear();  // their routes are the old snapshot's
     std::size_t count = 0;
     for (const auto& upstream : impl_->snapshot->upstreams)
@@ -114,7 +124,8 @@ Disposition Resolver::Impl::answer_now(Bytes message, Time now, Request& request
         return writer.error(request, Rcode::refused, out, &why, decision.view->recursion_available);
     };
 
-    // 3. Classes and types that are not served.
+    // 3. Questions about this server; classes and types that are not served.
+    if (is_inquiry(query)) return introspect(decision, request, now, out);
     if (query.klass != dns::klass::in) return refuse(kNoClass);
     if (is_transfer(query.type)) return refuse(kNoTransfer);
     if (decision.route == nullptr) return refuse(*why_no_owner(decision, query));
@@ -156,7 +167,7 @@ Disposition Resolver::Impl::fail_at_once(const Decision& decision, const Request
     const upstream::Upstream& owner = upstream_of(*snapshot, *decision.route);
     if (request.other_kinds_possible || !owner.health->is_away()) return Disposition::deferred;
     counters.add(Count::failed_partitioned);
-    owner.health->stats().note_failed_at_once();
+    if (!is_dry) owner.health->stats().note_failed_at_once();
     counters.add(Count::servfail);
     const dns::ExtendedError why =
         describe_unknown(writer.begin_text(), owner, client.endpoints_of(owner));
@@ -263,7 +274,7 @@ Disposition Resolver::Impl::from_past(const Decision& decision, Request& request
     cache::Hit hit;
     if (owner.health->is_away()) {
         const dns::Name name = dns::Name::from_checked(subject.name);
-        if (const auto asked = name_at_owner(*decision.route, name))
+        if (const auto asked = name_at_owner(*decision.route, name); asked && !is_dry)
             client.send_canary(owner, copy_of(request.query, *asked), now);
         // Aliases whose end has another owner, who may be there.
         if (memory.find_last_known_chain(subject, now, out.buffer, hit)) {
@@ -292,7 +303,7 @@ Disposition Resolver::Impl::from_past(const Decision& decision, Request& request
 const dns::ExtendedError* Resolver::Impl::note_stale(const upstream::Upstream& owner,
                                                      const cache::Hit& hit, EdeText& why) noexcept {
     if (!hit.stale) return nullptr;
-    owner.health->stats().note_stale_answer();
+    if (!is_dry) owner.health->stats().note_stale_answer();
     writer.note().source = Source::stale;
     return &writer.extended(stale_code(hit), describe_stale(why, hit.age));
 }

@@ -17,7 +17,7 @@ void Resolver::Impl::admit(const Request& request, const ReplyTo& to, Time now) 
     if (first == nullptr) return fail_moved(waiter, now);
     if (cut_loop(waiter, *first, now)) return;
     if (admission.is_crowded(request, *first, now) &&
-        answer_from_memory(waiter, snapshot, first->label + " has just come back", now))
+        answer_from_memory(waiter, snapshot, describe_return(*first), now))
         return;
     if (const auto refusal = admission.admit_client(waiter, *first, snapshot->limits, now)) {
         shed(waiter, *first, *refusal, now);
@@ -54,6 +54,7 @@ bool Resolver::Impl::cut_loop(const Waiter& waiter, const upstream::Upstream& up
     }
     std::string text = describe_loop(loop, request, upstream);
     counters.add(Count::loops);
+    upstream.health->stats().note_loop(now);
     std::uint64_t suppressed = 0;
     if (loop_log.allow(now, suppressed))
         log::warning("loop", {{"name", dns::name_text(query.name())},
@@ -91,7 +92,7 @@ void Resolver::Impl::start(const Waiter& waiter, const upstream::Upstream& upstr
 Detached Resolver::Impl::run(PendingQuery& pending, Time now) {
     AliasChase chase(chase_context(), pending, now);
     while (const upstream::Upstream* owner = chase.next(now)) {
-        send_canaries(chase, now);
+        tell_upstreams(chase, now);
         if (!enter_share(pending, chase, *owner, now)) continue;
         if (chase.has_last_known()) arm_response_timer(pending, *owner, now);
         const upstream::Question question = chase.question();
@@ -102,7 +103,7 @@ Detached Resolver::Impl::run(PendingQuery& pending, Time now) {
         now = asked.ended_at;
         chase.on_reply(*owner, asked, now);
     }
-    send_canaries(chase, now);
+    tell_upstreams(chase, now);
     finish(pending, chase, now);
 }
 
@@ -121,9 +122,11 @@ bool Resolver::Impl::enter_share(PendingQuery& pending, AliasChase& chase,
     return false;
 }
 
-void Resolver::Impl::send_canaries(AliasChase& chase, Time now) {
+void Resolver::Impl::tell_upstreams(AliasChase& chase, Time now) {
     for (const auto& [upstream, name] : chase.take_canaries())
-        client.send_canary(*upstream, copy_of(chase.request().query, name), now);
+        if (!is_dry) client.send_canary(*upstream, copy_of(chase.request().query, name), now);
+    if (const upstream::Upstream* failed = chase.take_failed_at_once(); failed && !is_dry)
+        failed->health->stats().note_failed_at_once();
 }
 
 void Resolver::Impl::finish(PendingQuery& pending, AliasChase& chase, Time now) {
@@ -145,7 +148,7 @@ void Resolver::Impl::reply_to_all(const PendingQuery& pending, const AliasChase&
     if (chase.is_stale()) answer.source = Source::stale;
     for (const Waiter& waiter : pending.waiters) {
         if (waiter.is_background()) continue;
-        if (chase.is_stale() && answer.upstream != nullptr)
+        if (chase.is_stale() && answer.upstream != nullptr && !is_dry)
             answer.upstream->health->stats().note_stale_answer();
         counters.add(answer.failed      ? Count::servfail
                      : chase.is_stale() ? Count::answered_stale
@@ -176,7 +179,7 @@ bool Resolver::Impl::answer_from_memory(const PendingQuery& pending, std::string
                                         Time now) {
     AliasChase chase(chase_context(), pending, now, why);
     const bool is_known = chase.next(now) == nullptr;
-    send_canaries(chase, now);
+    tell_upstreams(chase, now);
     if (is_known) reply_to_all(pending, chase, now);
     return is_known;
 }

@@ -66,17 +66,6 @@ bool is_error(dns::Rcode rcode) noexcept {
     return rcode != dns::Rcode::noerror && rcode != dns::Rcode::nxdomain;
 }
 
-std::string_view source_text(resolver::Source source) noexcept {
-    switch (source) {
-        case resolver::Source::none: return "none";
-        case resolver::Source::zone: return "zone";
-        case resolver::Source::cache: return "cache";
-        case resolver::Source::stale: return "stale";
-        case resolver::Source::upstream: return "upstream";
-    }
-    return "";
-}
-
 void append_time(std::string& line, WallClock::time_point at) {
     const std::time_t seconds = WallClock::to_time_t(at);
     const auto ms = std::chrono::duration_cast<Millis>(at.time_since_epoch()).count() % 1000;
@@ -111,7 +100,7 @@ void append_line(std::string& line, const Record& record) {
     log::append_field(line, "size", std::to_string(record.size));
     if (record.truncated) line += " truncated=yes";
     log::append_field(line, "duration", millis_text(record.duration));
-    log::append_field(line, "from", source_text(record.source));
+    log::append_field(line, "from", resolver::source_text(record.source));
     if (record.upstream.size != 0) log::append_field(line, "by", record.upstream.view());
     if (record.has_error) {
         log::append_field(line, "ede", std::to_string(record.error_code));

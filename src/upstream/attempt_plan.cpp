@@ -94,8 +94,8 @@ unsigned AttemptPlan::rank(std::size_t i, Protocol protocol, Time now) const noe
            (endpoint.identity().is_unproven() ? 1u : 0u) << 16 | tries << 8 | place_of(i);
 }
 
-/// The best there is, leaving out `but`.
-std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) const noexcept {
+AttemptPlan::Candidates AttemptPlan::candidates(Time now, std::size_t but) const noexcept {
+    Candidates found;
     unsigned best_rank = ~0u;
     Duration best_rtt = Duration::max();
     // Read once: other workers write what endpoints are like.
@@ -110,15 +110,23 @@ std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) c
         best_rank = ranks[i];
         if (rtts[i] != Duration::zero()) best_rtt = std::min(best_rtt, rtts[i]);
     }
-    if (best_rank == ~0u) return Step::kNone;
+    if (best_rank == ~0u) return found;
     const Duration band =
         best_rtt == Duration::max() ? best_rtt : best_rtt + best_rtt / 2 + kBandSlack;
-    const auto within = [&](std::size_t i) { return ranks[i] == best_rank && rtts[i] <= band; };
-    std::size_t candidates = 0;
-    for (std::size_t i = 0; i < count_; ++i) candidates += within(i) ? 1 : 0;
-    std::size_t skip = random % candidates;
+    for (std::size_t i = 0; i < count_; ++i) {
+        found.is_one[i] = ranks[i] == best_rank && rtts[i] <= band;
+        found.count += found.is_one[i] ? 1 : 0;
+    }
+    return found;
+}
+
+/// The best there is, leaving out `but`.
+std::size_t AttemptPlan::pick(Time now, std::uint32_t random, std::size_t but) const noexcept {
+    const Candidates best = candidates(now, but);
+    if (best.count == 0) return Step::kNone;
+    std::size_t skip = random % best.count;
     for (std::size_t i = 0; i < count_; ++i)
-        if (within(i) && skip-- == 0) return i;
+        if (best.is_one[i] && skip-- == 0) return i;
     return Step::kNone;
 }
 

@@ -83,6 +83,13 @@ public:
                 Time until = Time::max()) noexcept;
 
     Step next(Time now, std::uint32_t random) noexcept;
+    /// The endpoints that are as good as any to ask now: one of them is picked at random.
+    struct Candidates {
+        std::array<bool, kEndpointsMax> is_one;  // NOLINT: filled up to the endpoints there are
+        std::size_t count = 0;                   ///< of those that are one
+    };
+    /// Leaving out `but`. Changes nothing.
+    Candidates candidates(Time now, std::size_t but = Step::kNone) const noexcept;
 
     /// A second endpoint to ask while the first one of the question still has time: one of the best
     /// others, not suspect, at least as good as the first. Gives up when there is none. Once per

@@ -179,7 +179,7 @@ Asked Client::Impl::given_up(const Asking& asking, Time now) const {
     return asked;
 }
 
-Asked Client::Impl::failed(const AttemptPlan& plan, Time now) const {
+Asked Client::Impl::failed(const AttemptPlan& plan, Time now) {
     Failure failure = plan.failure(now);
     Asked asked;
     asked.ended_at = now;
@@ -212,6 +212,10 @@ Client::Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& count
 
 Client::Client(const Network& network, metrics::Counters& counters, const ClientOptions& options)
     : impl_(std::make_unique<Impl>(network, counters, options)) {}
+
+Asked Client::without_endpoints(const Upstream& upstream, const EndpointSet& set, Time now) {
+    return Impl::failed(AttemptPlan(upstream, set, now), now);
+}
 
 const EndpointSet& Client::endpoints_of(const Upstream& upstream) {
     return *impl_->endpoints.read(upstream.id, *upstream.board);

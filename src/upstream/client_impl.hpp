@@ -181,7 +181,7 @@ struct Client::Impl {
     exchange::CheckedReply check(const exchange::Attempt& attempt, const Endpoint& endpoint,
                                  const exchange::OtherOwners* others);
     Asked given_up(const Asking& asking, Time now) const;
-    Asked failed(const AttemptPlan& plan, Time now) const;
+    static Asked failed(const AttemptPlan& plan, Time now);
     Asked away(const AttemptPlan& plan, Time now) const;
     Asked shutting_down(const Upstream& upstream, Time now) const;
 

@@ -34,6 +34,7 @@ MASKS = (
     (r"\b\d+(\.\d+)?\b", "N"),
     (r"(A|AAAA|A and AAAA): (no reply in time|none) \(asked ADDRESS\)(, \w+: (no reply in time|none) \(asked ADDRESS\))?", "LOOKUPS"),
     (r"/\S+/peerzone\.yaml", "FILE"),
+    (r"\beastus/\S+", "ID"),
     (r"\s+", " "),
 )
 
@@ -42,6 +43,17 @@ def masked(line):
     for pattern, mask in MASKS:
         line = re.sub(pattern, mask, line)
     return line.strip()
+
+
+def unwrapped(lines):
+    """Lines of an explanation: one that begins with blanks goes on with the one before."""
+    whole = []
+    for line in lines:
+        if whole and line.startswith(" " * 10):
+            whole[-1] += " " + line.strip()
+        else:
+            whole.append(line)
+    return whole
 
 
 def blocks():
@@ -123,7 +135,7 @@ class ReadmeTest(unittest.TestCase):
         for language, text in blocks():
             if language in ("sh", "yaml") or "forward . " in text:
                 continue
-            if text.startswith(("$ peerzone check ", "$ peerzone status\n", "$ dig ", ";; ->>HEADER<<-")):
+            if text.startswith(("$ peerzone check ", "$ peerzone status\n", "$ peerzone explain ", "$ dig ", ";; ->>HEADER<<-")):
                 continue
             for line in text.splitlines():
                 self.assertRegex(line, LOG_LINE, f"who makes this sample?\n{text}")
@@ -137,12 +149,26 @@ class ReadmeTest(unittest.TestCase):
                 self.skipTest("no /etc/resolv.conf here, so there is a warning about that")
             self.assertEqual(self.run_program(*command.split()[2:]), shown)
 
+    def test_explain_prints_what_the_sample_shows(self):
+        command, shown = next(text for _, text in blocks() if text.startswith("$ peerzone explain ")).split("\n", 1)
+        made = self.run_program(*command.split()[2:])
+        self.assertEqual([masked(line) for line in unwrapped(made.splitlines())],
+                         [masked(line) for line in unwrapped(shown.splitlines())])
+
     def test_the_sample_of_a_configuration_is_one(self):
         self.assertIn("peerzone.yaml: ok\n", self.run_program("check", "peerzone.yaml"))
 
     def dig(self, name):
         done = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.port), "+tries=1", "+time=10", name],
                               capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        return done.stdout.splitlines()
+
+    def explanation(self, name):
+        """By the README's own command, but for the server's address and the name."""
+        command = next(text.split("\n", 1)[0] for _, text in blocks() if text.startswith("$ dig +short "))
+        command = command[2:].replace("@10.1.0.53", f"@127.0.0.1 -p {self.port}")
+        self.assertIn(f"CH TXT {name} ", command)
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
         return done.stdout.splitlines()
 
     def wait_until(self, is_done):
@@ -189,17 +215,21 @@ class ReadmeTest(unittest.TestCase):
         self.server.wait_for_log("endpoints not found")
         table = self.run_program(*status).splitlines()
         stale, lost = self.dig(known), self.dig(unknown)
+        self.wait_until(lambda: "in flight" not in "".join(self.explanation(known)))
+        explanation = self.explanation(known)
         time.sleep(1.5)  # changes of state within a second are told once
         region.silent = region.unnamed = False
         self.server.wait_for_log("upstream recovering")
 
         shown = [text.splitlines() for language, text in blocks() if not language]
         self.expect_lines(next(s for s in shown if s[0] == "$ peerzone status")[1:], table, "status")
-        digs = [s for s in shown if s[0].startswith("$ dig ")]
+        digs = [s for s in shown if s[0].startswith("$ dig @")]
         self.assertEqual(len(digs), 2)
         self.expect_lines(digs[0][1:], stale, "dig")
         self.expect_lines(digs[1][1:], lost, "dig")
         self.expect_lines(next(s for s in shown if s[0].startswith(";;")), failed + lost, "dig")
+        sample = next(s for s in shown if s[0].startswith("$ dig +short "))
+        self.expect_lines(unwrapped(sample[1:]), unwrapped(explanation), "dig CH TXT")
         for sample in shown:
             if LOG_LINE.match(sample[0]):
                 # The log's clock may be left out.

@@ -4,6 +4,7 @@
 Usage: reload_test.py PEERZONE [unittest options]
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -163,6 +164,40 @@ class ReloadTest(unittest.TestCase):
         zone.write_text(HEAD + "db A 10.0.0.1\n")  # what is served
         self.reloaded(1, "10.0.0.1")
         self.assertEqual(self.config_ok(), 1)
+
+    def explained(self, name="config.peerzone"):
+        done = subprocess.run([str(PROGRAM), "explain", name, "--server", f"127.0.0.1:{self.port}", "--json"],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return {line["key"]: line["text"] for line in json.loads(done.stdout)}
+
+    def test_dig_says_whether_the_configuration_on_disk_is_in_force(self):
+        self.config.write_text(self.record("10.0.0.1"))
+        self.start()
+        first = self.explained()
+        self.assertEqual(first["file"], str(self.config))
+        self.assertRegex(first["config"], r"^in force as it is on disk, since \S+Z$")
+        self.assertRegex(first["loaded"], r"^\S+Z, as number 1 since the start$")
+        self.config.write_text(self.record("10.0.0.1") + "nonsense: 1\n")
+        self.server.wait_for_log(KEPT)
+        refused = self.explained()
+        self.assertIn(f"the former one serves: {self.config}:6:1: nonsense: unknown key", refused["config"])
+        self.assertEqual(refused["digest"], first["digest"])
+        self.assertIn("the former one serves", self.explained("db.corp.internal")["config"])
+        self.config.write_text(self.record("10.0.0.2"))
+        self.reloaded(1, "10.0.0.2")
+        second = self.explained()
+        self.assertIn("as number 2", second["loaded"])
+        self.assertNotEqual(second["digest"], first["digest"])
+        self.config.write_text(self.record("10.0.0.1"))
+        self.reloaded(2, "10.0.0.1")
+        self.assertEqual(self.explained()["digest"], first["digest"])
+        self.config.write_text(self.record("10.0.0.1").replace("workers: 1", "workers: 2"))
+        self.server.wait_for_log(RELOADED, 3)
+        self.assertIn("workers changed", self.server.log())
+        end = time.monotonic() + PATIENCE
+        while "but for what takes a restart: workers" not in (seen := self.explained()["config"]):
+            self.assertLess(time.monotonic(), end, seen)
 
     def issue(self, name):
         """tls.crt and tls.key, made anew."""

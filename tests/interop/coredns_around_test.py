@@ -117,6 +117,23 @@ def ask_all(test, kind, edge, lose, transcript):
     test.check(any(code == 22 and "peer=westus" in said for code, said in lost.errors), "no reason arrives: %s" % lost)
 
 
+def explained(test, edge, name):
+    """The lines of an explanation in class IN, as it comes through whatever is in front."""
+    reply = dig.ask(edge.address, name, "TXT", "+bufsize=1232")
+    data = " ".join(reply.data("TXT"))
+    test.check(data, "no explanation of %s: %s" % (name, reply))
+    return data.replace('" "', "\n")
+
+
+def check_explanations(test, kind, edge):
+    lines = explained(test, edge, "_explain." + PEER)
+    test.check("\nroute     westus.svc.cluster.local: peer=westus\n" in lines, "%s: whose name it is: %s" % (kind, lines))
+    lines = explained(test, edge, "_aaaa._explain." + PEER)
+    test.check("\nquestion  AAAA of %s\n" % PEER in lines, "%s: another type: %s" % (kind, lines))
+    lines = explained(test, edge, HOME_NAME + "._explain.peerzone.internal")
+    test.check("\nquestion  A of %s\n" % HOME_NAME in lines, "%s: a name of this cluster: %s" % (kind, lines))
+
+
 def check_page(test, kind, transcript):
     page = (CONFIG / "README.md").read_text()
     if not test.check(transcript in page, "config/README.md does not show what %s says" % kind):
@@ -142,6 +159,7 @@ def run(test):
         westus.silence()
         second.silence()
 
+    check_explanations(test, kind, coredns if kind == "stub" else peerzone)
     transcript = Transcript(addresses)
     ask_all(test, kind, coredns if kind == "stub" else peerzone, lose, transcript)
     check_page(test, kind, transcript.text)

@@ -23,7 +23,7 @@ CONFINED = {
     'ldns/': [r'dns/record\.', r'zone/'],
     'yaml-cpp/': [r'config/'],
     'boost/beast': [r'kube/', r'admin/', r'cli/admin_client'],
-    'boost/json': [r'kube/', r'admin/', r'cli/check'],
+    'boost/json': [r'kube/', r'admin/', r'cli/check', r'cli/explain'],
     'openssl/': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/ssl': [r'[^/]*/[^/]*tls', r'[^/]*/stream_', r'kube/http_'],
     'boost/asio/impl': [r'base/asio\.cpp'],

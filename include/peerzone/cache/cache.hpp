@@ -93,6 +93,15 @@ struct Hit {
 /// Whether a name has data of a type: an answer with records, or aliases to its end.
 enum class Held : std::uint8_t { nothing, last_known, fresh };
 
+/// What is kept under one key, fresh or not, for people.
+struct Kept {
+    dns::Rcode rcode = dns::Rcode::noerror;
+    std::size_t answers = 0;  ///< records of the answer section; aliases included
+    Duration age{};
+    Duration lifetime{};     ///< it is fresh while it is younger
+    std::uint32_t uses = 0;  ///< as Hit::uses
+};
+
 /// Entries that an operator wants gone, of all types, scopes and kinds. What is not set matches
 /// all.
 struct Selection {
@@ -134,6 +143,14 @@ public:
     /// `stale.answer_ttl` as every TTL (RFC 8767 4). Allocates nothing.
     bool find_last_known(const Key& key, Time now, const Stale& stale, MutableBytes out,
                          Hit& hit) noexcept;
+
+    /// The same two for those who only want to know: they find what find and find_last_known would,
+    /// but the entry does not count as used.
+    bool peek(const Key& key, Time now, MutableBytes out, Hit& hit) const noexcept;
+    bool peek_last_known(const Key& key, Time now, const Stale& stale, MutableBytes out,
+                         Hit& hit) const noexcept;
+    /// What is kept under this key, however old. Leaves no trace, copies nothing.
+    std::optional<Kept> examine(const Key& key, Time now) const noexcept;
 
     /// What is held of the key's name and type, denials and failures aside; `key.kind` is not
     /// looked at. `max_age`: how far past its TTL it counts as known. Leaves no trace, copies

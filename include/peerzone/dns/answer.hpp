@@ -66,13 +66,19 @@ private:
     std::array<std::uint16_t, kRemembered> offsets_;
 };
 
+/// Options in a reply for those clients that ask for them (Query::wanted).
+struct ReplyOptions {
+    std::uint16_t keepalive_100ms =
+        0;         ///< edns-tcp-keepalive to offer, when not 0 (only over TCP; RFC 7828 3.2.2)
+    Bytes nsid{};  ///< who we are, when not empty (RFC 5001)
+};
+
 /// Everything about a reply but its body.
 struct ReplyHead {
     Rcode rcode = Rcode::noerror;
     std::uint16_t flags = 0;  ///< AA, RA, AD as wanted; QR, RD, CD, opcode and TC are set here
-    const ExtendedError* error = nullptr;  ///< EDE, sent only to clients that speak EDNS
-    std::uint16_t keepalive_100ms =
-        0;  ///< edns-tcp-keepalive to offer, when not 0 (only over TCP; RFC 7828 3.2.2)
+    const ExtendedError* error = nullptr;   ///< EDE, sent only to clients that speak EDNS
+    const ReplyOptions* options = nullptr;  ///< null: none; sent only to clients that speak EDNS
 };
 
 /// The largest message this client takes: UDP 512 without EDNS, else its size within 512 … 1232;

@@ -12,6 +12,10 @@
 
 namespace peerzone::dns {
 
+/// Options that a client asks to find in the reply, as bits of Query::wanted.
+inline constexpr std::uint8_t kWantsKeepalive = 1;  ///< edns-tcp-keepalive (RFC 7828)
+inline constexpr std::uint8_t kWantsNsid = 2;       ///< which server answers (RFC 5001)
+
 struct Query {
     std::uint16_t id = 0;
     std::uint16_t flags = 0;  ///< as received
@@ -21,9 +25,9 @@ struct Query {
     std::uint8_t name_size = 0;   ///< octets of the name; 0 when there is no question to echo
     bool has_edns = false;
     bool dnssec_ok = false;
-    bool tcp_keepalive = false;  ///< the client sent edns-tcp-keepalive (RFC 7828)
-    bool padding = false;        ///< the client sent padding (RFC 7830)
-    std::uint8_t hops = 0;       ///< of the hop mark, an EDNS option of ours; 0 without it
+    std::uint8_t wanted = 0;  ///< kWants… of what the client sent
+    bool padding = false;     ///< the client sent padding (RFC 7830)
+    std::uint8_t hops = 0;    ///< of the hop mark, an EDNS option of ours; 0 without it
     SubnetState subnet_state = SubnetState::none;  ///< of Client Subnet (RFC 7871)
     std::uint64_t hop_node = 0;                    ///< node id of the server that set it
     std::uint64_t name_hash = 0;                   ///< hash_folded of the name
@@ -38,6 +42,7 @@ struct Query {
 
     Bytes asked_name() const noexcept { return {asked.data(), name_size}; }
     Bytes name() const noexcept { return {folded.data(), name_size}; }
+    bool wants(std::uint8_t option) const noexcept { return wanted & option; }
     bool recursion_desired() const noexcept { return flags & kFlagRd; }
     bool checking_disabled() const noexcept { return flags & kFlagCd; }
     std::size_t question_size() const noexcept { return name_size ? name_size + 4u : 0; }

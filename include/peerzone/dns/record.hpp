@@ -43,6 +43,9 @@ Result<std::uint32_t> parse_ttl(std::string_view text);
 /// "db.extra.internal. 300 IN A 10.0.0.5"
 std::string record_text(const ResourceRecord& record);
 
+/// The number of a type: "A", "aaaa", "TYPE65".
+Result<std::uint16_t> parse_type(std::string_view word);
+
 /// What no zone may hold: questions' types and those of a message's machinery (OPT, TKEY, TSIG,
 /// AXFR, ANY; RFC 6895 3.1).
 bool is_meta_type(std::uint16_t type) noexcept;

@@ -35,6 +35,8 @@ enum class Count : std::uint8_t {
     client_subnet_ignored,  // of other clients
     refused_client,
     refused,
+    explained,        // questions about this server (class CH, _explain)
+    explain_limited,  // those that were too many
     answered_zone,
     answered_cache,
     answered_failure_cached,
@@ -118,6 +120,8 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::co
      "client_subnet_ignored",
      "refused_client",
      "refused",
+     "explained",
+     "explain_limited",
      "answered_zone",
      "answered_cache",
      "answered_failure_cached",

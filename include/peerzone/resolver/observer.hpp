@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "peerzone/base/clock.hpp"
 #include "peerzone/dns/types.hpp"
@@ -24,6 +25,17 @@ enum class Source : std::uint8_t {
     upstream  ///< it was asked for this question, or for the identical one of another client
 };
 inline constexpr std::size_t kSourceCount = 5;
+
+inline std::string_view source_text(Source source) noexcept {
+    switch (source) {
+        case Source::none: return "none";
+        case Source::zone: return "zone";
+        case Source::cache: return "cache";
+        case Source::stale: return "stale";
+        case Source::upstream: return "upstream";
+    }
+    return "";
+}
 
 /// What is said of one reply. The pointers hold for the call only.
 struct ReplyNote {

@@ -12,6 +12,7 @@
 #include "peerzone/dns/answer.hpp"
 #include "peerzone/dns/query.hpp"
 #include "peerzone/metrics/counters.hpp"
+#include "peerzone/resolver/explanation.hpp"
 #include "peerzone/resolver/observer.hpp"
 #include "peerzone/resolver/snapshot.hpp"
 #include "peerzone/upstream/client.hpp"
@@ -80,6 +81,9 @@ public:
     /// Joins the identical question in flight or asks; the reply goes to `to` when it is there, in
     /// this call at the earliest.
     void admit(const Request& request, const ReplyTo& to, Time now);
+
+    /// What a client would be told of a name, and why. Changes nothing; allocates.
+    Explanation explain(const ExplainRequest& request, Time now);
 
     /// Questions that wait for an upstream.
     std::size_t in_flight() const noexcept;

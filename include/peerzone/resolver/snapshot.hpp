@@ -3,14 +3,24 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "peerzone/resolver/config_status.hpp"
 #include "peerzone/resolver/limits.hpp"
 #include "peerzone/upstream/upstream.hpp"
 #include "peerzone/view/view.hpp"
 #include "peerzone/zone/authority.hpp"
 
 namespace peerzone::resolver {
+
+/// Who this server is, for those who ask (class CH, NSID).
+struct Identity {
+    std::string cluster;  ///< cluster.name
+    std::string host;     ///< of this machine or pod
+    /// "eastus/node-7"
+    std::string id() const { return cluster + "/" + host; }
+};
 
 struct Snapshot {
     view::ClientTable clients;
@@ -24,6 +34,9 @@ struct Snapshot {
     Limits limits;
     dns::Name cluster_zone;     ///< cluster.zone; the root: none
     std::uint64_t node_id = 0;  ///< who we are in hop marks; made anew by each process
+    Identity identity;
+    /// Null: not known, as where there is no file.
+    std::shared_ptr<const ConfigStatus> config_status;
 
     /// 0: the address has no views of its own, be it one that was asked at a socket for every
     /// address or one that a socket is bound to.

@@ -92,6 +92,9 @@ public:
     /// gone are kept no longer.
     void forget_endpoints(std::size_t count);
 
+    /// What comes of asking an upstream that has no endpoints. Changes nothing; any thread.
+    static Asked without_endpoints(const Upstream& upstream, const EndpointSet& set, Time now);
+
     /// The letter case that questions left with.
     SentNames& sent() noexcept;
 

@@ -88,6 +88,8 @@ public:
 
     /// No client's question waits for a suspect endpoint while another is there.
     bool is_suspect() const noexcept override { return suspect_.load(std::memory_order_relaxed); }
+    /// Questions in a row without a reply, as far as they are counted: three make it suspect.
+    unsigned losses() const noexcept { return losses_.load(kRelaxed); }
     /// When it became suspect; nothing when it is not.
     std::optional<Time> suspect_since() const noexcept;
     /// True for one caller when a suspect endpoint is due for another try by a copy of a question:

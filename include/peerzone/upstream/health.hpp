@@ -56,6 +56,12 @@ public:
     void note_stale_answer() noexcept { stale_answers_.fetch_add(1, kRelaxed); }
     void note_failed_at_once() noexcept { failed_at_once_.fetch_add(1, kRelaxed); }
     void note_shed() noexcept { shed_.fetch_add(1, kRelaxed); }
+    /// A question that was sent to it has come back. What it fails with then need not say so: a
+    /// server on the way may have dropped the reason.
+    void note_loop(Time now) noexcept { last_loop_.store(now.time_since_epoch().count(), kRelaxed); }
+    bool has_looped_since(Time time) const noexcept {
+        return last_loop_.load(kRelaxed) > time.time_since_epoch().count();
+    }
     void note_hedge() noexcept { hedges_.fetch_add(1, kRelaxed); }
     void note_asked() noexcept { in_flight_.fetch_add(1, kRelaxed); }
     void note_done() noexcept { in_flight_.fetch_sub(1, kRelaxed); }
@@ -65,6 +71,7 @@ private:
     std::atomic<std::uint64_t> stale_answers_{0};
     std::atomic<std::uint64_t> failed_at_once_{0};
     std::atomic<std::uint64_t> shed_{0};
+    std::atomic<Duration::rep> last_loop_{Duration::min().count()};
     std::atomic<std::uint64_t> hedges_{0};
     std::atomic<std::uint64_t> in_flight_{0};
 };

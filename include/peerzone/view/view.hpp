@@ -20,6 +20,9 @@ struct Options {
     std::string name = "default";       ///< views[].name
     std::vector<SocketAddress> listen;  ///< views[].listen: only for those who ask there
     std::vector<IpPrefix> clients;      ///< views[].clients; left out: default_clients()
+    /// views[].explain: its clients may ask about the server and how names are answered; unset:
+    /// those that default_clients() has, if no peer is asked at their address.
+    std::optional<bool> explain{};
 };
 
 /// Who is served when the configuration has no views: loopback, RFC 1918, 100.64/10, 169.254/16,
@@ -162,6 +165,8 @@ struct View {
     /// The first view of the snapshot whose routes lead to the same zones and upstreams: a question
     /// in flight for one of them serves the other. Unset: this one.
     std::optional<ViewId> group{};
+    std::optional<bool> explain{};    ///< Options::explain
+    std::vector<IpPrefix> clients{};  ///< Options::clients, for people
 };
 
 }  // namespace peerzone::view

@@ -37,15 +37,23 @@ TEST_F(Follower, WhatIsChangedInTheMomentOfTheStartIsSeen) {
     const auto work = boost::asio::make_work_guard(io);
     std::vector<std::string> records;
     std::string why;
-    ConfigFollower follower(io, file, [&](const Reading& reading) {
-        if (reading.config) records = reading.config->zones.front().records;
-        why = reading.why;
-        io.stop();
-    });
+    const auto status = std::make_shared<resolver::ConfigStatus>();
+    std::optional<std::uint64_t> digest;
+    ConfigFollower follower(
+        io, file,
+        [&](const Reading& reading) {
+            if (reading.config) records = reading.config->zones.front().records;
+            why = reading.why;
+            digest = reading.digest;
+            io.stop();
+        },
+        status);
     follower.start(std::move(before));
     io.run_for(std::chrono::seconds(20));
     EXPECT_THAT(records, testing::ElementsAre("db A 10.0.0.2"));
     EXPECT_EQ(why, file + " changed");
+    EXPECT_TRUE(status->seen().is_changing) << "until it is taken over";
+    EXPECT_EQ(digest, digest_of({file}));
 }
 
 TEST_F(Follower, NothingIsReadToItsEndOnceItIsStopped) {

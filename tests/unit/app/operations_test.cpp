@@ -161,6 +161,29 @@ TEST_F(OperationsTest, ARefusedConfigurationIsToldUntilTheNextGoodOne) {
     EXPECT_TRUE(operations.report().config_ok);
 }
 
+// Status, metrics and those who ask with dig look at the same.
+TEST_F(OperationsTest, WhatIsToldOfTheConfigurationIsSharedWithSnapshots) {
+    const auto status = std::make_shared<resolver::ConfigStatus>();
+    Operations with(io, cache, status);
+    with.config_loaded("pz.yaml", "a", 0x12, "workers");
+    EXPECT_EQ(status->seen().file, "pz.yaml");
+    EXPECT_EQ(status->seen().loads, 1u);
+    EXPECT_EQ(status->seen().digest, 0x12u);
+    EXPECT_EQ(status->seen().restart, "workers");
+    EXPECT_EQ(with.report().config_loaded, status->seen().loaded);
+    with.config_refused("pz.yaml:3:1: nonsense");
+    EXPECT_EQ(status->seen().problem, "pz.yaml:3:1: nonsense");
+    EXPECT_FALSE(status->seen().is_in_force());
+    EXPECT_EQ(status->seen().digest, 0x12u) << "what serves is what it was";
+    with.config_loaded("pz.yaml", "a", 0x13);
+    EXPECT_TRUE(status->seen().is_in_force());
+    EXPECT_EQ(status->seen().loads, 2u);
+    status->note_first_digest(0x14);
+    EXPECT_EQ(status->seen().digest, 0x13u) << "it comes late";
+    status->note_changing(true);
+    EXPECT_FALSE(status->seen().is_in_force());
+}
+
 TEST_F(OperationsTest, HoldsAndReleasesByName) {
     EXPECT_THAT(operations.upstream_names(), ElementsAre("westus", "eastus", "local", "."));
     EXPECT_TRUE(operations.hold("westus", true));

@@ -172,6 +172,11 @@ std::vector<Option> process_options() {
          [](const Config& c) { return text_of(c.trusted_forwarders); }, "192.0.2.53/32"},
         {"", "views", "[{clients: [192.0.2.0/24]}]",
          [](const Config& c) { return text_of(c.views.at(0).clients); }, "192.0.2.0/24"},
+        {"views[]", "explain", "false",
+         [](const Config& c) {
+             const auto explain = c.views.at(0).explain;
+             return explain ? (*explain ? "true" : "false") : "unset";
+         }},
         {"views[]", "name", "pods", [](const Config& c) { return c.views.at(0).name; }},
         {"views[]", "clients", "[192.0.2.0/24]",
          [](const Config& c) { return text_of(c.views.at(0).clients); }, "192.0.2.0/24"},

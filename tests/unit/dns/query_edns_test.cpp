@@ -59,7 +59,7 @@ TEST(ParseEdns, HigherVersionsAreBadversWithTheQuestion) {
 
 TEST(ParseEdns, OptionsOfAHigherVersionAreNotJudged) {
     EXPECT_EQ(with_options(Octets{1, 2, 3}, 1u << 16).verdict, Verdict::badvers);
-    EXPECT_FALSE(with_options(Octets{0, 11, 0, 0}, 1u << 16).query.tcp_keepalive);
+    EXPECT_FALSE(with_options(Octets{0, 11, 0, 0}, 1u << 16).query.wants(kWantsKeepalive));
     // But what is no message at all stays none.
     EXPECT_EQ(parse(question("a", type::a, 1).opt(1232, 1u << 16).u8(0)).verdict, Verdict::formerr);
 }
@@ -119,21 +119,31 @@ TEST(ParseEdns, OptionsMustFillTheirRecord) {
 }
 
 TEST(ParseEdns, KnownOptionsOfOthersAreIgnored) {
-    // NSID, COOKIE, EXPIRE, ECS, padding, a key tag (RFC 8906 8.2.10).
+    // NSID (which replies answer), COOKIE, EXPIRE, ECS, padding, a key tag (RFC 8906 8.2.10).
     const Octets options{0, 3, 0, 0, 0, 10, 0, 8, 1, 2, 3, 4, 5,  6, 7, 8, 0,
                          9, 0, 0, 0, 8, 0,  4, 0, 1, 0, 0, 0, 12, 0, 1, 0};
     const Parsed parsed = with_options(options);
     EXPECT_EQ(parsed.verdict, Verdict::ok);
-    EXPECT_FALSE(parsed.query.tcp_keepalive);
+    EXPECT_FALSE(parsed.query.wants(kWantsKeepalive));
+}
+
+TEST(ParseEdns, NsidIsSeenAnywhereAmongTheOptions) {
+    EXPECT_TRUE(with_options({0, 3, 0, 0}).query.wants(kWantsNsid));
+    EXPECT_FALSE(with_options({0, 3, 0, 0}).query.wants(kWantsKeepalive));
+    EXPECT_TRUE(with_options({0, 11, 0, 0, 0, 3, 0, 0}).query.wants(kWantsNsid));
+    EXPECT_TRUE(with_options({0, 3, 0, 1, 7}).query.wants(kWantsNsid)) << "data are ignored";
+    EXPECT_FALSE(with_options({0, 12, 0, 4, 0, 3, 0, 0}).query.wants(kWantsNsid))
+        << "data of another option";
+    EXPECT_FALSE(with_options({}).query.wants(kWantsNsid));
 }
 
 TEST(ParseEdns, KeepaliveIsSeenAnywhereAmongTheOptions) {
-    EXPECT_TRUE(with_options({0, 11, 0, 0}).query.tcp_keepalive);
+    EXPECT_TRUE(with_options({0, 11, 0, 0}).query.wants(kWantsKeepalive));
     EXPECT_FALSE(with_options({0, 11, 0, 0}).query.padding);
     EXPECT_TRUE(with_options({0, 11, 0, 0, 0, 12, 0, 2, 0, 0}).query.padding);
-    EXPECT_TRUE(with_options({0, 3, 0, 0, 0, 11, 0, 0}).query.tcp_keepalive);
-    EXPECT_TRUE(with_options({0, 11, 0, 2, 0, 100, 0, 3, 0, 0}).query.tcp_keepalive);
-    EXPECT_FALSE(with_options({0, 3, 0, 4, 0, 11, 0, 0}).query.tcp_keepalive)
+    EXPECT_TRUE(with_options({0, 3, 0, 0, 0, 11, 0, 0}).query.wants(kWantsKeepalive));
+    EXPECT_TRUE(with_options({0, 11, 0, 2, 0, 100, 0, 3, 0, 0}).query.wants(kWantsKeepalive));
+    EXPECT_FALSE(with_options({0, 3, 0, 4, 0, 11, 0, 0}).query.wants(kWantsKeepalive))
         << "data of another option";
 }
 

@@ -36,7 +36,7 @@ TEST(ParseQuery, ReadsAPlainQuestion) {
     EXPECT_FALSE(query.checking_disabled());
     EXPECT_FALSE(query.has_edns);
     EXPECT_FALSE(query.dnssec_ok);
-    EXPECT_FALSE(query.tcp_keepalive);
+    EXPECT_FALSE(query.wanted);
     EXPECT_EQ(query.edns_size, 0);
 }
 
@@ -205,7 +205,7 @@ TEST(ParseQuery, CopiesCarryEverythingInUse) {
     EXPECT_EQ(copy.klass, query.klass);
     EXPECT_EQ(copy.name_hash, query.name_hash);
     EXPECT_EQ(copy.edns_size, 1400);
-    EXPECT_TRUE(copy.has_edns && copy.dnssec_ok && copy.tcp_keepalive);
+    EXPECT_TRUE(copy.has_edns && copy.dnssec_ok && copy.wants(kWantsKeepalive));
     const Query never_parsed;
     const Query copy_of_it(never_parsed);
     EXPECT_EQ(copy_of_it.name_size, 0);
@@ -223,7 +223,7 @@ TEST(ParseQuery, NothingOfAnEarlierQuestionStays) {
     EXPECT_EQ(query.name_hash, 0u);
     EXPECT_EQ(query.type, 0);
     EXPECT_EQ(query.edns_size, 0);
-    EXPECT_FALSE(query.has_edns || query.dnssec_ok || query.tcp_keepalive);
+    EXPECT_FALSE(query.has_edns || query.dnssec_ok || query.wanted);
 }
 
 }  // namespace

@@ -91,17 +91,30 @@ TEST(Reply, BadversIsSplitOverHeaderAndOpt) {
 
 TEST(Reply, KeepaliveIsOfferedWhenSet) {
     const Query query = edns_query("a");
-    EXPECT_EQ(
-        find_option(empty_reply(query, {.keepalive_100ms = 300}).options, option::tcp_keepalive),
-        (Octets{1, 44}));
+    const ReplyOptions options{.keepalive_100ms = 300};
+    EXPECT_EQ(find_option(empty_reply(query, {.options = &options}).options, option::tcp_keepalive),
+              (Octets{1, 44}));
     EXPECT_FALSE(find_option(empty_reply(query, {}).options, option::tcp_keepalive).has_value());
-    EXPECT_FALSE(empty_reply(plain_query("a"), {.keepalive_100ms = 300}).opt.has_value());
+    EXPECT_FALSE(empty_reply(plain_query("a"), {.options = &options}).opt.has_value());
+}
+
+TEST(Reply, SaysWhoAnswersWhereThatIsSet) {
+    const Query query = edns_query("a");
+    const Octets id{'e', '/', 'n'};
+    const ExtendedError error{.code = 3, .text = "old"};
+    const ReplyOptions options{.keepalive_100ms = 7, .nsid = id};
+    const ReadMessage reply = empty_reply(query, {.error = &error, .options = &options});
+    EXPECT_EQ(find_option(reply.options, option::nsid), id);
+    EXPECT_EQ(find_option(reply.options, option::tcp_keepalive), (Octets{0, 7}));
+    EXPECT_EQ(find_option(reply.options, option::ede), Wire().u16(3).text("old").octets());
+    EXPECT_FALSE(empty_reply(plain_query("a"), {.options = &options}).opt.has_value());
 }
 
 TEST(Reply, ExtendedErrorsGoToThoseWhoSpeakEdns) {
     const ExtendedError error{.code = ede::no_reachable_authority,
                               .text = "peer=westus down since 10:02"};
-    const ReplyHead head{.rcode = Rcode::servfail, .error = &error, .keepalive_100ms = 7};
+    const ReplyOptions options{.keepalive_100ms = 7};
+    const ReplyHead head{.rcode = Rcode::servfail, .error = &error, .options = &options};
     const ReadMessage reply = empty_reply(edns_query("a"), head);
     EXPECT_EQ(find_option(reply.options, option::ede), Wire().u16(22).text(error.text).octets());
     EXPECT_EQ(find_option(reply.options, option::tcp_keepalive), (Octets{0, 7}));
@@ -171,8 +184,10 @@ TEST(Reply, ErrorsNeverPushRecordsOut) {
     Replier replier(query, 2000, body_limit(query, true));
     unsigned added = 0;
     while (replier.a(Section::answer, "q", added)) ++added;
+    const Octets id(40, 'n');
+    const ReplyOptions options{.keepalive_100ms = 9, .nsid = id};
     const auto reply = read_message(
-        replier.finish(size_limit(query, true), {.error = &error, .keepalive_100ms = 9}));
+        replier.finish(size_limit(query, true), {.error = &error, .options = &options}));
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->count(1), added);
 }

@@ -114,7 +114,8 @@ TEST_F(Allocations, NoneOnAHitInAZoneOfOurs) {
 TEST_F(Allocations, NoneForWhatIsRefusedDroppedOrMissed) {
     EXPECT_EQ(cost("www.example.com", type::a), 0u);
     EXPECT_EQ(cost("corp.internal", type::axfr), 0u);
-    EXPECT_EQ(cost("x", type::txt, {.klass = dns::klass::ch}), 0u);
+    EXPECT_EQ(cost("x", type::a, {.klass = dns::klass::ch}), 0u);
+    EXPECT_EQ(cost("_dmarc.www.example.com", type::txt), 0u);
     EXPECT_EQ(cost(Octets{1, 2, 3}, Disposition::dropped), 0u);
     EXPECT_EQ(cost(question("new.westus", type::a), Disposition::deferred), 0u);
     request.client = IpAddress::parse("192.0.2.1").value();
