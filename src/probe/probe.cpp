@@ -18,7 +18,8 @@ constexpr Duration kLongDead = Seconds(1);
 }  // namespace
 
 dns::Name probe_name(const upstream::Options& options) {
-    return options.zones.empty() ? dns::Name() : options.zones.front().folded();
+    if (!options.zones.empty()) return options.zones.front().folded();
+    return options.alias ? options.alias->there.folded() : dns::Name();
 }
 
 upstream::ProbeResult judge_probe(const exchange::CheckedReply& checked, upstream::Kind kind) noexcept {

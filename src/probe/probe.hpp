@@ -10,7 +10,8 @@
 
 namespace peerzone::probe {
 
-/// Every probe asks for the NS of this name: the first zone of the upstream, folded.
+/// Every probe asks for the NS of this name, folded: the first zone of the upstream, or, of one with
+/// an alias only, what that cluster calls itself.
 dns::Name probe_name(const upstream::Options& options);
 
 /// A peer must have the zone. A forwarder or the cluster's own DNS must only be willing to look:

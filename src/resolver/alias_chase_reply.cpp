@@ -85,7 +85,10 @@ bool AliasChase::goes_on(const exchange::CheckedReply& checked, const dns::Name&
 std::string AliasChase::failure_text(const upstream::Upstream& owner, const upstream::Asked& asked,
                                      Time now) {
     const bool looped = owner.health->stats().has_looped_since(now - owner.options.deadline);
-    if (!looped || asked.error_text.find("loop via") != std::string::npos) return asked.error_text;
+    // Without endpoints nothing was asked.
+    if (!looped || owner.set()->endpoints.empty() ||
+        asked.error_text.find("loop via") != std::string::npos)
+        return asked.error_text;
     return "loop via " + owner.label + ": " + asked.error_text;
 }
 

@@ -32,7 +32,7 @@ struct Explaining : ::testing::Test {
                kDb +
                ".']}}\n"
                "views: [{name: pods, clients: ['" +
-               clients + "'], " + more + "}]\n";
+               clients + "'], " + explain + "}]\n";
     }
     Explaining() {
         peer.on(kDb, type::a, {{std::string(kDb) + " 60 IN A 10.2.0.1"}});
@@ -73,7 +73,7 @@ TEST_F(Explaining, ANameInClassChOverUdpAndTcp) {
 TEST_F(Explaining, InClassInThroughAnyForwarder) {
     client.ask(kDb, type::a);
     const int asked = peer.asked();
-    for (const std::string name :
+    for (const std::string& name :
          {std::string("_explain.") + kDb, std::string(kDb) + "._explain.peerzone.internal"}) {
         const Reply reply = client.ask(name, type::txt);
         EXPECT_EQ(reply.message.qclass, dns::klass::in);
@@ -121,7 +121,7 @@ TEST_F(Explaining, NamesAsLongAsNamesGet) {
     ASSERT_EQ(dns::Name::from_text(octets).value().size(), 255u);
     EXPECT_EQ(said(explain(octets), "question"), "A of " + octets);
     const std::string behind = std::string(63, 'z') + "." + std::string(63, 'z') + "." +
-                               std::string(63, 'z') + "." + std::string(45, 'z') + ".w";
+                               std::string(63, 'z') + "." + std::string(44, 'z') + ".w";
     ASSERT_EQ(dns::Name::from_text("_aaaa._explain." + behind).value().size(), 255u);
     EXPECT_EQ(said(explain("_aaaa._explain." + behind, {}), "question"), "AAAA of " + behind);
     EXPECT_EQ(said(explain("."), "question"), "A of .");

@@ -11,17 +11,6 @@ namespace {
 constexpr std::uint64_t kStepsMax = 200'000;
 constexpr std::size_t kCacheLeast = 256u << 10;
 
-const char* source_text(resolver::Source source) {
-    switch (source) {
-        case resolver::Source::none: return "none";
-        case resolver::Source::zone: return "zone";
-        case resolver::Source::cache: return "cache";
-        case resolver::Source::stale: return "stale";
-        case resolver::Source::upstream: return "upstream";
-    }
-    return "";
-}
-
 }  // namespace
 
 Outcome run_scenario(std::uint64_t seed, bool is_traced, Tally& tally) {
@@ -181,7 +170,7 @@ void Scenario::deliver(const resolver::ReplyTo& to, Bytes reply) noexcept {
 }
 
 void Scenario::on_reply(const resolver::Request&, const resolver::ReplyNote& note) noexcept {
-    ++tally_.answers[std::string(source_text(note.source)) + " rcode " +
+    ++tally_.answers[std::string(resolver::source_text(note.source)) + " rcode " +
                      std::to_string(static_cast<unsigned>(note.rcode))];
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 TEST(AtStart, KeysThatDifferAreNamed) {
     config::Config config;
+    config.listen.dns.push_back({IpAddress::v4(0x7f000001), 53, 0});
+    config.listen.admin = SocketAddress{IpAddress::v4(0x7f000001), 9153, 0};
     const AtStart at_start(config);
     EXPECT_EQ(at_start.keys_that_differ(config), "");
     config::Config other = config;

@@ -139,7 +139,7 @@ TEST_F(Cli, TheWrongWordIsNamed) {
               "peerzone: the command 'chekc' is not known (hint: did you mean 'check'?)\n");
     EXPECT_EQ(said({"frobnicate"}),
               "peerzone: the command 'frobnicate' is not known (hint: there are serve, check, "
-              "status, flush, hold, release)\n");
+              "status, flush, hold, release, explain)\n");
     EXPECT_EQ(said({"serve", "pz.yaml"}),
               "peerzone: serve takes no word 'pz.yaml' (hint: did you mean '--config pz.yaml'?)\n");
     EXPECT_EQ(said({"status", "westus"}),

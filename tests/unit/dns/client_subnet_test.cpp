@@ -211,9 +211,10 @@ TEST(ClientSubnet, IsEchoedWithItsScopeOnlyWhenAnswered) {
 TEST(ClientSubnet, StandsBesideTheOtherOptions) {
     const Query query = answered("a", subnet_data("fd00:1::/48"), 48);
     const ExtendedError error{.code = 22, .text = "down"};
+    const ReplyOptions options{.keepalive_100ms = 7};
     Octets message(512, 0xee);
     const std::size_t size = write_empty_reply(
-        message, query, {.rcode = Rcode::servfail, .error = &error, .keepalive_100ms = 7}, 512);
+        message, query, {.rcode = Rcode::servfail, .error = &error, .options = &options}, 512);
     const auto reply = read_message(Bytes(message).first(size));
     ASSERT_TRUE(reply);
     EXPECT_EQ(find_option(reply->options, option::client_subnet), subnet_data("fd00:1::/48", 48));

@@ -299,6 +299,12 @@ TEST(ExplainAgrees, AndLookingChangesNothing) {
         if (count == metrics::Count::explained || count == metrics::Count::answered_zone ||
             count == metrics::Count::explain_limited)
             continue;
+        // How many equal questions are in flight at a time, and so go over TCP, depends on when
+        // replies come.
+        if (count == metrics::Count::upstream_udp_sent ||
+            count == metrics::Count::upstream_tcp_sent ||
+            count == metrics::Count::upstream_udp_limited)
+            continue;
         EXPECT_EQ(looked.counters.value(count), plain.counters.value(count))
             << metrics::kCountNames[c];
     }

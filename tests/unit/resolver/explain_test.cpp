@@ -213,7 +213,7 @@ TEST_F(Explained, NoRouteAndNoRecursion) {
     EXPECT_THAT(said(lines, "route"), StartsWith("none: no zone, peer or forward"));
     EXPECT_EQ(said(lines, "policy"), "refused, nothing is looked up");
     EXPECT_EQ(said(lines, "told"), "REFUSED, 0 records, from none");
-    EXPECT_THAT(said(lines, "ede"), StartsWith("20: no zone, peer or forward for this name"));
+    EXPECT_THAT(said(lines, "ede"), StartsWith("20: no zone, peer or forward for www.example.com"));
     const Explanation plain = explain("new.westus", {.recursion = false, .klass = dns::klass::ch});
     EXPECT_THAT(said(plain, "ede"), StartsWith("20: not known here, and RD=0"));
     EXPECT_EQ(said(explain("_axfr._explain.corp.internal"), "told"),
