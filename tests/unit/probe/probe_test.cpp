@@ -31,6 +31,7 @@ TEST(ProbeName, IsTheFirstZone) {
     EXPECT_EQ(probe_name(options).to_text(), "westus.svc.cluster.local");
     options.zones = {name(".")};
     EXPECT_TRUE(probe_name(options).is_root());
+    options.zones.clear();
     options.alias = {dns::Name::from_text("westus.internal").value(),
                      dns::Name::from_text("K8s.west.example").value()};
     EXPECT_EQ(probe_name(options).to_text(), "k8s.west.example");
