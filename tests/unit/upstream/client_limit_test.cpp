@@ -183,6 +183,21 @@ TEST_F(ClientLimitTest, AndNotForLongerThanItsDeadline) {
     EXPECT_TRUE(servers[0]->udp.empty());
 }
 
+TEST_F(ClientLimitTest, ItIsGivenBackBeforeItsQuestionGoesOn) {
+    FakeServer& server = serve(silent);
+    const Question q = question();
+    const std::uint64_t key = DatagramLimit::key_of(q.name.wire(), q.type);
+    const DatagramLimit::Permit first = endpoint().datagrams().claim(key);
+    const DatagramLimit::Permit second = endpoint().datagrams().claim(key);
+    endpoint().note_no_stream(Clock::now());
+    start(answers[0], q);
+    ASSERT_TRUE(run_until([&] { return limited() == 1; })) << "after its time-out";
+    server.send_to(server.udp[0], server.udp[0].empty(1));  // it is asked once more, in plain case
+    ASSERT_TRUE(run_until([&] { return count(Count::upstream_udp_replies) == 1; }));
+    EXPECT_EQ(held(), 3u) << "by the permit of the attempt that has just ended";
+    ASSERT_TRUE(run_until([&] { return server.udp.size() == 2; }));
+}
+
 TEST_F(ClientLimitTest, AHedgeCountsAtItsEndpoint) {
     upstream.options.transport = std::nullopt;
     for (std::size_t i = 0; i < 2; ++i) {
