@@ -61,6 +61,7 @@ TEST_F(Subnets, OfATrustedForwarderChoosesTheView) {
     EXPECT_EQ(ask_for("10.2.8.0/24").answers(), host(3));
     EXPECT_EQ(ask_for("fd02:1::/32").answers(), host(3));
     EXPECT_EQ(ask_for("10.1.9.0/24").answers(), host(1));
+    EXPECT_EQ(request.client.to_text(), kForwarder) << "whose limits count";
     EXPECT_EQ(counters.value(Count::client_subnet_used), 4u);
     EXPECT_EQ(counters.value(Count::client_subnet_ignored), 0u);
 }
