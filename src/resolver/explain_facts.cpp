@@ -25,6 +25,10 @@ EndpointFacts endpoint_facts(const Upstream& upstream, const upstream::Endpoint&
                         .is_next = is_next,
                         .last_error = {}};
     if (const auto since = endpoint.suspect_since()) facts.since = now - *since;
+    if (const auto wrong = endpoint.identity().wrong()) {
+        facts.last_error = wrong->why;
+        return facts;
+    }
     // What went wrong before the last good reply is history.
     if (facts.losses == 0 && facts.state != "unusable") return facts;
     if (const auto error = endpoint.stats().last_error()) facts.last_error = error->text;
@@ -55,6 +59,7 @@ std::string view_text(const Snapshot& snapshot, const view::View& view, const As
         if (prefix.contains(asker.client) && (!longest || prefix.length > longest->length))
             longest = &prefix;
     text += longest != nullptr ? " is in " + longest->to_text() : " is a client of it";
+    if (!asker.forwarder.empty()) text += ", as " + asker.forwarder + " says by Client Subnet";
     if (asker.listener != 0 && asker.listener <= snapshot.listeners.size())
         text += ", asked at " + snapshot.listeners[asker.listener - 1u].to_text();
     return text;

@@ -39,8 +39,18 @@ bool is_endpoint_of_peer(const Snapshot& snapshot, const IpAddress& client) {
     });
 }
 
+// Whom it is for: a forwarder that is trusted to say so names its own client (RFC 7871).
+IpAddress client_of(const Request& request) {
+    const dns::Query& query = request.query;
+    const bool is_named =
+        query.subnet_state == dns::SubnetState::answered && query.subnet.gives_address();
+    return is_named ? query.subnet.address() : request.client;
+}
+
 Asker asker_of(const Request& request) {
-    return {.client = request.client,
+    const IpAddress client = client_of(request);
+    return {.client = client,
+            .forwarder = client == request.client ? "" : request.client.to_text(),
             .listener = request.listener,
             .recursion_desired = request.query.recursion_desired(),
             .dnssec_ok = request.query.dnssec_ok,
@@ -160,7 +170,7 @@ Explanation config_lines(const Snapshot& snapshot, Time now) {
 Explanation Resolver::explain(const ExplainRequest& request, Time now) {
     Inquiry inquiry = read_inquiry(request.name.folded().wire(), true);
     if (request.type) inquiry.type = request.type;
-    const Asker asker{.client = request.client};
+    const Asker asker{.client = request.client, .forwarder = {}};
     return NameInquiry(*impl_, asker, inquiry, now).run();
 }
 
@@ -188,10 +198,12 @@ Disposition Resolver::Impl::introspect(const Decision& decision, Request& reques
         return writer.error(request, rcode, out, &why, view.recursion_available);
     };
     try {
-        const bool may_ask = view.explain ? *view.explain : is_private(request.client);
+        const IpAddress asker = client_of(request);
+        const bool may_ask = view.explain ? *view.explain : is_private(asker);
         if (!may_ask) return refuse(Count::refused, Rcode::refused, kNotAllowed);
         if (!inquiries.allows(now)) return refuse(Count::explain_limited, Rcode::refused, kTooMany);
-        if (!view.explain && is_endpoint_of_peer(*snapshot, request.client))
+        if (!view.explain && (is_endpoint_of_peer(*snapshot, asker) ||
+                              is_endpoint_of_peer(*snapshot, request.client)))
             return refuse(Count::refused, Rcode::refused, kNotAllowed);
         inquiries.take(now);
         return tell(answer_inquiry(request, view, now), request, view, out);

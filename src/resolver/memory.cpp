@@ -312,6 +312,7 @@ void Memory::keep_assembled(const Subject& subject, const cache::Value& whole, T
 
 void Memory::keep_failure(const Subject& subject, std::string_view text, std::uint16_t source,
                           Time now) {
+    if (looks_ == Looks::leave_no_trace) return;
     cache_.store_failure(key_of(subject, cache::Kind::failure), text, dns::Rcode::servfail, source,
                          now);
 }

@@ -102,9 +102,8 @@ void look_further(Resolver::Impl& dry, Resolver::Impl& worker, const Request& re
     }
     AliasChase chase(dry.chase_context(), alone, now);
     while (const upstream::Upstream* owner = chase.next(now)) {
-        const auto set = owner->set();
-        if (set->endpoints.empty()) {
-            chase.on_reply(*owner, upstream::Client::without_endpoints(*owner, *set, now), now);
+        if (const auto failed = upstream::Client::fails_at_once(*owner, *owner->set(), now)) {
+            chase.on_reply(*owner, *failed, now);
             continue;
         }
         outlook.asks = owner;

@@ -16,7 +16,8 @@ namespace peerzone::resolver {
 
 /// A client's question as far as it bears on what it is told.
 struct Asker {
-    IpAddress client;
+    IpAddress client;       ///< whose view it is
+    std::string forwarder;  ///< that has named it by Client Subnet; empty: it asks itself
     view::ListenerId listener = 0;
     bool recursion_desired = true;
     bool dnssec_ok = false;

@@ -90,6 +90,8 @@ public:
     };
     /// Leaving out `but`. Changes nothing.
     Candidates candidates(Time now, std::size_t but = Step::kNone) const noexcept;
+    /// An endpoint is being asked of which cluster it is: a question without candidates waits.
+    bool is_identity_awaited() const noexcept;
 
     /// A second endpoint to ask while the first one of the question still has time: one of the best
     /// others, not suspect, at least as good as the first. Gives up when there is none. Once per
@@ -179,7 +181,6 @@ private:
     Duration timeout_of(const Endpoint& endpoint, Protocol protocol, unsigned tries_before,
                         Time now) const noexcept;
     bool is_pointless(std::size_t endpoint) const noexcept;
-    bool is_identity_awaited() const noexcept;
     void force(std::size_t endpoint) noexcept;
     void find_copy(Time now) noexcept;
     bool doubts_case(const Step& step, const exchange::CheckedReply& checked, Time now) noexcept;

@@ -213,8 +213,11 @@ Client::Client(boost::asio::io_context& io, Cork& cork, metrics::Counters& count
 Client::Client(const Network& network, metrics::Counters& counters, const ClientOptions& options)
     : impl_(std::make_unique<Impl>(network, counters, options)) {}
 
-Asked Client::without_endpoints(const Upstream& upstream, const EndpointSet& set, Time now) {
-    return Impl::failed(AttemptPlan(upstream, set, now), now);
+std::optional<Asked> Client::fails_at_once(const Upstream& upstream, const EndpointSet& set,
+                                           Time now) {
+    const AttemptPlan plan(upstream, set, now);
+    if (plan.candidates(now).count != 0 || plan.is_identity_awaited()) return std::nullopt;
+    return Impl::failed(plan, now);
 }
 
 const EndpointSet& Client::endpoints_of(const Upstream& upstream) {

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "peerzone/base/clock.hpp"
@@ -92,8 +93,11 @@ public:
     /// gone are kept no longer.
     void forget_endpoints(std::size_t count);
 
-    /// What comes of asking an upstream that has no endpoints. Changes nothing; any thread.
-    static Asked without_endpoints(const Upstream& upstream, const EndpointSet& set, Time now);
+    /// What comes of asking an upstream none of whose endpoints may be asked: there are none, or
+    /// all are of another cluster. Nothing: a question that begins now goes somewhere, or waits for
+    /// that. Changes nothing; any thread.
+    static std::optional<Asked> fails_at_once(const Upstream& upstream, const EndpointSet& set,
+                                              Time now);
 
     /// The letter case that questions left with.
     SentNames& sent() noexcept;

@@ -20,6 +20,8 @@ using test::Reply;
 namespace type = dns::type;
 using upstream::UpstreamState;
 
+constexpr upstream::WallTime kTenOClock =
+    std::chrono::sys_days(std::chrono::year(2026) / 1 / 31) + std::chrono::hours(10);
 constexpr int kSteps = 1200;
 
 // Thousands of failures are no news here.
@@ -35,19 +37,25 @@ struct Watching final : ReplyObserver {
     Source source = Source::none;
 };
 
+// Where nothing answers: the address of every endpoint.
+std::uint16_t silent_port() {
+    using boost::asio::ip::udp;
+    static boost::asio::io_context io{1};
+    static const udp::socket socket(io, {boost::asio::ip::address_v4::loopback(), 0});
+    return socket.local_endpoint().port();
+}
+
 // One server, driven by a seed. Two of them with one seed do the same.
 struct World : test::Setup {
     std::mt19937 random;
     Watching watching;
     test::Delivered sink;
-    boost::asio::ip::udp::socket silent{io, boost::asio::ip::udp::v4()};  // the endpoints' address
     std::vector<std::string> names;
     std::string learned;  // last
     std::uint16_t learned_type = 0;
 
     explicit World(unsigned seed) : random(seed) {
         udp = false;
-        silent.bind({boost::asio::ip::address_v4::loopback(), 0});
         now = Time{} + std::chrono::hours(24 * 30);
         add_zone("corp.internal",
                  {"db A 10.0.0.5", "db A 10.0.0.6", "alias CNAME n1.westus.", "two CNAME alias",
@@ -63,7 +71,7 @@ struct World : test::Setup {
             upstream::EndpointSet set;
             for (unsigned i = 1; i <= index + 1; ++i)
                 set.endpoints.push_back(std::make_shared<upstream::Endpoint>(
-                    SocketAddress{IpAddress::v4(0x7f000001), silent.local_endpoint().port(), 0}));
+                    SocketAddress{IpAddress::v4(0x7f000001), silent_port(), 0}));
             snapshot->upstreams[index]->board->publish(std::move(set));
         }
         publish();
@@ -174,6 +182,11 @@ struct World : test::Setup {
         upstream->health->enter(kStates[below(kStates.size())], now,
                                 std::chrono::system_clock::time_point(now.time_since_epoch()));
         upstream->health->hold(below(12) == 0);
+        if (below(3) != 0) return;
+        const bool is_wrong = below(2) == 0;
+        for (const auto set = snapshot->upstreams[1]->set(); const auto& endpoint : set->endpoints)
+            is_wrong ? endpoint->identity().note_wrong("another cluster: it says so", kTenOClock)
+                     : endpoint->identity().note(upstream::Identity::right);
     }
     itest::Asking any_flags() {
         return {.recursion = below(5) != 0,

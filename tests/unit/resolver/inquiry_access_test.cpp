@@ -1,6 +1,7 @@
 // Who may ask about the server, how often, and what other replies say of it.
 #include <gmock/gmock.h>
 
+#include "support/client_subnet.hpp"
 #include "support/explain_reply.hpp"
 #include "support/resolver_fixture.hpp"
 
@@ -150,6 +151,29 @@ TEST_F(InquiryAccess, AnyNumberOfPeersFits) {
     const Reply reply = ask("peers.peerzone", type::txt, kChaos);
     EXPECT_FALSE(reply.truncated());
     EXPECT_GT(itest::strings_of(reply).size(), 900u);
+}
+
+// What a trusted forwarder asks for another client is told as to that client.
+TEST_F(InquiryAccess, TheClientOfATrustedForwarderIsTheOneThatAsks) {
+    snapshot->trusted_forwarders.add(IpPrefix::parse("10.1.0.53").value());
+    publish();
+    client_ip = "10.1.0.53";
+    const auto ask_for = [&](const char* subnet) {
+        now += Seconds(1);
+        return ask("_explain.db.corp.internal", type::txt,
+                   {.options = testing::subnet_option(subnet)});
+    };
+    EXPECT_EQ(ask_for("192.0.2.0/24").ede(), dns::ede::prohibited) << "of the Internet";
+    EXPECT_EQ(ask_for("10.1.0.77").ede(), dns::ede::prohibited) << "an endpoint of a peer";
+    snapshot->views[1].explain = true;
+    publish();
+    EXPECT_EQ(itest::said(ask_for("192.0.2.0/24"), "view"),
+              "world: 192.0.2.0 is a client of it, as 10.1.0.53 says by Client Subnet");
+    EXPECT_EQ(itest::said(ask_for("10.1.9.0/24"), "view"),
+              "pods: 10.1.9.0 is a client of it, as 10.1.0.53 says by Client Subnet");
+    client_ip = "10.1.0.54";
+    EXPECT_EQ(itest::said(ask_for("192.0.2.0/24"), "view"), "pods: 10.1.0.54 is a client of it")
+        << "that one is not trusted";
 }
 
 Octets wanting_nsid(std::string_view qname, unsigned qtype = type::a) {

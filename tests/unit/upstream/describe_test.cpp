@@ -75,13 +75,33 @@ TEST_F(Describe, StatesAndTransports) {
 }
 
 TEST_F(Describe, AskingWithoutEndpointsFailsWithThePlansWords) {
-    Asked asked = Client::without_endpoints(upstream, set, now);
-    EXPECT_FALSE(asked.ok);
-    EXPECT_EQ(std::to_string(asked.error_code) + " " + asked.error_text, failure());
-    EXPECT_EQ(asked.error_text, "peer=westus has no endpoints");
+    const auto asked = Client::fails_at_once(upstream, set, now);
+    ASSERT_TRUE(asked);
+    EXPECT_FALSE(asked->ok);
+    EXPECT_EQ(std::to_string(asked->error_code) + " " + asked->error_text, failure());
+    EXPECT_EQ(asked->error_text, "peer=westus has no endpoints");
     set.pending = "dns.example.com:53: not resolved yet";
-    EXPECT_EQ(Client::without_endpoints(upstream, set, now).error_text,
+    EXPECT_EQ(Client::fails_at_once(upstream, set, now)->error_text,
               "peer=westus dns.example.com:53: not resolved yet");
+    endpoints({60});
+    EXPECT_FALSE(Client::fails_at_once(upstream, set, now));
+    make_suspect(0);
+    EXPECT_FALSE(Client::fails_at_once(upstream, set, now))
+        << "it is asked where there is no other";
+}
+
+TEST_F(Describe, EndpointsOfAnotherClusterAreNotAsked) {
+    endpoints({60, 60});
+    upstream.options.expect.emplace_back();
+    at(0).identity().note_wrong("another cluster: x", WallTime());
+    at(1).identity().note(Identity::awaited);
+    EXPECT_FALSE(Client::fails_at_once(upstream, set, now)) << "the other one may be right";
+    at(1).identity().note_wrong("another cluster: y", WallTime());
+    const auto asked = Client::fails_at_once(upstream, set, now);
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(std::to_string(asked->error_code) + " " + asked->error_text, failure());
+    EXPECT_FALSE(asked->cacheable);
+    EXPECT_THAT(told(), IsEmpty());
 }
 
 }  // namespace
